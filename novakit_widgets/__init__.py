@@ -1,0 +1,138 @@
+"""NovaKit jobs in a notebook: submit, watch, cancel, play and keep generated video, music, images and speech.
+
+Example:
+    >>> import novakit_widgets as nk
+    >>> nk.video("A sunset over mountains", duration_seconds=5)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import NovaKitClient
+    from .errors import (
+        APIError,
+        AuthenticationError,
+        ConfigurationError,
+        InvalidBaseURLError,
+        InvalidKeyError,
+        InvalidParameterError,
+        JobCancelledError,
+        JobError,
+        JobFailedError,
+        JobNotStartedError,
+        JobTimeoutError,
+        MediaError,
+        MediaExpiredError,
+        MissingKeyError,
+        NotFoundError,
+        NovaKitConnectionError,
+        NovaKitError,
+        PermissionDeniedError,
+        QuotaExceededError,
+        RateLimitError,
+        SubmissionUncertainError,
+        UnreadableAnswerError,
+    )
+    from .jobs import Job, JobStatus, Tool
+    from .media import Media
+    from .sandbox import Sandbox, use_sandbox
+    from .settings import configure
+    from .shortforms import attach, edit_image, image, music, speech, transcribe, video
+    from .tracking import JobTracker
+    from .widgets.job import JobWidget
+
+__version__ = "0.1.0"
+
+# Where each name lives. A name is imported when it is first used, so importing the package costs next to nothing.
+_HOMES = {
+    ".client": ("NovaKitClient",),
+    ".errors": (
+        "APIError",
+        "AuthenticationError",
+        "ConfigurationError",
+        "InvalidBaseURLError",
+        "InvalidKeyError",
+        "InvalidParameterError",
+        "JobCancelledError",
+        "JobError",
+        "JobFailedError",
+        "JobNotStartedError",
+        "JobTimeoutError",
+        "MediaError",
+        "MediaExpiredError",
+        "MissingKeyError",
+        "NotFoundError",
+        "NovaKitConnectionError",
+        "NovaKitError",
+        "PermissionDeniedError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "SubmissionUncertainError",
+        "UnreadableAnswerError",
+    ),
+    ".jobs": ("Job", "JobStatus", "Tool"),
+    ".media": ("Media",),
+    ".sandbox": ("Sandbox", "use_sandbox"),
+    ".settings": ("configure",),
+    ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
+    ".tracking": ("JobTracker",),
+    ".widgets.job": ("JobWidget",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "InvalidBaseURLError",
+    "InvalidKeyError",
+    "InvalidParameterError",
+    "Job",
+    "JobCancelledError",
+    "JobError",
+    "JobFailedError",
+    "JobNotStartedError",
+    "JobStatus",
+    "JobTimeoutError",
+    "JobTracker",
+    "JobWidget",
+    "Media",
+    "MediaError",
+    "MediaExpiredError",
+    "MissingKeyError",
+    "NotFoundError",
+    "NovaKitClient",
+    "NovaKitConnectionError",
+    "NovaKitError",
+    "PermissionDeniedError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "Sandbox",
+    "SubmissionUncertainError",
+    "Tool",
+    "UnreadableAnswerError",
+    "attach",
+    "configure",
+    "edit_image",
+    "image",
+    "music",
+    "speech",
+    "transcribe",
+    "use_sandbox",
+    "video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *globals()})

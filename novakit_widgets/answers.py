@@ -1,0 +1,182 @@
+"""What an HTTP answer of the service means: its rate limit, and the error it stands for. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from .errors import (
+    APIError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+)
+from .settings import redact
+
+__all__ = ["Action", "RateLimit", "error_of", "retry_after"]
+
+_WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+# Documented as the body of a 429: what to wait when neither header nor body says how long.
+DEFAULT_RETRY_AFTER = 30.0
+_MESSAGE_LIMIT = 500  # characters of the service's own words that an error repeats
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What the ``X-RateLimit-*`` headers said last.
+
+    Attributes:
+        limit: requests a minute that the key may make.
+        remaining: requests that are left now.
+        reset: when there are more, in unix seconds by the service's clock.
+    """
+
+    limit: int
+    remaining: int | None = None
+    reset: float | None = None
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> RateLimit | None:
+        """Read the headers of an answer; ``None`` when they tell no limit."""
+        limit = _whole(headers.get("x-ratelimit-limit"))
+        if limit is None or limit < 1:
+            return None
+        reset = _whole(headers.get("x-ratelimit-reset"))
+        return cls(limit, _whole(headers.get("x-ratelimit-remaining")), None if reset is None else float(reset))
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a request was for, so that its error can say what it means for the job.
+
+    Attributes:
+        name: such as ``"submit the job"``, for "NovaKit would not …".
+        meaning: what holds when the service refused it, such as ``"Nothing was started or billed."``
+        job_id: the job it is about.
+        reads_jobs: whether it needs a scope to read jobs.
+    """
+
+    name: str
+    meaning: str
+    job_id: str | None = None
+    reads_jobs: bool = False
+
+
+def utc_now() -> datetime:
+    """Return the present moment with time zone."""
+    return datetime.now(timezone.utc)
+
+
+def retry_after(headers: Mapping[str, str], body: object, *, now: Callable[[], datetime]) -> float | None:
+    """Find how long the service asks to wait, in seconds.
+
+    Args:
+        headers: the answer's; ``Retry-After`` may be seconds or a date.
+        body: the decoded answer; ``retryAfter`` serves where the header is missing.
+        now: the present moment with time zone, to hold a date against.
+    """
+    for value in (headers.get("retry-after"), body.get("retryAfter") if isinstance(body, Mapping) else None):
+        seconds = _seconds(value, now)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def error_of(
+    status: int,
+    headers: Mapping[str, str],
+    body: object,
+    action: Action,
+    *,
+    now: Callable[[], datetime] = utc_now,
+) -> APIError:
+    """Turn an answer that is no success into the error to raise."""
+    said = _said(body)
+    wait = retry_after(headers, body, now=now) if status in _WITH_RETRY_AFTER else None
+    kind, explanation = _explain(status, body, action, wait)
+    verb = "could not" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "would not"
+    message = f"NovaKit {verb} {action.name} ({status}{': ' + said if said else ''}). {action.meaning} {explanation}"
+    return kind(message, status, body, job_id=action.job_id, retry_after=wait)
+
+
+def _explain(status: int, body: object, action: Action, wait: float | None) -> tuple[type[APIError], str]:
+    """Find the error for a status, and say what to do about it."""
+    again = f", then nk.attach({action.job_id!r})" if action.job_id else ""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return AuthenticationError, (
+            "The API key is missing, wrong or revoked. Set a valid one with nk.configure(api_key=…) or "
+            f"NOVAKIT_API_KEY{again}."
+        )
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return QuotaExceededError, (
+            f"The plan has not enough left{_figures(body)}. client.quota() shows what there is and when it renews."
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        # Two pages of the documentation name two scopes for jobs, so we name both.
+        scopes = " Reading jobs needs the scope 'usage' or 'jobs'." if action.reads_jobs else ""
+        return PermissionDeniedError, (
+            f"The key lacks a scope, or the plan a feature or a model tier.{scopes} Change the key in the dashboard{again}."
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        what = f"This key knows no job {action.job_id!r}" if action.job_id else "There is nothing at this address"
+        return NotFoundError, f"{what}. Check the id, the key and the base URL."
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        hint = "a minute" if wait is None else f"{wait:.0f} s"
+        return RateLimitError, f"Too many requests with this key: try again in {hint}."
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return APIError, "A redirect is not followed with an API key. Check the base URL."
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return APIError, "Try again later."
+    return APIError, "Check the parameters."
+
+
+def _said(body: object) -> str:
+    """Return the service's own words, bounded and without a key that it may have repeated."""
+    text = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(text, Mapping):  # some gateways wrap it once more
+        text = text.get("message")
+    if not isinstance(text, str):
+        return ""
+    text = redact(" ".join(text.split())).rstrip(".")
+    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"
+
+
+def _figures(body: object) -> str:
+    """Put the documented figures of a 402 into words."""
+    if not isinstance(body, Mapping):
+        return ""
+    names = ("generations_remaining", "generations_needed", "quota_multiplier", "credits_estimated")
+    shown = [f"{name.replace('_', ' ')}: {body[name]}" for name in names if isinstance(body.get(name), int | float)]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _whole(value: str | None) -> int | None:
+    try:
+        return None if value is None else int(value.strip())
+    except ValueError:
+        return None
+
+
+def _seconds(value: Any, now: Callable[[], datetime]) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        pass
+    else:
+        return max(0.0, seconds) if seconds < float("inf") else None
+    try:
+        moment = parsedate_to_datetime(str(value))
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - now()).total_seconds())

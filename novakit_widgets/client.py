@@ -1,0 +1,529 @@
+"""One method for each endpoint. The only module that imports httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from . import settings
+from .answers import Action, RateLimit, error_of
+from .errors import (
+    InvalidParameterError,
+    MediaError,
+    NovaKitConnectionError,
+    NovaKitError,
+    SubmissionUncertainError,
+    UnreadableAnswerError,
+)
+from .jobs import Job, Tool
+from .media import is_web_address
+from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+
+__all__ = ["MediaStream", "NovaKitClient", "default_client"]
+
+MAX_JSON_BYTES = 8_000_000  # a hundred jobs with their parameters are well below; a bomb is not
+HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
+# Where the documentation promises a job at once, a minute is ample; speech and transcriptions may be answered
+# with the result itself, so they get their whole time-out.
+SUBMIT_SECONDS: Mapping[Tool, float] = {Tool.TTS: Tool.TTS.timeout, Tool.STT: Tool.STT.timeout}
+_SUBMIT_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 30.0
+_MAX_ID_LENGTH = 200
+_KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
+_MAX_REDIRECTS = 5  # of media; calls with a key follow none
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStream:
+    """An answer to a request for media, being read.
+
+    Attributes:
+        status: the HTTP status; 206 when it goes on from where we asked.
+        content_type: as the server says; ``""`` where it does not.
+        total: bytes of the whole file, where known.
+        chunks: the bytes from the place asked for.
+    """
+
+    status: int
+    content_type: str
+    total: int | None
+    chunks: AsyncIterator[bytes]
+
+
+class NovaKitClient:
+    """Speaks the service's HTTP: answers become Jobs, bad answers become errors, reads are retried.
+
+    It may be used on any event loop, and on several in turn; each has its own connections.
+
+    Args:
+        api_key: ``"sk_"`` and 64 hex digits; where it is left out, see `novakit_widgets.settings`.
+        base_url: such as ``"https://www.novakit.ai/api/v1"``.
+        transport: a httpx transport to use instead of the network's.
+
+    Raises:
+        MissingKeyError: there is no key.
+        InvalidKeyError: the key has not the form of one.
+        InvalidBaseURLError: the key must not be sent there.
+
+    Example:
+        >>> import asyncio
+        >>> from novakit_widgets import NovaKitClient, Sandbox
+        >>> async def main(sandbox):
+        ...     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        ...     job = await client.submit("images/generations", {"prompt": "A lighthouse"})
+        ...     await client.aclose()
+        ...     return job.status
+        >>> with Sandbox() as sandbox:
+        ...     asyncio.run(main(sandbox))
+        <JobStatus.PENDING: 'pending'>
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._key = settings.api_key(api_key).value
+        self._base_url = settings.base_url(base_url).value
+        self._transport = transport
+        self._connections: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, httpx.AsyncClient]] = {}
+        self._rate_limit: RateLimit | None = None
+
+    def __repr__(self) -> str:
+        return f"NovaKitClient({self._key}, {self._base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """The API's base URL, without a slash at its end."""
+        return self._base_url
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the latest answer said of the key's requests a minute; ``None`` before any did."""
+        return self._rate_limit
+
+    @property
+    def account(self) -> str:
+        """The same text for the same key and base URL, of which the key can't be told."""
+        return hashlib.sha256(f"{self._base_url} {self._key.reveal()}".encode()).hexdigest()[:16]
+
+    async def submit(
+        self,
+        endpoint: str,
+        params: Mapping[str, Any],
+        *,
+        on_wait: Callable[[float, NovaKitError], None] | None = None,
+    ) -> Job:
+        """Start a job: ``POST /{endpoint}?async=true``.
+
+        It is sent again only where it certainly did not reach the service: no connection, 429, or 503 with a
+        Retry-After.
+
+        Args:
+            endpoint: such as ``"videos/generations"``.
+            params: the service's own parameters; they are sent as they are.
+            on_wait: called with seconds and the reason before a wait of that length.
+
+        Returns:
+            The job, pending; or finished and without an id where the service answered with the result itself.
+
+        Raises:
+            SubmissionUncertainError: it may have reached the service, but the answer was lost.
+            NovaKitConnectionError: it did not reach the service.
+            APIError: the service refused it; nothing was started.
+        """
+        tool = Tool.of(endpoint)
+        content = _encode(params)
+        action = Action(f"submit the {tool} job", "Nothing was started or billed.")
+
+        async def post() -> _Answer:
+            return await self._exchange(
+                "POST",
+                tool.endpoint,
+                action,
+                query={"async": "true"},
+                content=content,
+                read_seconds=SUBMIT_SECONDS.get(tool, _SUBMIT_SECONDS),
+            )
+
+        try:
+            return _job_of_submission(tool, params, await retried(post, never_arrived, on_wait))
+        except NovaKitError as error:
+            if not may_have_arrived(error):
+                raise
+            uncertain = SubmissionUncertainError(
+                f"The answer to the {tool} job was lost. ({error.message}) The service may have started it and will then "
+                "bill it. Look for it with client.list() before you submit it again.",
+                error.status_code,
+                error.response,
+            )
+        raise uncertain
+
+    async def get(self, job_id: str, *, poll: bool = False, retry: bool = True) -> Job:
+        """Ask for one job: ``GET /jobs/{id}``.
+
+        Args:
+            job_id: such as ``"job_abc123"``.
+            poll: let the service hold the request until the job ends, for at most 30 s.
+            retry: whether to try again after a lost connection, 429, 500, 502, 503 or 504.
+
+        Raises:
+            NotFoundError: the service does not know it, for this key.
+            APIError: any other answer that is no job.
+            NovaKitConnectionError: no answer. The job goes on.
+        """
+        path = f"jobs/{_checked_id(job_id)}"
+        action = Action("show the job", "The job itself is not affected.", job_id, reads_jobs=True)
+        read_seconds = _READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
+        answer = await self._read(
+            path, action, {"poll": "true"} if poll else None, retry=retry, read_seconds=read_seconds
+        )
+        return _parsed(answer, Job.from_json, job_id)
+
+    async def list(
+        self,
+        *,
+        tool: Tool | str | None = None,
+        pending: bool | None = None,
+        limit: int | None = None,
+        retry: bool = True,
+    ) -> tuple[Job, ...]:
+        """Ask for the newest jobs: ``GET /jobs``.
+
+        Args:
+            tool: only this tool's.
+            pending: ``True`` for those that have not ended.
+            limit: how many at most, 1 to 100; the service's default is 20.
+            retry: as for `get`.
+
+        Returns:
+            Newest first. An entry that can't be read is left out; the others are kept.
+
+        Raises:
+            APIError: an answer that is no list of jobs.
+            NovaKitConnectionError: no answer.
+        """
+        query = {
+            "tool": None if tool is None else str(Tool.of(tool)),
+            "pending": None if pending is None else str(pending).lower(),
+            "limit": None if limit is None else str(limit),
+        }
+        action = Action("list the jobs", "The jobs themselves are not affected.", reads_jobs=True)
+        answer = await self._read("jobs", action, {name: value for name, value in query.items() if value}, retry=retry)
+        return _parsed(answer, _jobs_of, None)
+
+    async def cancel(self, job_id: str) -> bool:
+        """Cancel a job: ``DELETE /jobs/{id}``.
+
+        It is tried again like a read: cancelling twice does no harm.
+
+        Returns:
+            Whether the service cancelled it; ``False`` when it had already ended.
+
+        Raises:
+            APIError: the service would not.
+            NovaKitConnectionError: no answer, so it may or may not be cancelled.
+        """
+        action = Action("cancel the job", "The job still runs and will be billed.", job_id)
+        path = f"jobs/{_checked_id(job_id)}"
+        answer = await retried(lambda: self._exchange("DELETE", path, action), worth_reading_again)
+        return isinstance(answer.body, Mapping) and answer.body.get("success") is True
+
+    async def quota(self) -> Mapping[str, Any]:
+        """Ask what the plan has left: ``GET /quota``.
+
+        Returns:
+            The service's answer: ``org_id``, ``plan``, and ``quotas``, which maps a bucket to ``{"remaining": …}``
+            or to ``None`` (unlimited, or not in the plan).
+
+        Raises:
+            APIError: an answer that is no quota.
+            NovaKitConnectionError: no answer.
+        """
+        answer = await self._read("quota", Action("show the quota", "No job is affected."), None)
+        return _parsed(answer, _object_of, None)
+
+    async def download(self, url: str, path: str | Path) -> Path:
+        """Save a result's media to a file, without the key.
+
+        See `novakit_widgets.downloads.save` for what it takes care of.
+
+        Args:
+            url: http or https.
+            path: the file to make, or an existing folder to make one in.
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            MediaError: it can't be fetched or is no media; nothing was left behind.
+        """
+        from . import downloads
+
+        return await downloads.save(self, url, path)
+
+    @asynccontextmanager
+    async def open_media(self, url: str, *, start: int = 0) -> AsyncIterator[MediaStream]:
+        """Request media, without the key and with redirects followed.
+
+        Args:
+            url: http or https.
+            start: the byte to begin at; a server that can't answers with status 200 and the whole file.
+
+        Raises:
+            MediaError: no such address, or no answer.
+        """
+        if not is_web_address(url):
+            raise MediaError("The result's address is no http or https URL, so it was not fetched.")
+        import httpx
+
+        _, plain = self._http()
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        failure: str
+        try:
+            async with plain.stream("GET", url, headers=headers) as response:
+                yield MediaStream(
+                    response.status_code,
+                    response.headers.get("content-type", "").partition(";")[0].strip().lower(),
+                    _total_of(response.headers),
+                    response.aiter_bytes(),
+                )
+                return
+        except httpx.HTTPError as error:
+            failure = type(error).__name__
+        except httpx.InvalidURL:
+            failure = "invalid URL"
+        raise MediaError(
+            f"The result could not be fetched ({failure}). The job has ended; fetching again costs nothing."
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop. The client can be used again afterwards."""
+        for http in self._connections.pop(asyncio.get_running_loop(), ()):
+            await http.aclose()
+
+    def _http(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+        """Return this loop's two clients: one for the API, and one for media, which never has the key."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._connections:
+            import httpx
+
+            for other in [loop for loop in self._connections if loop.is_closed()]:
+                del self._connections[other]
+            timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
+            self._connections[loop] = (
+                httpx.AsyncClient(transport=self._transport, timeout=timeout, limits=limits, follow_redirects=False),
+                httpx.AsyncClient(
+                    transport=self._transport,
+                    timeout=timeout,
+                    follow_redirects=True,
+                    max_redirects=_MAX_REDIRECTS,
+                ),
+            )
+        return self._connections[loop]
+
+    async def _read(
+        self,
+        path: str,
+        action: Action,
+        query: Mapping[str, str] | None,
+        *,
+        retry: bool = True,
+        read_seconds: float = _READ_SECONDS,
+    ) -> _Answer:
+        async def once() -> _Answer:
+            return await self._exchange("GET", path, action, query=query, read_seconds=read_seconds)
+
+        return await retried(once, worth_reading_again) if retry else await once()
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        action: Action,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        read_seconds: float = _READ_SECONDS,
+    ) -> _Answer:
+        """Send one request and read its answer, bounded; anything but a success is raised."""
+        import httpx
+
+        api, _ = self._http()
+        headers = {"Accept": "application/json"}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+        failure: NovaKitError
+        try:
+            async with api.stream(
+                method,
+                f"{self._base_url}/{path}",
+                params=query,
+                content=content,
+                headers=headers,
+                auth=self._sign,
+                timeout=timeout,
+            ) as response:
+                answer = await _bounded(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            failure = NovaKitConnectionError(
+                f"NovaKit can't be reached at {self._base_url} ({type(error).__name__}). {action.meaning} "
+                "Check the network and the base URL.",
+                reached=False,
+                job_id=action.job_id,
+            )
+        except httpx.DecodingError:
+            failure = UnreadableAnswerError("NovaKit's answer could not be decompressed.", job_id=action.job_id)
+        except httpx.HTTPError as error:
+            failure = NovaKitConnectionError(
+                f"The connection to NovaKit broke before the answer was there ({type(error).__name__}).",
+                job_id=action.job_id,
+            )
+        else:
+            self._rate_limit = RateLimit.from_headers(response.headers) or self._rate_limit
+            return _answer_of(response, answer, action)
+        # Raised out here so that it carries no traceback through httpx, whose frames hold the key.
+        raise failure
+
+    def _sign(self, request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        return request
+
+
+async def _bounded(response: httpx.Response) -> bytes | None:
+    """Read a body; ``None`` when it is longer than any honest answer."""
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > MAX_JSON_BYTES:
+            return None
+    return bytes(content)
+
+
+def _answer_of(response: httpx.Response, content: bytes | None, action: Action) -> _Answer:
+    """Decode an answer, and raise it if it is an error."""
+    status = response.status_code
+    body, readable = (None, False) if content is None else _decoded(content)
+    if not response.is_success:
+        raise error_of(status, response.headers, body, action)
+    if content is None:
+        too_long = f"NovaKit's answer is longer than {MAX_JSON_BYTES / 1e6:.0f} MB, so it was not read."
+        raise UnreadableAnswerError(too_long, status, job_id=action.job_id)
+    if not readable:
+        raise UnreadableAnswerError("NovaKit's answer is no JSON.", status, body, job_id=action.job_id)
+    return _Answer(status, body)
+
+
+def _decoded(content: bytes) -> tuple[Any, bool]:
+    try:
+        return json.loads(content), True
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return content[:_KEPT_BYTES].decode("utf-8", "replace"), False
+
+
+def _encode(params: Mapping[str, Any]) -> bytes:
+    """Write the parameters as JSON, which has no NaN."""
+    try:
+        return json.dumps(dict(params), allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"The parameters can't be written as JSON ({error}). Nothing was sent or billed."
+        ) from None
+
+
+def _parsed(answer: _Answer, parse: Callable[[Any], _T], job_id: str | None) -> _T:
+    """Parse a body, and complete the error of one that can't be."""
+    try:
+        return parse(answer.body)
+    except UnreadableAnswerError as error:
+        unreadable = UnreadableAnswerError(error.message, answer.status, answer.body, job_id=job_id)
+    raise unreadable
+
+
+def _job_of_submission(tool: Tool, params: Mapping[str, Any], answer: _Answer) -> Job:
+    body = answer.body
+    if isinstance(body, Mapping) and body and not {"id", "status"} & body.keys():
+        return Job.from_result(tool, params, body)
+    job = _parsed(answer, Job.from_json, None)
+    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
+
+
+def _jobs_of(body: Any) -> tuple[Job, ...]:
+    entries = body.get("jobs") if isinstance(body, Mapping) else None
+    if not isinstance(entries, list):
+        raise UnreadableAnswerError("NovaKit's answer is no list of jobs.")
+    jobs = []
+    for entry in entries:
+        # One odd entry must not hide the others.
+        with suppress(UnreadableAnswerError):
+            jobs.append(Job.from_json(entry))
+    return tuple(jobs)
+
+
+def _object_of(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise UnreadableAnswerError("NovaKit's answer is no quota.")
+    return body
+
+
+def _checked_id(job_id: str) -> str:
+    """Refuse what can't be a job id, and quote the rest for a path."""
+    if (
+        not isinstance(job_id, str)
+        or not job_id.strip(".")
+        or len(job_id) > _MAX_ID_LENGTH
+        or any(character.isspace() or not character.isprintable() for character in job_id)
+    ):
+        raise InvalidParameterError(
+            f"{job_id!r:.60} is no job id; those look like 'job_abc123'. Nothing was sent.",
+            parameter="job_id",
+        )
+    return quote(job_id, safe="")
+
+
+def _total_of(headers: Mapping[str, str]) -> int | None:
+    """Find the whole file's size: behind the slash of Content-Range, or the length of a whole answer."""
+    size = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
+    return int(size) if size.isdecimal() else None
+
+
+_default: tuple[tuple[Any, str], NovaKitClient] | None = None
+
+
+def default_client() -> NovaKitClient:
+    """Return the client that the settings describe: the same one as long as they stay the same.
+
+    Raises:
+        ConfigurationError: there is no usable key or base URL.
+    """
+    global _default  # one process, one default
+    key = (settings.api_key().value, settings.base_url().value)
+    if _default is None or _default[0] != key:
+        _default = (key, NovaKitClient())
+    return _default[1]

@@ -1,0 +1,97 @@
+"""Where a finished job's media go: into the notebook, beside it, or nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from . import downloads
+from .errors import ConfigurationError, MediaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .downloads import OpensMedia
+    from .jobs import Job
+    from .media import Media
+
+__all__ = ["Embed", "Kept", "check_embed", "keep"]
+
+Embed = Literal["auto", "inline", "file", "link"]
+_EMBEDS = ("auto", "inline", "file", "link")
+EMBED_BYTES = 8_000_000  # more takes a notebook seconds to open and a browser hundreds of MB
+INLINE_BYTES = 100_000_000  # what "inline" forces at most: the kernel's messages take 8 s for it
+FOLDER = "novakit-media"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One of a result's media, and where it is now.
+
+    Attributes:
+        media: what it is and where the service keeps it.
+        mime: its type, from its bytes where we have them.
+        content: the bytes, for the notebook.
+        path: the file beside the notebook.
+        error: why there is neither, where that was not asked for.
+    """
+
+    media: Media
+    mime: str
+    content: bytes | None = None
+    path: Path | None = None
+    error: Exception | None = None
+
+
+def check_embed(embed: str) -> Embed:
+    """Refuse a way to embed that there is not.
+
+    Raises:
+        ConfigurationError: it is none of ``auto``, ``inline``, ``file`` and ``link``.
+    """
+    for known in _EMBEDS:
+        if embed == known:
+            return known  # type: ignore[return-value]  # one of the literals
+    raise ConfigurationError(f"embed is one of {', '.join(_EMBEDS)}, not {embed!r}. Nothing was sent or billed.")
+
+
+async def keep(client: OpensMedia, job: Job, embed: Embed, *, folder: Path) -> tuple[Kept, ...]:
+    """Get a finished job's media to where they are to be. What fails is told, never raised: the job is done.
+
+    Args:
+        client: makes the requests, without the key.
+        job: a completed job.
+        embed: where to; ``"auto"`` is inline up to 8 MB for all of a job's media together, and a file beyond.
+        folder: the notebook's.
+    """
+    kept: list[Kept] = []
+    room = INLINE_BYTES if embed == "inline" else EMBED_BYTES
+    for index, media in enumerate(job.media):
+        one = await _keep_one(client, media, embed, folder, f"{downloads.stem_of(job)}-{index + 1}", room)
+        room -= len(one.content or b"")
+        kept.append(one)
+    return tuple(kept)
+
+
+async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path, stem: str, room: int) -> Kept:
+    if embed == "link":
+        return Kept(media, media.mime)
+    try:
+        if embed in ("auto", "inline"):
+            fetched = await downloads.fetch(client, media.url, limit=room)
+            if fetched is not None:
+                return Kept(media, fetched[1], content=fetched[0])
+            if embed == "inline":
+                raise MediaError(f"It is larger than {INLINE_BYTES / 1e6:.0f} MB, too large to be put into a notebook.")
+        path = _existing(folder / FOLDER, stem)
+        if path is None:
+            (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+            path = await downloads.save(client, media.url, folder / FOLDER, stem=stem)
+        return Kept(media, media.mime, path=path)
+    except (MediaError, OSError) as error:
+        return Kept(media, media.mime, error=error)
+
+
+def _existing(folder: Path, stem: str) -> Path | None:
+    """Find the file that the same job left earlier."""
+    return next(iter(sorted(folder.glob(f"{stem}.*"))), None)

@@ -1,0 +1,156 @@
+"""The kernel's event loop: find it, get onto it from any thread, block on it.
+
+A callback of a widget may come on any thread, and that thread may have a running loop of its own (ipykernel 7's
+subshells do). So nobody here takes the running loop for the kernel's: the kernel's is the one of the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+__all__ = ["current", "hand_over", "home", "run_blocking", "spawn"]
+
+_T = TypeVar("_T")
+
+_home: asyncio.AbstractEventLoop | None = None
+# The loop itself keeps weak references only.
+_tasks: set[asyncio.Task[Any]] = set()
+
+
+def current() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs on this thread; ``None`` when none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def home() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that jobs run on; ``None`` when there is none, as in a plain script.
+
+    That is the main thread's: the one running now, or the one that was running when this was last asked there.
+    """
+    global _home  # one main thread, one loop
+    running = current()
+    if running is not None and threading.current_thread() is threading.main_thread():
+        _home = running
+    if _home is None or not _home.is_running():
+        _home = _kernel_loop()
+    return _home or running
+
+
+def _kernel_loop() -> asyncio.AbstractEventLoop | None:
+    """Ask ipykernel, for a callback that comes on another thread before a cell has asked for the loop."""
+    application = sys.modules.get("ipykernel.kernelapp")
+    if application is None or not application.IPKernelApp.initialized():
+        return None
+    io_loop = getattr(application.IPKernelApp.instance(), "io_loop", None)
+    loop = getattr(io_loop, "asyncio_loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
+
+
+def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> None:
+    """Have work done on a loop: now, when that loop runs on this thread, otherwise as its next step.
+
+    Args:
+        loop: where.
+        work: quick, and itself safe to be late.
+    """
+    if current() is loop:
+        work()
+    else:
+        loop.call_soon_threadsafe(work)
+
+
+def spawn(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """Start a task on the running loop, and hold it until it is done."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    return task
+
+
+def run_blocking(
+    coroutine: Coroutine[Any, Any, _T], *, farewell: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> _T:
+    """Run a coroutine to its end and return its result, from a cell, a thread, or a plain script.
+
+    In a cell it runs nested in the kernel's running loop, by nest-asyncio2, which is applied here and nowhere else
+    because it changes asyncio for the whole process. Interrupting the kernel ends the coroutine, and only that.
+
+    Args:
+        coroutine: what to wait for.
+        farewell: what to do before a loop is closed that was made for this call alone.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted it.
+    """
+    running, main = current(), home()
+    if running is None and main is None:
+        return asyncio.run(_and_then(coroutine, farewell))
+    if main is not None and running is not main:
+        return asyncio.run_coroutine_threadsafe(coroutine, main).result()
+    assert running is not None  # for the type checker: what is left
+    return _run_nested(running, coroutine)
+
+
+async def _and_then(coroutine: Coroutine[Any, Any, _T], farewell: Callable[[], Coroutine[Any, Any, None]] | None) -> _T:
+    try:
+        return await coroutine
+    finally:
+        if farewell is not None:
+            await farewell()
+
+
+def _run_nested(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _T]) -> _T:
+    _warn_of_the_old_one()
+    import nest_asyncio2
+
+    nest_asyncio2.apply(loop)
+    task = loop.create_task(coroutine)
+    with _interrupt_ends(task, loop) as interrupted:
+        try:
+            return loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if interrupted.is_set():
+                raise KeyboardInterrupt from None
+            raise
+
+
+@contextmanager
+def _interrupt_ends(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> Iterator[threading.Event]:
+    """Let SIGINT end one task, rather than land in whatever background task is running at that moment."""
+    interrupted = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        interrupted.set()
+        loop.call_soon_threadsafe(task.cancel)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals are the main thread's alone
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _warn_of_the_old_one() -> None:
+    if hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2"):
+        warnings.warn(
+            "The archived package nest_asyncio has already changed asyncio in this kernel. With it, cells that are queued "
+            "behind this one can stay [*] for ever. Restart the kernel without nest_asyncio.apply(), or write "
+            "'await job' in place of 'job.wait()'.",
+            RuntimeWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,291 @@
+"""What the service calls things: a tool, a status, a job. Parsing, no I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timezone
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from .errors import InvalidParameterError, UnreadableAnswerError
+from .media import Media, find_media, find_text
+
+__all__ = ["Job", "JobStatus", "Tool"]
+
+
+class Tool(str, Enum):
+    """What the service can make; the values are those of a job's ``tool``."""
+
+    endpoint: str
+    typical_seconds: tuple[float, float]
+    timeout: float
+
+    def __new__(cls, value: str, endpoint: str, typical_seconds: tuple[float, float], timeout: float) -> Tool:  # noqa: PYI034 # Self is newer than Python 3.10
+        """Make a member that is its value and knows its endpoint and times."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.endpoint = endpoint
+        member.typical_seconds = typical_seconds
+        member.timeout = timeout
+        return member
+
+    # Typical seconds and time-outs of video and music are those of the vendor's async-jobs guide.
+    # The others are undocumented: a guess for display only, and the guide's time-out rounded down.
+    VIDEO = "video", "videos/generations", (30.0, 120.0), 300.0
+    MUSIC = "music", "music/generations", (30.0, 60.0), 180.0
+    IMAGE = "image", "images/generations", (5.0, 30.0), 120.0
+    IMAGE_EDIT = "image_edit", "images/edits", (5.0, 30.0), 120.0
+    TTS = "tts", "audio/speech", (3.0, 20.0), 120.0
+    STT = "stt", "audio/transcriptions", (3.0, 20.0), 120.0
+
+    __str__ = str.__str__
+
+    @classmethod
+    def known(cls, value: str | None) -> Tool | None:
+        """Find a tool by a job's ``tool``; ``None`` for one that is newer than this package."""
+        return next((tool for tool in cls if tool.value == value), None)
+
+    @classmethod
+    def of(cls, name: str) -> Tool:
+        """Find a tool by its name, its endpoint or its short form's name.
+
+        Args:
+            name: ``"video"``, ``"videos/generations"``, ``"speech"``, …
+
+        Raises:
+            InvalidParameterError: there is no such tool.
+        """
+        key = name.strip().strip("/").lower()
+        for tool in cls:
+            if key in (tool.value, tool.endpoint):
+                return tool
+        if key in _SHORT_FORMS:
+            return _SHORT_FORMS[key]
+        raise InvalidParameterError(
+            f"{name!r} is none of NovaKit's tools. Nothing was sent. "
+            f"Use one of {', '.join(cls)} or an endpoint such as {cls.VIDEO.endpoint!r}.",
+            parameter="tool",
+        )
+
+
+_SHORT_FORMS = {"edit_image": Tool.IMAGE_EDIT, "speech": Tool.TTS, "transcribe": Tool.STT}
+
+
+class JobStatus(str, Enum):
+    """The five statuses that the service documents."""
+
+    PENDING = "pending"  # accepted, waits for a machine
+    PROCESSING = "processing"  # being generated
+    COMPLETED = "completed"  # final: there is a result
+    FAILED = "failed"  # final: there is an error message
+    CANCELLED = "cancelled"  # final: somebody asked for it
+
+    __str__ = str.__str__
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a job with this status will never have another."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+# How far a job is; a status that is not documented counts as processing.
+_RANK: Mapping[str, int] = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer of the service about one job: an immutable snapshot.
+
+    ``None`` means unknown. Only ``status`` is always there; ``id`` is missing when the service answered a
+    generation at once, without making a job of it.
+
+    Attributes:
+        id: the service's job id, such as ``"job_abc123"``.
+        status: a `JobStatus`, or the service's own word where it is not documented (then: still running).
+        progress: percent, 0 to 100.
+        tool: what makes it, such as ``"video"``.
+        params: the parameters as the service received them.
+        output: the service's ``outputData``, or the whole answer of a generation answered at once.
+        error: why the job failed, in the service's words.
+        created_at: when the service accepted it, with time zone.
+        completed_at: when it ended, with time zone.
+        model: the model that makes it.
+        estimated_credits: what the service expected to charge, in credits.
+        actual_credits: what it did charge, in credits.
+        raw: the whole answer, for what is not parsed here.
+
+    Example:
+        >>> job = Job.from_json({"id": "job_abc123", "status": "processing", "progress": 40})
+        >>> job.status, job.progress, job.ended
+        (<JobStatus.PROCESSING: 'processing'>, 40.0, False)
+    """
+
+    id: str | None
+    status: JobStatus | str
+    progress: float | None = None
+    tool: str | None = None
+    params: Mapping[str, Any] | None = None
+    output: Any = None
+    error: str | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    model: str | None = None
+    estimated_credits: float | None = None
+    actual_credits: float | None = None
+    raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, body: object) -> Job:
+        """Read one job from an answer's decoded JSON.
+
+        Args:
+            body: what `json.loads` made of it. Fields that are missing, null or odd become ``None``.
+
+        Raises:
+            UnreadableAnswerError: it is no object, or has no ``id`` or no ``status``.
+        """
+        if not isinstance(body, Mapping):
+            raise UnreadableAnswerError(f"The service answered {type(body).__name__} where a job was expected.")
+        job_id, status = _text(body.get("id")), _text(body.get("status"))
+        if not job_id or not status:
+            missing = "id" if not job_id else "status"
+            raise UnreadableAnswerError(f"The service answered with a job that has no {missing}.")
+        params = body.get("inputParams")
+        output = body.get("outputData")
+        return cls(
+            id=job_id,
+            status=_status(status),
+            progress=_percent(body.get("progress")),
+            tool=_text(body.get("tool")),
+            params=MappingProxyType(dict(params)) if isinstance(params, Mapping) else None,
+            output=output,
+            error=_text(body.get("errorMessage")) or _text(body.get("error")),
+            created_at=_time(body.get("createdAt")),
+            completed_at=_time(body.get("completedAt")),
+            model=_text(body.get("model")),
+            estimated_credits=_number(body.get("estimatedCredits")),
+            actual_credits=_number(body.get("actualCredits")),
+            raw=MappingProxyType(dict(body)),
+        )
+
+    @classmethod
+    def from_result(cls, tool: Tool, params: Mapping[str, Any], body: Mapping[str, Any]) -> Job:
+        """Make a finished job of a generation that the service answered at once.
+
+        Args:
+            tool: what made it.
+            params: the parameters that were sent.
+            body: the decoded answer, such as ``{"created": …, "data": …, "model": …}``.
+        """
+        created = _number(body.get("created"))
+        return cls(
+            id=None,
+            status=JobStatus.COMPLETED,
+            progress=100.0,
+            tool=tool.value,
+            params=MappingProxyType(dict(params)),
+            output=body,
+            completed_at=_from_unix(created),
+            model=_text(body.get("model")),
+            raw=MappingProxyType(dict(body)),
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return isinstance(self.status, JobStatus) and self.status.is_final
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        """The videos, sounds and images of the result; empty while there are none."""
+        return find_media(self.output, tool=self.tool)
+
+    @property
+    def text(self) -> str | None:
+        """The text of a transcription."""
+        return find_text(self.output)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the service took, in seconds."""
+        if self.created_at is None or self.completed_at is None:
+            return None
+        return max(0.0, (self.completed_at - self.created_at).total_seconds())
+
+    def advanced(self, newer: Job) -> Job:
+        """Return this job after another answer about it has come in.
+
+        Answers overtake each other: a snapshot asked for before the job ended can arrive after the long poll
+        that told of the end. So a final status stays, a status and the progress never go back, and what a later
+        answer leaves out is kept. Nothing else in the package changes a job's status.
+
+        Args:
+            newer: what the service said now.
+        """
+        if self.ended and newer.status != self.status:
+            return self
+        filled = {
+            item.name: getattr(newer, item.name) for item in fields(newer) if getattr(newer, item.name) is not None
+        }
+        if not newer.ended and _rank(newer.status) < _rank(self.status):
+            filled.pop("status")
+        if not newer.ended and self.progress is not None and newer.progress is not None:
+            filled["progress"] = max(self.progress, newer.progress)
+        return replace(self, **filled)
+
+
+def _rank(status: JobStatus | str) -> int:
+    return _RANK.get(status, 1)
+
+
+def _status(text: str) -> JobStatus | str:
+    try:
+        return JobStatus(text.lower())
+    except ValueError:
+        return text
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _percent(value: object) -> float | None:
+    number = _number(value)
+    return None if number is None else min(100.0, max(0.0, number))
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return _from_unix(_number(value))
+    # Before Python 3.11 fromisoformat knows neither Z nor a fraction of, say, seven digits.
+    text = re.sub(r"[Zz]$", "+00:00", value.strip())
+    text = re.sub(r"\.(\d+)", lambda found: "." + found[1][:6].ljust(6, "0"), text, count=1)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _from_unix(seconds: float | None) -> datetime | None:
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None

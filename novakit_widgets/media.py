@@ -1,0 +1,249 @@
+"""A result's URL, type, bytes and file, and the HTML that plays it. No job logic."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["Media", "MediaKind", "find_media", "find_text", "is_web_address", "sniff"]
+
+MediaKind = Literal["video", "audio", "image"]
+
+_KIND_OF_TOOL: Mapping[str, MediaKind] = {
+    "video": "video",
+    "music": "audio",
+    "tts": "audio",
+    "image": "image",
+    "image_edit": "image",
+}
+# What the standard library's table leaves to the operating system, which may have none.
+_MIME_OF_SUFFIX = {
+    ".aac": "audio/aac",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+}
+_SUFFIX_OF_MIME = {
+    "audio/aac": ".aac",
+    "audio/flac": ".flac",
+    "audio/mp4": ".m4a",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "image/gif": ".gif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+}
+_LIKELY_MIME: Mapping[MediaKind, str] = {"video": "video/mp4", "audio": "audio/mpeg", "image": "image/png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One video, sound or image of a result.
+
+    Attributes:
+        url: where the service keeps it, always http or https; temporary, so save what should stay.
+        kind: ``"video"``, ``"audio"`` or ``"image"``.
+        width: pixels, where the service said so.
+        height: pixels, where the service said so.
+        seconds: how long it plays, where the service said so.
+        caption: the service's own words, such as a revised prompt.
+
+    Example:
+        >>> media = Media("https://cdn.example/clip.webm?sig=1", "video")
+        >>> media.mime, media.suffix
+        ('video/webm', '.webm')
+    """
+
+    url: str
+    kind: MediaKind
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    caption: str | None = None
+
+    @property
+    def mime(self) -> str:
+        """The MIME type that the URL suggests; the bytes have the last word (`sniff`)."""
+        guess = _mime_of_path(self.url)
+        return guess if guess and guess.startswith(self.kind) else _LIKELY_MIME[self.kind]
+
+    @property
+    def suffix(self) -> str:
+        """The file ending that goes with the type, such as ``".mp4"``."""
+        return suffix_of(self.mime)
+
+
+def suffix_of(mime: str) -> str:
+    """Return the file ending for a MIME type, such as ``".mp4"``; ``".bin"`` for one we do not know."""
+    return _SUFFIX_OF_MIME.get(mime, ".bin")
+
+
+def is_web_address(text: object) -> bool:
+    """Whether something is an absolute http or https URL with a host.
+
+    Example:
+        >>> is_web_address("https://cdn.example/a.mp4"), is_web_address("javascript:alert(1)")
+        (True, False)
+    """
+    if not isinstance(text, str) or any(ord(character) <= ord(" ") for character in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def find_media(output: object, *, tool: str | None = None) -> tuple[Media, ...]:
+    """Find the media in a result, in any of the shapes that the service is known to use.
+
+    Args:
+        output: a job's ``outputData`` or the whole answer of a generation answered at once.
+        tool: the job's tool; says what a bare ``url`` is.
+
+    Returns:
+        What has a http or https URL, in the service's order, each URL once. Anything else in the result stays
+        in ``job.output``.
+    """
+    found: dict[str, Media] = {}
+    for media in _walk(output, _KIND_OF_TOOL.get(tool or "")):
+        found.setdefault(media.url, media)
+    return tuple(found.values())
+
+
+def find_text(output: object) -> str | None:
+    """Find the text of a transcription in a result."""
+    for body in _bodies(output):
+        text = body.get("text")
+        if isinstance(text, str):
+            return text
+    return None
+
+
+def _bodies(output: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the result and what it wraps in ``data``."""
+    if isinstance(output, Mapping):
+        yield output
+        data = output.get("data")
+        if isinstance(data, Mapping):
+            yield data
+
+
+def _walk(output: object, kind: MediaKind | None) -> Iterator[Media]:
+    if isinstance(output, list | tuple):
+        yield from _items(output, kind or "image")
+        return
+    for body in _bodies(output):
+        yield from _one(body.get("video"), "video", body)
+        yield from _one(body.get("video_url"), "video", body)
+        yield from _one(body.get("audio"), "audio", body)
+        yield from _one(body.get("audio_url"), "audio", body)
+        yield from _one(body.get("image"), "image", body)
+        yield from _items(body.get("images"), "image")
+        yield from _items(body.get("data"), kind or "image")
+        yield from _one(body.get("url"), kind, body)
+
+
+def _items(value: object, kind: MediaKind) -> Iterator[Media]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _one(item, kind, {})
+
+
+def _one(value: object, kind: MediaKind | None, beside: Mapping[str, Any]) -> Iterator[Media]:
+    """Read one place where a URL may stand: as text, or as an object with a ``url``."""
+    details: Mapping[str, Any] = value if isinstance(value, Mapping) else beside
+    url = value.get("url") if isinstance(value, Mapping) else value
+    if not isinstance(url, str) or not is_web_address(url):
+        return
+    known = kind or _kind_of_path(url)
+    if known is None:
+        return
+    caption = details.get("revised_prompt")
+    yield Media(
+        url,
+        known,
+        width=_pixels(details.get("width")),
+        height=_pixels(details.get("height")),
+        seconds=_seconds(details.get("duration_seconds")),
+        caption=caption if isinstance(caption, str) else None,
+    )
+
+
+def _mime_of_path(url: str) -> str | None:
+    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    suffix = PurePosixPath(name).suffix.lower()
+    return _MIME_OF_SUFFIX.get(suffix) or mimetypes.guess_type(name)[0]
+
+
+def _kind_of_path(url: str) -> MediaKind | None:
+    mime = _mime_of_path(url) or ""
+    for kind in _LIKELY_MIME:
+        if mime.startswith(kind):
+            return kind
+    return None
+
+
+def _pixels(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < float("inf") else None
+
+
+# The first bytes of the formats that a browser plays, as the formats' own specifications give them.
+_BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4", b"avif": "image/avif"}
+_MAGIC = (
+    (b"\x1a\x45\xdf\xa3", "video/webm"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"ID3", "audio/mpeg"),
+)
+
+
+def sniff(head: bytes) -> str | None:
+    """Tell a media type from a file's first bytes.
+
+    Args:
+        head: at least 16 bytes, or the whole file where it is shorter.
+
+    Returns:
+        A MIME type such as ``"video/mp4"``; ``None`` for anything that is no media we know, such as HTML.
+
+    Example:
+        >>> sniff(b"<!DOCTYPE html><html>") is None
+        True
+    """
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    if head[:4] == b"RIFF":
+        return {b"WAVE": "audio/wav", b"WEBP": "image/webp"}.get(head[8:12])
+    for magic, mime in _MAGIC:
+        if head.startswith(magic):
+            return mime
+    # A frame's sync word: eleven set bits; layer 00 is AAC's ADTS, another one MPEG audio.
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
+    return None

@@ -1,0 +1,82 @@
+"""When a request may be sent again. The waiting itself is stamina's."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from .errors import APIError, NovaKitConnectionError, NovaKitError, UnreadableAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["may_have_arrived", "never_arrived", "retried", "worth_reading_again"]
+
+_ATTEMPTS = 4
+_LONGEST_WAIT = 60.0  # seconds of Retry-After that a call sits out; a longer one is the caller's decision
+_RETRIED_READS = frozenset({429, 500, 502, 503, 504})
+
+_T = TypeVar("_T")
+
+
+async def retried(
+    exchange: Callable[[], Awaitable[_T]],
+    again: Callable[[Exception], bool | float],
+    on_wait: Callable[[float, NovaKitError], None] | None = None,
+) -> _T:
+    """Repeat an exchange while ``again`` says so: after the seconds it returns, or with stamina's back-off."""
+    import stamina
+
+    def decide(error: Exception) -> bool | float:
+        decision = again(error)
+        if decision is not False and on_wait is not None and isinstance(error, NovaKitError):
+            on_wait(0.0 if decision is True else decision, error)
+        return decision
+
+    async for attempt in stamina.retry_context(decide, attempts=_ATTEMPTS, timeout=None):
+        with attempt:
+            return await exchange()
+    raise AssertionError("stamina ended without an outcome")  # pragma: no cover
+
+
+def _sits_out(error: APIError) -> bool | float:
+    """Say how long to wait for a busy service: a Retry-After that is bearable, or stamina's back-off."""
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= _LONGEST_WAIT else False
+
+
+def worth_reading_again(error: Exception) -> bool | float:
+    """Whether a request that changes nothing twice may be sent again, and after how many seconds."""
+    if isinstance(error, NovaKitConnectionError):
+        return True
+    return isinstance(error, APIError) and error.status_code in _RETRIED_READS and _sits_out(error)
+
+
+def never_arrived(error: Exception) -> bool | float:
+    """Whether a POST may be sent again because it certainly started nothing."""
+    if isinstance(error, NovaKitConnectionError):
+        return not error.reached
+    if not isinstance(error, APIError):
+        return False
+    refused = error.status_code == HTTPStatus.TOO_MANY_REQUESTS or _asks_to_come_back(error)
+    return refused and _sits_out(error)
+
+
+def may_have_arrived(error: NovaKitError) -> bool:
+    """Whether a POST that failed like this may have started a job."""
+    if isinstance(error, NovaKitConnectionError):
+        return error.reached
+    if isinstance(error, UnreadableAnswerError):
+        return True
+    broken = isinstance(error, APIError) and (error.status_code or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return broken and not _asks_to_come_back(error)
+
+
+def _asks_to_come_back(error: NovaKitError) -> bool:
+    """Whether it is a 503 with a Retry-After: the service said itself that it did not take the request."""
+    return (
+        isinstance(error, APIError)
+        and error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        and error.retry_after is not None
+    )

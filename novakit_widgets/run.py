@@ -1,0 +1,420 @@
+"""One generation from its submission to its result: start, watch, cancel, wait. Knows no widgets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from . import eventloop, settings
+from .errors import (
+    ConfigurationError,
+    JobCancelledError,
+    JobFailedError,
+    JobNotStartedError,
+    JobTimeoutError,
+    NovaKitError,
+    SubmissionUncertainError,
+)
+from .jobs import Job, JobStatus, Tool
+from .submission import submit
+from .tracking import tracker_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .client import NovaKitClient
+    from .tracking import Watch
+
+__all__ = ["JobRun", "Phase"]
+
+
+class Phase(str, Enum):
+    """Where a run is; a job's own status is the service's word."""
+
+    NEW = "new"  # nothing was sent yet
+    SUBMITTING = "submitting"  # the POST is on its way
+    WATCHING = "watching"  # there is a job, and we ask about it
+    ENDED = "ended"  # the job is completed, failed or cancelled
+    LEFT = "left"  # we stopped asking, but the job goes on
+    REFUSED = "refused"  # there is no job, and none was billed
+    UNCERTAIN = "uncertain"  # there may be a job
+
+    __str__ = str.__str__
+
+
+_PARTING_SECONDS = 10.0
+# Nothing more happens in these by itself.
+_SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
+
+
+class JobRun:
+    """One generation: at most one job, submitted once.
+
+    Its methods may be called from any thread; what they do is done on ``loop``.
+
+    Args:
+        tool: what makes it; ``None`` for a job that is attached to and of which nothing more is known.
+        params: the service's own parameters.
+        client: speaks to the service.
+        timeout: seconds to watch; ``None`` for the tool's.
+        on_change: called on the loop after each change.
+        clock: monotonic seconds.
+
+    Attributes:
+        phase: where it is.
+        job: the newest snapshot; ``None`` until the service has answered.
+        error: why it is not completed; ``None`` while it may be.
+        trouble: why there is no news at the moment, such as a lost connection.
+        cancelling: whether a cancellation was asked for and not answered yet.
+    """
+
+    def __init__(
+        self,
+        tool: Tool | None,
+        params: Mapping[str, Any],
+        *,
+        client: NovaKitClient,
+        timeout: float | None = None,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tool = tool
+        self.params: Mapping[str, Any] = MappingProxyType(dict(params))
+        self.client = client
+        self.timeout = check_timeout(timeout)
+        self.phase = Phase.NEW
+        self.job: Job | None = None
+        self.error: NovaKitError | None = None
+        self.trouble: NovaKitError | None = None
+        self.cancelling = False
+        self.on_change = on_change
+        self._clock = clock
+        self._began: float | None = None
+        self._stopped: float | None = None
+        self._attached_to: str | None = None
+        self._watch: Watch | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @classmethod
+    def attached(
+        cls,
+        job_id: str,
+        *,
+        client: NovaKitClient,
+        timeout: float | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> JobRun:
+        """Make a run of a job that was submitted earlier or elsewhere."""
+        run = cls(None, {}, client=client, timeout=timeout, on_change=on_change)
+        run._attached_to = job_id
+        return run
+
+    @property
+    def job_id(self) -> str | None:
+        """The service's id, as soon as there is one."""
+        return self.job.id if self.job is not None else self._attached_to
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.phase in _SETTLED
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds since we began with it, or as many as the service took; ``None`` before the beginning."""
+        if self.job is not None and self.job.ended and self.job.seconds is not None:
+            return self.job.seconds
+        if self._began is None:
+            return None
+        return max(0.0, (self._clock() if self._stopped is None else self._stopped) - self._began)
+
+    @property
+    def watch_seconds(self) -> float:
+        """How long one watch lasts, in seconds."""
+        if self.timeout is not None:
+            return self.timeout
+        tool = self.tool or (None if self.job is None else Tool.known(self.job.tool))
+        return tool.timeout if tool is not None else max(member.timeout for member in Tool)
+
+    @property
+    def typical_seconds(self) -> tuple[float, float] | None:
+        """How long such a job usually takes, at least and at most, in seconds."""
+        if self.tool is None:
+            return None
+        least, most = self.tool.typical_seconds
+        speed = settings.speed().value
+        return least / speed, most / speed
+
+    # What anybody may ask for, on any thread
+
+    def start(self) -> bool:
+        """Begin, unless it has begun; return whether there is a loop to begin on."""
+        loop = eventloop.home()
+        if loop is None:
+            return False
+        eventloop.hand_over(loop, self._start)
+        return True
+
+    def cancel(self) -> None:
+        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
+        loop = self._loop or eventloop.home()
+        if loop is None:
+            self._cancel()
+        else:
+            eventloop.hand_over(loop, self._cancel)
+
+    def keep_watching(self) -> None:
+        """Go on watching a job that we left."""
+        loop = eventloop.home()
+        if loop is not None:
+            eventloop.hand_over(loop, self._keep_watching)
+
+    async def wait(self) -> Job:
+        """Wait until it has settled, on any loop. Giving up the waiting does nothing to the job.
+
+        Returns:
+            The completed job.
+
+        Raises:
+            JobFailedError: the service gave up on it.
+            JobCancelledError: it was cancelled.
+            JobTimeoutError: we stopped watching; the job goes on.
+            NovaKitError: it was refused, or nothing can be learnt of it.
+        """
+        self.start()
+        if self.phase is Phase.LEFT:
+            self.keep_watching()
+        while not self.settled:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                # Settled between the question and the entry: a run on another thread would not wake us.
+                if not self.settled:
+                    await waiter
+            finally:
+                self._waiters.discard(waiter)
+        return self.result()
+
+    def wait_blocking(self, timeout: float | None = None) -> Job:
+        """Wait as `wait` does, in a cell, a thread or a plain script.
+
+        Args:
+            timeout: seconds to block; the job goes on after that.
+
+        Raises:
+            JobTimeoutError: the time is over.
+            KeyboardInterrupt: the user interrupted it. The job goes on.
+        """
+        return eventloop.run_blocking(self._wait_for(check_timeout(timeout)), farewell=self._leave_loop)
+
+    async def _wait_for(self, timeout: float | None) -> Job:
+        waiting = asyncio.ensure_future(self.wait())
+        try:
+            done, _ = await asyncio.wait((waiting,), timeout=timeout)
+        finally:
+            waiting.cancel()
+        if done:
+            return waiting.result()
+        raise JobTimeoutError(
+            f"{self.job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again, or "
+            f"nk.attach({self.job_id!r}) later.",
+            job_id=self.job_id,
+            job=self.job,
+        )
+
+    async def _leave_loop(self) -> None:
+        """Leave a loop that is about to be closed, without losing the job."""
+        if self._answering is not None:
+            # An answer that is on its way is worth some seconds: without it nobody knows the job.
+            await asyncio.wait((self._answering,), timeout=_PARTING_SECONDS)
+        if self._watch is not None:
+            tracker_of(self.client).stop(self._watch)
+            self._set(Phase.LEFT)
+        await tracker_of(self.client).aclose()
+        await self.client.aclose()
+
+    def result(self) -> Job:
+        """Return the completed job, or raise why there is none.
+
+        Raises:
+            NovaKitError: as `wait` does.
+            JobNotStartedError: it has not settled.
+        """
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        if self.job is None or not self.job.ended:
+            raise JobNotStartedError("The job has not ended yet.", job_id=self.job_id)
+        return self.job
+
+    # What happens on the loop
+
+    def _start(self) -> None:
+        if self.phase is not Phase.NEW:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._began = self._clock()
+        self._set(Phase.SUBMITTING)
+        self._answering = eventloop.spawn(self._first_answer())
+
+    async def _first_answer(self) -> None:
+        """Submit the job, or ask for the one that we attach to, and begin to watch it."""
+        try:
+            if self._attached_to is not None:
+                job = await self.client.get(self._attached_to)
+            elif self.tool is not None:
+                job = await submit(self.client, self.tool, self.params, on_wait=self._waiting)
+            else:  # pragma: no cover
+                raise AssertionError("a run has a tool or a job id")
+        except NovaKitError as error:
+            self._settle_without_answer(error)
+        except BaseException as error:
+            # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
+            self._settle_without_answer(
+                SubmissionUncertainError(
+                    f"Submitting the job was broken off ({type(error).__name__}), so it may run and be billed. Look at "
+                    "client.list() before you submit it again."
+                )
+            )
+            raise
+        else:
+            self._has(job)
+
+    def _settle_without_answer(self, error: NovaKitError) -> None:
+        self.error = error
+        self.trouble = None
+        if self._attached_to is not None:
+            # Nothing is known against the job itself.
+            self._set(Phase.LEFT)
+        else:
+            self._set(Phase.UNCERTAIN if isinstance(error, SubmissionUncertainError) else Phase.REFUSED)
+
+    def _has(self, job: Job) -> None:
+        """Take the first answer about the job."""
+        self.job = job
+        self.trouble = None
+        self.tool = self.tool or Tool.known(job.tool)
+        if not self.params and job.params:
+            self.params = job.params
+        if job.ended:
+            self._end()
+            return
+        self._observe()
+        if self.cancelling:
+            eventloop.spawn(self._delete())
+
+    def _observe(self) -> None:
+        assert self.job is not None  # for the type checker
+        self._watch = tracker_of(self.client).watch(self.job, timeout=self.watch_seconds, on_change=self._heard)
+        self._set(Phase.WATCHING)
+
+    def _heard(self) -> None:
+        watch = self._watch
+        if watch is None or self.phase is not Phase.WATCHING:
+            return
+        self.job, self.trouble = watch.job, watch.trouble
+        if self.job.ended:
+            self._end()
+        elif watch.over:
+            self.error = watch.error
+            self._set(Phase.LEFT)
+        else:
+            self.on_change()
+
+    def _end(self) -> None:
+        assert self.job is not None  # for the type checker
+        self.error = error_of_job(self.job)
+        self.trouble = None
+        self.cancelling = False
+        self._set(Phase.ENDED)
+
+    def _cancel(self) -> None:
+        if self.phase is Phase.NEW:
+            self.error = JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
+            self._set(Phase.REFUSED)
+        elif self.phase is Phase.SUBMITTING and self._attached_to is None:
+            self.cancelling = True
+            self.on_change()
+        elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
+            self.cancelling = True
+            self.on_change()
+            eventloop.spawn(self._delete())
+
+    async def _delete(self) -> None:
+        """Cancel the job, and take the service's own word for what became of it."""
+        job_id = self.job_id
+        assert job_id is not None  # for the type checker
+        try:
+            await self.client.cancel(job_id)
+            job = await self.client.get(job_id)
+        except NovaKitError as error:
+            self.cancelling = False
+            self.trouble = error
+            self.on_change()
+            return
+        self.cancelling = False
+        if self.phase is Phase.WATCHING:
+            tracker_of(self.client).heard(job)
+        elif self.phase is Phase.LEFT and job.ended:
+            self.job = job if self.job is None else self.job.advanced(job)
+            self._end()
+        self.on_change()
+
+    def _keep_watching(self) -> None:
+        if self.phase is not Phase.LEFT:
+            return
+        self.error = self.trouble = None
+        self._stopped = None
+        self._loop = asyncio.get_running_loop()
+        if self.job is not None:
+            self._observe()
+        else:
+            self._set(Phase.SUBMITTING)
+            self._answering = eventloop.spawn(self._first_answer())
+
+    def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
+        self.trouble = reason
+        self.on_change()
+
+    def _set(self, phase: Phase) -> None:
+        self.phase = phase
+        if self.settled:
+            self._stopped = self._clock()
+            self._watch = None
+            for waiter in list(self._waiters):
+                eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
+        self.on_change()
+
+
+def error_of_job(job: Job) -> NovaKitError | None:
+    """Return the error that an ended job stands for; ``None`` for a completed one."""
+    if job.status == JobStatus.FAILED:
+        said = job.error or "it gave no reason"
+        cost = "" if job.actual_credits is None else f" It cost {job.actual_credits:g} credits."
+        return JobFailedError(
+            f"NovaKit could not finish {job.id or 'the job'}: {said}.{cost} Try again or change the parameters.",
+            job=job,
+        )
+    if job.status == JobStatus.CANCELLED:
+        cost = "" if not job.actual_credits else f" It cost {job.actual_credits:g} credits."
+        return JobCancelledError(f"{job.id or 'The job'} was cancelled.{cost}", job=job)
+    return None
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Refuse a time-out that is no length of time.
+
+    Raises:
+        ConfigurationError: it is not a number above 0.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
+        raise ConfigurationError(
+            f"timeout is a number of seconds above 0, not {timeout!r}. Nothing was sent or billed."
+        )
+    return float(timeout)

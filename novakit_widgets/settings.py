@@ -1,0 +1,324 @@
+"""The key, the base URL, the directories; and where each of them came from.
+
+An argument beats `configure`, that beats the environment, that beats the keyring (for the key), that the default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError, InvalidBaseURLError, InvalidKeyError, MissingKeyError
+
+__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "redact"]
+
+DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
+KEYRING_SERVICE = "novakit_widgets"
+KEYRING_USER = "api_key"
+
+# Documented: "sk_" and 64 hex digits.
+_KEY = re.compile(r"sk_[0-9a-fA-F]{64}")
+_SHOWN = 4  # characters of a key that may be shown
+
+T = TypeVar("T")
+
+
+class Secret:
+    """An API key that does not show itself: not in a repr, a log, a traceback or a pickle.
+
+    Example:
+        >>> Secret("sk_" + "0" * 60 + "beef")
+        sk_…beef
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the key itself, for the one line that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"sk_…{self._value[-_SHOWN:]}"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("An API key is not to be pickled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A value and where it came from.
+
+    Attributes:
+        value: what holds.
+        source: ``"argument"``, ``"configure"``, an environment variable's name, ``"keyring"`` or ``"default"``.
+    """
+
+    value: T
+    source: str
+
+
+_configured: dict[str, Any] = {}
+_NAMES = ("api_key", "base_url", "history", "reuse", "save_to", "speed")
+
+
+def configure(**values: Any) -> None:
+    """Set the package's settings for this process.
+
+    Args:
+        **values: any of ``api_key`` (``"sk_…"``), ``base_url``, ``history`` (a path, or ``"off"``), ``reuse``
+            (bool), ``save_to`` (a folder for every finished job) and ``speed`` (how many times faster than the
+            real service a sandbox runs). ``None`` takes a setting back.
+
+    Raises:
+        ConfigurationError: a value is of no use; nothing was changed.
+        TypeError: there is no such setting.
+
+    Example:
+        >>> configure(base_url="http://127.0.0.1:8123/api/v1")
+        >>> base_url().source
+        'configure'
+        >>> configure(base_url=None)
+    """
+    for name in values:
+        if name not in _NAMES:
+            raise TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(_NAMES)}.")
+    checked = {name: None if value is None else _CHECKS[name](value) for name, value in values.items()}
+    for name, value in checked.items():
+        if value is None:
+            _configured.pop(name, None)
+        else:
+            _configured[name] = value
+
+
+def api_key(argument: str | None = None) -> Setting[Secret]:
+    """Find the API key.
+
+    Args:
+        argument: a key that was given; it beats all others.
+
+    Raises:
+        MissingKeyError: there is none.
+        InvalidKeyError: it has not the form of one.
+    """
+    if argument is not None:
+        return Setting(_check_key(argument), "argument")
+    if "api_key" in _configured:
+        return Setting(_configured["api_key"], "configure")
+    if os.environ.get("NOVAKIT_API_KEY", "").strip():
+        return Setting(_check_key(os.environ["NOVAKIT_API_KEY"], "NOVAKIT_API_KEY"), "NOVAKIT_API_KEY")
+    stored = _from_keyring()
+    if stored:
+        return Setting(_check_key(stored, "the keyring"), "keyring")
+    raise MissingKeyError(
+        "There is no NovaKit API key, so nothing was sent. Set the environment variable NOVAKIT_API_KEY before the "
+        "kernel starts, or call nk.configure(api_key=…). Without a key, nk.use_sandbox() practises on this machine."
+    )
+
+
+def base_url(argument: str | None = None) -> Setting[str]:
+    """Find the API's base URL, without a slash at its end.
+
+    Args:
+        argument: a URL that was given; it beats all others.
+
+    Raises:
+        InvalidBaseURLError: it is no https URL, nor a http one of this machine.
+    """
+    if argument is not None:
+        return Setting(_check_base_url(argument), "argument")
+    if "base_url" in _configured:
+        return Setting(_configured["base_url"], "configure")
+    if os.environ.get("NOVAKIT_BASE_URL", "").strip():
+        return Setting(_check_base_url(os.environ["NOVAKIT_BASE_URL"]), "NOVAKIT_BASE_URL")
+    return Setting(DEFAULT_BASE_URL, "default")
+
+
+def history() -> Setting[Path | None]:
+    """Find the history's file; ``None`` means that there is to be no history."""
+    if "history" in _configured:
+        given, source = _configured["history"], "configure"
+    elif os.environ.get("NOVAKIT_HISTORY", "").strip():
+        given, source = _check_history(os.environ["NOVAKIT_HISTORY"].strip()), "NOVAKIT_HISTORY"
+    else:
+        import platformdirs
+
+        folder = platformdirs.user_data_path("novakit_widgets", appauthor=False)
+        given, source = folder / "history.sqlite3", "default"
+    return Setting(None if given == "off" else Path(given), source)
+
+
+def reuse(argument: bool | None = None) -> Setting[bool]:
+    """Find whether a job of the history with the same parameters is to be taken instead of a new one."""
+    if argument is not None:
+        return Setting(_check_bool(argument), "argument")
+    if "reuse" in _configured:
+        return Setting(_configured["reuse"], "configure")
+    if os.environ.get("NOVAKIT_REUSE", "").strip():
+        return Setting(_check_bool(os.environ["NOVAKIT_REUSE"].strip()), "NOVAKIT_REUSE")
+    return Setting(False, "default")
+
+
+def save_to() -> Setting[Path | None]:
+    """Find the folder that every finished job's media are saved to; ``None`` for none."""
+    given = _configured.get("save_to")
+    return Setting(given, "default" if given is None else "configure")
+
+
+def speed() -> Setting[float]:
+    """Find how many times faster than the real service the one configured runs; a sandbox sets it."""
+    return Setting(_configured["speed"], "configure") if "speed" in _configured else Setting(1.0, "default")
+
+
+def describe() -> dict[str, str]:
+    """Say what holds and where it came from, the key by its last four characters at most.
+
+    Example:
+        >>> describe()["speed"]
+        '1.0 (default)'
+    """
+    found: dict[str, str] = {}
+    for name, read in (
+        ("api_key", api_key),
+        ("base_url", base_url),
+        ("history", history),
+        ("reuse", reuse),
+        ("save_to", save_to),
+        ("speed", speed),
+    ):
+        try:
+            setting: Setting[Any] = read()
+        except ConfigurationError as error:
+            found[name] = f"unusable: {error.message}"
+        else:
+            shown = "off" if name == "history" and setting.value is None else setting.value
+            found[name] = f"{shown} ({setting.source})"
+    return found
+
+
+def redact(text: str) -> str:
+    """Take every API key out of a text.
+
+    Example:
+        >>> redact("Bearer sk_" + "a" * 64)
+        'Bearer sk_…'
+    """
+    return _KEY.sub("sk_…", text)
+
+
+def _check_key(value: object, where: str = "the argument api_key") -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise InvalidKeyError(f"{where} must be text, not {type(value).__name__}. Nothing was sent.")
+    text = value.strip()
+    if not _KEY.fullmatch(text):
+        # The value is not repeated: it may be a key with a slip of the hand.
+        raise InvalidKeyError(
+            f"The API key from {where} is not one of NovaKit's: those are 'sk_' and 64 hexadecimal digits, "
+            f"this one has {len(text)} characters. Nothing was sent. Copy it again from the dashboard."
+        )
+    return Secret(text)
+
+
+def _check_base_url(value: object) -> str:
+    text = str(value).strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidBaseURLError(
+            f"{redact(text)!r} is no web address. Nothing was sent. Use for example {DEFAULT_BASE_URL}."
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidBaseURLError("A base URL has no user name, password, query or fragment. Nothing was sent.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise InvalidBaseURLError(
+            f"{text} would send the API key unencrypted, so nothing was sent. Use https; plain http is for this machine only."
+        )
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_history(value: object) -> str | Path:
+    if isinstance(value, str) and value.strip().lower() == "off":
+        return "off"
+    if value is False:
+        return "off"
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise ConfigurationError(f"history is a file or 'off', not {value!r}.")
+    return Path(value).expanduser()
+
+
+def _check_bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ConfigurationError(f"reuse is yes or no (1 or 0), not {value!r}.")
+
+
+def _check_folder(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise ConfigurationError(f"save_to is a folder, not {value!r}.")
+    return Path(value).expanduser()
+
+
+def _check_speed(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigurationError(f"speed is a number above 0, not {value!r}.")
+    return float(value)
+
+
+_CHECKS = {
+    "api_key": lambda value: _check_key(value, "configure()"),
+    "base_url": _check_base_url,
+    "history": _check_history,
+    "reuse": _check_bool,
+    "save_to": _check_folder,
+    "speed": _check_speed,
+}
+
+
+def _from_keyring() -> str | None:
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        return None  # the extra is not installed
+    # A machine without a keyring service has no key there, which is no error.
+    with contextlib.suppress(keyring.errors.KeyringError):
+        found: str | None = keyring.get_password(KEYRING_SERVICE, KEYRING_USER)
+        return found
+    return None

@@ -1,0 +1,197 @@
+"""Starting a job exactly once, also when the answer to the POST is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random as random_module
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .answers import utc_now
+from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
+from .parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from .jobs import Job, Tool
+
+__all__ = ["Submits", "same_params", "submit"]
+
+# How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
+# know of, makes the answer ambiguous; too narrow would overlook the job.
+CLOCK_SKEW = timedelta(minutes=5)
+# A request whose connection broke may still be on its way in: seconds before each look.
+_LOOKS = (0.0, 2.0, 5.0)
+_LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
+_LIST_LIMIT = 100
+
+
+class Submits(Protocol):
+    """What a submission needs of a `NovaKitClient`."""
+
+    async def submit(
+        self, endpoint: str, params: Mapping[str, Any], *, on_wait: Callable[[float, NovaKitError], None] | None = None
+    ) -> Job:
+        """Start a job."""
+        ...
+
+    async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
+        """Ask for the newest jobs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """What time and chance are made of, so that tests need not wait for them."""
+
+    now: Callable[[], datetime] = utc_now
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random_module.random
+
+
+async def submit(
+    client: Submits,
+    tool: Tool,
+    params: Mapping[str, Any],
+    *,
+    known: Collection[str] = (),
+    on_wait: Callable[[float, NovaKitError], None] | None = None,
+    clockwork: Clockwork | None = None,
+) -> Job:
+    """Start a job; when the answer is lost, find the job that it started.
+
+    Args:
+        client: sends the requests.
+        tool: what makes it.
+        params: the service's own parameters.
+        known: ids of jobs that are somebody else's, so not the one we lost.
+        on_wait: called with seconds and the reason before a wait.
+        clockwork: time and chance.
+
+    Raises:
+        SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
+        NovaKitError: it was certainly not started.
+    """
+    works = clockwork or Clockwork()
+    began = works.now()
+    try:
+        return await client.submit(tool.endpoint, params, on_wait=on_wait)
+    except SubmissionUncertainError as error:
+        lost = error
+    if on_wait is not None:
+        on_wait(0.0, lost)
+    return await look_up(client, tool, params, since=began, lost=lost, known=known, clockwork=works)
+
+
+async def look_up(
+    client: Submits,
+    tool: Tool,
+    params: Mapping[str, Any],
+    *,
+    since: datetime,
+    lost: SubmissionUncertainError,
+    known: Collection[str] = (),
+    clockwork: Clockwork | None = None,
+) -> Job:
+    """Find the job that a lost submission started, in the service's own list.
+
+    Args:
+        client: asks for the list.
+        tool: what makes it.
+        params: what was sent.
+        since: when it was sent, by our clock.
+        lost: the error that tells of the loss.
+        known: ids of jobs that are somebody else's.
+        clockwork: time and chance.
+
+    Raises:
+        SubmissionUncertainError: there is none, there are several, or the list can't be had.
+    """
+    works = clockwork or Clockwork()
+    for pause in _LOOKS:
+        if pause:
+            await works.sleep(pause)
+        try:
+            jobs = await _listed(client, tool, works)
+        except NovaKitError as error:
+            raise SubmissionUncertainError(
+                f"The answer to the {tool} job was lost, and so far it can't be looked up. ({error.message}) It may run and "
+                "be billed. Look at client.list() before you submit it again; nothing was submitted twice.",
+                lost.status_code,
+                lost.response,
+            ) from None
+        found = [job for job in jobs if _could_be(job, params, since, known, tool)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(str(job.id) for job in found)
+            raise SubmissionUncertainError(
+                f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with "
+                "nk.attach(id). Nothing was submitted twice.",
+                lost.status_code,
+                lost.response,
+                candidates=found,
+            )
+    raise SubmissionUncertainError(
+        f"The answer to the {tool} job was lost, and the service's list shows no such job: most probably it was not started "
+        "and not billed. Look at client.list() again in a minute; if it is not there, submit it again.",
+        lost.status_code,
+        lost.response,
+    )
+
+
+async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, ...]:
+    """Get the list, as often as it takes while the network is down."""
+    until = works.clock() + _LOOKING_SECONDS
+    failures = 0
+    while True:
+        try:
+            return await client.list(tool=tool, limit=_LIST_LIMIT)
+        except (NovaKitConnectionError, APIError) as error:
+            denied = isinstance(error, AuthenticationError) or (error.status_code or 500) in (400, 403, 404)
+            if denied or works.clock() >= until:
+                raise
+            failures += 1
+        await works.sleep(works.random() * min(30.0, 2.0**failures))
+
+
+def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:
+    recent = job.created_at is None or job.created_at >= since - CLOCK_SKEW
+    return job.id not in known and recent and job.params is not None and same_params(tool, params, job.params)
+
+
+def same_params(tool: Tool, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two sets of parameters ask for the same.
+
+    5 and 5.0 are the same number, the order of keys is of no account, and a documented default is the same as nothing.
+
+    Args:
+        tool: whose defaults hold.
+        ours: one set.
+        theirs: the other.
+    """
+    return _canonical(tool, ours) == _canonical(tool, theirs)
+
+
+def _canonical(tool: Tool, params: Mapping[str, Any]) -> str:
+    table = PARAMETERS[tool]
+    kept = {
+        name: _plain(value)
+        for name, value in params.items()
+        if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
+    }
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""The views, made of ipywidgets. Nothing here knows HTTP."""

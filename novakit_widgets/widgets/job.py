@@ -1,0 +1,306 @@
+"""JobWidget: one job as a card on the page. A thin view of a `JobRun`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+
+from .. import downloads, eventloop, settings
+from ..client import default_client
+from ..embedding import Embed, check_embed, keep
+from ..errors import NovaKitError
+from ..jobs import Job, Tool
+from ..parameters import check
+from ..run import JobRun, Phase
+from .painting import painter
+from .parts import Parts
+from .player import close_all, player, text_block
+from .view import Samples, View, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from ..client import NovaKitClient
+
+__all__ = ["JobWidget"]
+
+_RAW_LENGTH = 2_000  # characters of a result in which we found nothing to play
+
+
+class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """One generation as a card: what was asked for, how far it is, how to stop it, and the result.
+
+    It starts by itself and runs in the background; the kernel stays free. ``await widget`` and ``widget.wait()`` give the
+    finished `Job`. Interrupting the cell that waits stops the waiting, never the job.
+
+    Args:
+        endpoint: such as ``"videos/generations"``, or a tool such as ``"video"``.
+        params: the service's own parameters; see `novakit_widgets.parameters.PARAMETERS`.
+        client: speaks to the service; where it is left out, one is made from the settings.
+        timeout: seconds to watch; the default is the tool's (video 300, music 180, else 120).
+        embed: where the finished media go: ``"inline"`` into the notebook, ``"file"`` beside it, ``"link"`` nowhere (the
+            service's temporary address), ``"auto"`` inline up to 8 MB.
+        autostart: whether to submit at once; otherwise `start` does, and waiting does.
+
+    Raises:
+        InvalidParameterError: the documentation forbids a parameter. Nothing was sent or billed.
+        ConfigurationError: there is no usable key, base URL, time-out or embed.
+
+    Example:
+        >>> from novakit_widgets import JobWidget, use_sandbox
+        >>> sandbox = use_sandbox(speed=1000)
+        >>> widget = JobWidget("images/generations", {"prompt": "A lighthouse"})
+        >>> widget.wait().status
+        <JobStatus.COMPLETED: 'completed'>
+        >>> sandbox.stop()
+    """
+
+    status = traitlets.Unicode("new", read_only=True)
+    """The service's status, such as ``"processing"``; before there is one, ``"new"``, ``"submitting"``, ``"refused"`` or
+    ``"uncertain"``.
+
+    - Type: `str`, read only
+    - Default: ``"new"``
+    """
+    progress = traitlets.Float(None, allow_none=True, read_only=True)
+    """Percent, 0 to 100; ``None`` until the service tells.
+
+    - Type: `float`, read only
+    - Default: ``None``
+    """
+    job_id = traitlets.Unicode(None, allow_none=True, read_only=True)
+    """The service's id, as soon as there is one: what `attach` takes.
+
+    - Type: `str`, read only
+    - Default: ``None``
+    """
+    job = traitlets.Instance(Job, allow_none=True, read_only=True)
+    """The newest snapshot.
+
+    - Type: `Job`, read only
+    - Default: ``None``
+    """
+    error = traitlets.Instance(NovaKitError, allow_none=True, read_only=True)
+    """Why there is no result; ``None`` while there may be one.
+
+    - Type: `NovaKitError`, read only
+    - Default: ``None``
+    """
+
+    def __init__(
+        self,
+        endpoint: Tool | str,
+        params: Mapping[str, Any],
+        *,
+        client: NovaKitClient | None = None,
+        timeout: float | None = None,
+        embed: Embed = "auto",
+        autostart: bool = True,
+    ) -> None:
+        tool = Tool.of(endpoint)
+        check(tool, params)
+        self._make(JobRun(tool, params, client=client or default_client(), timeout=timeout), embed)
+        if autostart:
+            self.start()
+
+    @classmethod
+    def attach(
+        cls,
+        job_id: str,
+        *,
+        client: NovaKitClient | None = None,
+        timeout: float | None = None,
+        embed: Embed = "auto",
+    ) -> JobWidget:
+        """Pick up a job that was submitted earlier, in this kernel or another. It costs nothing.
+
+        Args:
+            job_id: such as ``"job_abc123"``.
+            client: as for `JobWidget`.
+            timeout: as for `JobWidget`.
+            embed: as for `JobWidget`.
+
+        Raises:
+            InvalidParameterError: it is no job id.
+        """
+        widget = cls.__new__(cls)
+        widget._make(JobRun.attached(job_id, client=client or default_client(), timeout=timeout), embed)
+        widget.start()
+        return widget
+
+    def _make(self, run: JobRun, embed: str) -> None:
+        self._embed = check_embed(embed)
+        self._run = run
+        self._samples = Samples()
+        self._view: View | None = None
+        self._note = ""
+        self._parts = Parts()
+        super().__init__(children=self._parts.rows)
+        self.add_class("novakit-card")
+        self._parts.button.on_click(self._clicked)
+        self._begin(run)
+
+    def _begin(self, run: JobRun) -> None:
+        """Show another run: the first one, or the same once more."""
+        self._run = run
+        self._samples = Samples()
+        self._note = ""
+        run.on_change = self._changed
+        self._changed()
+
+    def __repr__(self) -> str:
+        prompt = shortened(str(self._run.params.get("prompt", "")), 40)
+        return f"<JobWidget {self._run.tool or 'job'} {self.job_id or ''} {self.status} {prompt!r}>"
+
+    # What a user may ask for
+
+    def start(self) -> None:
+        """Submit the job, if it has not been. Without a running event loop it is submitted when it is waited for."""
+        self._run.start()
+
+    def cancel(self) -> None:
+        """Cancel the job at the service; `status` tells when it is. From any thread."""
+        self._run.cancel()
+
+    def keep_watching(self) -> None:
+        """Go on watching after a time-out or a lost key. From any thread."""
+        self._run.keep_watching()
+
+    def __await__(self) -> Generator[Any, None, Job]:
+        """Wait for the job without blocking the kernel."""
+        return self._run.wait().__await__()
+
+    def wait(self, timeout: float | None = None) -> Job:
+        """Block until the job has ended; the page goes on moving.
+
+        Args:
+            timeout: seconds to block; the job and its card go on after that.
+
+        Returns:
+            The completed job.
+
+        Raises:
+            TimeoutError: the time is over. The job goes on.
+            NovaKitError: it was refused, failed or cancelled; see `JobRun.wait`.
+            KeyboardInterrupt: the user interrupted the kernel. The job goes on.
+        """
+        return self._run.wait_blocking(timeout)
+
+    def save(self, path: str | Path = ".") -> list[Path]:
+        """Save the finished media, blocking until they are there.
+
+        Args:
+            path: a folder, or a file where there is one result only.
+
+        Returns:
+            The files that were written, in the result's order.
+
+        Raises:
+            MediaError: the job has no media, or they can't be fetched.
+            OSError: a file can't be written.
+        """
+        return eventloop.run_blocking(self._save(Path(path)))
+
+    def close(self) -> None:
+        """Take the card off the page and release all that it is made of. The job goes on."""
+        self._run.on_change = lambda: None
+        loop = eventloop.home()
+        if loop is not None:
+            eventloop.hand_over(loop, lambda: painter(loop).forget(self))
+        close_all(self.children)
+        if self.layout is not None:
+            self.layout.close()
+        super().close()
+
+    # What keeps it up to date
+
+    @property
+    def ticking(self) -> bool:
+        """Whether the card changes with time alone: its elapsed time does while the job runs."""
+        return self._run.phase in (Phase.SUBMITTING, Phase.WATCHING)
+
+    def paint(self) -> int:
+        """Send what has changed since the last time, and return in how many messages."""
+        view = View.of(self._run, self._samples, note=self._note)
+        before, self._view = self._view, view
+        return 0 if view == before else self._parts.show(view)
+
+    def _changed(self) -> None:
+        """Take in a change of the run, on its loop."""
+        run = self._run
+        percent = None if run.job is None else run.job.progress
+        self._samples.add(run.elapsed, percent)
+        self.set_trait("job_id", run.job_id)
+        self.set_trait("job", run.job)
+        self.set_trait("error", run.error)
+        self.set_trait("progress", percent)
+        self.set_trait("status", str(run.phase if run.job is None else run.job.status))
+        self._ask_to_be_painted()
+        if run.phase is Phase.ENDED and run.error is None:
+            eventloop.spawn(self._show_result(run))
+
+    def _ask_to_be_painted(self) -> None:
+        loop = eventloop.current()
+        if loop is None:
+            self.paint()  # a plain script: nobody looks, but the state is right
+        else:
+            painter(loop).ask(self)
+
+    async def _show_result(self, run: JobRun) -> None:
+        """Put the finished media, or the text, into the card."""
+        job = run.result()
+        kept = await keep(run.client, job, self._embed, folder=Path.cwd())
+        if run is not self._run:
+            return  # tried again in the meantime
+        title = "" if self._view is None else self._view.full_prompt
+        made = [player(one, title=title) for one in kept]
+        if job.text is not None:
+            made.append(text_block(job.text))
+        elif not kept:
+            made.append(text_block(shortened(str(job.output), _RAW_LENGTH)))
+        self._note = next((str(one.error) for one in kept if one.error is not None), "")
+        self._parts.result.children = made
+        self._ask_to_be_painted()
+
+    def _clicked(self, _button: object) -> None:
+        """Do what the button says. This comes on any thread, so it only hands over."""
+        action = "" if self._view is None else self._view.action
+        loop = eventloop.home()
+        if loop is not None:
+            eventloop.hand_over(loop, lambda: self._act(action))
+
+    def _act(self, action: str) -> None:
+        if action == "cancel":
+            self._run.cancel()
+        elif action == "watch":
+            self._run.keep_watching()
+        elif action == "again":
+            self._try_again()
+        elif action == "save":
+            eventloop.spawn(self._save_and_say())
+
+    def _try_again(self) -> None:
+        old = self._run
+        if old.tool is None or not old.settled:
+            return
+        old.on_change = lambda: None
+        close_all(self._parts.result.children)
+        self._parts.result.children = ()
+        self._begin(JobRun(old.tool, old.params, client=old.client, timeout=old.timeout))
+        self.start()
+
+    async def _save(self, path: Path) -> list[Path]:
+        return await downloads.save_all(self._run.client, self._run.result(), path)
+
+    async def _save_and_say(self) -> None:
+        folder = settings.save_to().value or Path.cwd()
+        try:
+            files = await self._save(folder)
+        except (NovaKitError, OSError) as error:
+            self._note = f"Not saved: {error}"
+        else:
+            self._note = f"Saved as {', '.join(file.name for file in files)} in {folder}"
+        self._ask_to_be_painted()

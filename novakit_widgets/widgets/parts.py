@@ -1,0 +1,87 @@
+"""The widgets that a card is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from . import cards
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .view import View
+
+__all__ = ["Parts"]
+
+_BUTTONS: Mapping[str, tuple[str, str]] = {
+    "cancel": ("Cancel", "Cancel this job at the service"),
+    "watch": ("Keep watching", "Go on watching this job"),
+    "again": ("Try again", "Submit the same job once more; it is billed like a new one"),
+    "save": ("Save", "Save the result as a file beside the notebook"),
+    "": ("", ""),
+}
+_BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running": "info", "waiting": "", "quiet": ""}
+
+
+class Parts:
+    """A card's head, bar, figures, button, message and result, in 22 models: layouts and styles are shared.
+
+    Attributes:
+        rows: what the card's box contains, from top to bottom.
+        button: the one action that there is at a time.
+        result: the box that the finished media go into.
+    """
+
+    def __init__(self) -> None:
+        plain = ipywidgets.Layout(margin="0", min_width="0")
+        wide = ipywidgets.Layout(margin="0 8px 0 0", flex="1 1 80px", width="auto", min_width="60px")
+        self.head = ipywidgets.HTML(layout=plain)
+        style = self.head.style
+        self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=wide)
+        self.figures = ipywidgets.HTML(layout=plain, style=style)
+        self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto", margin="0", flex="0 0 auto"))
+        self.message = ipywidgets.HTML(
+            layout=ipywidgets.Layout(margin="0 0 0 8px", flex="1 1 0", min_width="0"), style=style
+        )
+        line = ipywidgets.Layout(align_items="center", flex_flow="row wrap", width="100%", overflow="hidden")
+        self.measure = ipywidgets.HBox([self.bar, self.figures], layout=line)
+        self.foot = ipywidgets.HBox([self.button, self.message], layout=line)
+        self.result = ipywidgets.VBox(layout=plain)
+        self.rows = (self.head, self.measure, self.foot, self.result)
+        self._shown: View | None = None
+
+    def show(self, view: View) -> int:
+        """Bring the widgets up to date, and return how many messages that took: one for each that changed."""
+        before, self._shown = self._shown, view
+        messages = 0
+        for widget, state in self._states(view).items():
+            changed = {name: value for name, value in state.items() if getattr(widget, name) != value}
+            if changed:
+                with widget.hold_sync():
+                    for name, value in changed.items():
+                        setattr(widget, name, value)
+                messages += 1
+        if before is None or before.moving != view.moving:
+            (self.bar.add_class if view.moving and view.percent is None else self.bar.remove_class)("nk-alive")
+        return messages
+
+    def _states(self, view: View) -> Mapping[ipywidgets.Widget, Mapping[str, object]]:
+        description, tooltip = _BUTTONS[view.action]
+        # Until the service tells of progress the bar is full and pulsates: alive, and no number is invented.
+        unknown = view.percent is None and view.moving
+        return {
+            self.head: {"value": str(cards.head(view))},
+            self.bar: {
+                "value": 100.0 if unknown else (view.percent or 0.0),
+                "bar_style": _BAR_STYLES[view.tone],
+            },
+            self.figures: {"value": str(cards.figures(view))},
+            self.button: {
+                "description": description,
+                "tooltip": tooltip,
+                "disabled": view.busy,
+            },
+            self.message: {"value": str(cards.message(view.message))},
+        }

@@ -1,0 +1,45 @@
+"""The finished media inside a widget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..embedding import Kept
+
+__all__ = ["close_all", "player", "text_block"]
+
+
+def player(kept: Kept, *, title: str) -> ipywidgets.DOMWidget:
+    """Make a widget that plays or shows one result. It does not start by itself, and does not loop.
+
+    Args:
+        kept: the media, and their bytes where there are any; otherwise it plays from where the service keeps them.
+        title: what it is, for its tooltip and for screen readers.
+    """
+    kind = {"video": ipywidgets.Video, "audio": ipywidgets.Audio, "image": ipywidgets.Image}[kept.media.kind]
+    source = kept.media.url.encode() if kept.content is None else kept.content
+    form = "url" if kept.content is None else kept.mime.partition("/")[2]
+    quiet = {} if kept.media.kind == "image" else {"autoplay": False, "loop": False, "controls": True}
+    return kind(value=source, format=form, tooltip=title, **quiet)
+
+
+def text_block(text: str) -> ipywidgets.HTML:
+    """Make a widget that shows a text as it is."""
+    return ipywidgets.HTML(Markup('<p class="nk-text" dir="auto">{}</p>').format(text))
+
+
+def close_all(widgets: Sequence[ipywidgets.Widget]) -> None:
+    """Close widgets with all that they contain, their layouts and styles too; a box alone would leave them behind."""
+    for widget in widgets:
+        close_all(getattr(widget, "children", ()))
+        for part in ("layout", "style"):
+            inner = getattr(widget, part, None)
+            if isinstance(inner, ipywidgets.Widget):
+                inner.close()
+        widget.close()

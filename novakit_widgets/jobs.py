@@ -97,7 +97,7 @@ _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 _RANK: Mapping[str, int] = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Job:
     """One answer of the service about one job: an immutable snapshot.
 
@@ -137,7 +137,7 @@ class Job:
     model: str | None = None
     estimated_credits: float | None = None
     actual_credits: float | None = None
-    raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+    raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     @classmethod
     def from_json(cls, body: object) -> Job:
@@ -194,6 +194,12 @@ class Job:
             model=_text(body.get("model")),
             raw=MappingProxyType(dict(body)),
         )
+
+    def __repr__(self) -> str:
+        """Return one line; the whole answer is in ``raw``."""
+        told = [f"{self.progress:g} %"] if self.progress is not None and not self.ended else []
+        told += [f"{len(self.media)} media"] if self.media else []
+        return f"<Job {' '.join([self.id or 'without id', self.tool or '', str(self.status), *told])}>"
 
     @property
     def ended(self) -> bool:

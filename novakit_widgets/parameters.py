@@ -306,10 +306,10 @@ def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
         TypeError: a name is nearly a documented one.
 
     Example:
-        >>> check_names(Tool.VIDEO, {"aspect_ration": "1:1"})
+        >>> check_names(Tool.VIDEO, {"aspect_ration": "1:1"})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        TypeError: video() got an unknown keyword 'aspect_ration': did you mean 'aspect_ratio'? Nothing was sent or billed. To send it as it is, use JobWidget('videos/generations', {'aspect_ration': …}).
+        TypeError: video() got an unknown keyword 'aspect_ration': did you mean 'aspect_ratio'? ...
     """
     for name in params:
         if name in PARAMETERS[tool]:

@@ -393,16 +393,20 @@ class JobRun:
 def error_of_job(job: Job) -> NovaKitError | None:
     """Return the error that an ended job stands for; ``None`` for a completed one."""
     if job.status == JobStatus.FAILED:
-        said = job.error or "it gave no reason"
-        cost = "" if job.actual_credits is None else f" It cost {job.actual_credits:g} credits."
+        said = (job.error or "it gave no reason").rstrip(".")
         return JobFailedError(
-            f"NovaKit could not finish {job.id or 'the job'}: {said}.{cost} Try again or change the parameters.",
+            f"NovaKit could not finish {job.id or 'the job'}: {said}. {_cost(job)}Try again, or change the parameters.",
             job=job,
         )
     if job.status == JobStatus.CANCELLED:
-        cost = "" if not job.actual_credits else f" It cost {job.actual_credits:g} credits."
-        return JobCancelledError(f"{job.id or 'The job'} was cancelled.{cost}", job=job)
+        return JobCancelledError(f"{job.id or 'The job'} was cancelled. {_cost(job)}".rstrip(), job=job)
     return None
+
+
+def _cost(job: Job) -> str:
+    if job.actual_credits is None:
+        return ""
+    return f"It cost {job.actual_credits:g} credits. " if job.actual_credits else "It was not billed. "
 
 
 def check_timeout(timeout: float | None) -> float | None:

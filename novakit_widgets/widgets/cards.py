@@ -18,10 +18,10 @@ _ICONS: Mapping[str, str] = {
     "video": "M2 3h8.5a1 1 0 0 1 1 1v2l3-1.8v7.6l-3-1.8v2a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z",
     "music": "M6 2l8-1.2v9.4a2.3 2.3 0 1 1-1.3-2V4.2L7.3 5v7.2a2.3 2.3 0 1 1-1.3-2z",
     "image": "M2 2h12a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zm0 10h12l-4-5-3 3.5L5 8.4z",
-    "image_edit": "M11.3 1.3l3.4 3.4-9 9L1 15l1.300-4.700zM10 4.500l1.500 1.500",
-    "tts": "M2 6h2.500L8 3v10l-3.500-3H2zm8-1.500a4.500 4.500 0 0 1 0 7M11.500 2a7 7 0 0 1 0 12",
-    "stt": "M8 1a2.200 2.200 0 0 1 2.200 2.200v4a2.200 2.200 0 0 1-4.400 0v-4A2.200 2.200 0 0 1 8 1zM3.500 7.500a4.500 4.500 0 0 0 3.800 4.400V15h1.400v-3.100a4.500 4.500 0 0 0 3.800-4.400",
-    "": "M8 1l7 3.500v7L8 15l-7-3.500v-7z",
+    "image_edit": "M11.3 1.3l3.4 3.4-9 9L1 15l1.3-4.7z",
+    "tts": "M2 6h2.5L8 3v10l-3.5-3H2zm8-1.5a4.5 4.5 0 0 1 0 7z",
+    "stt": "M8 1a2.2 2.2 0 0 1 2.2 2.2v4a2.2 2.2 0 0 1-4.4 0v-4A2.2 2.2 0 0 1 8 1zM7.3 12h1.4v3H7.3z",
+    "": "M8 1l7 3.5v7L8 15l-7-3.5v-7z",
 }
 
 # JupyterLab's own variables where there are any; the values behind them are for Voila, VS Code and Colab.
@@ -61,7 +61,8 @@ def head(view: View) -> Markup:
     return STYLE + Markup(
         '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span>'
         '<span class="nk-prompt" title="{full}" dir="auto">{prompt}</span>'
-        '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>{status}</span></div>'
+        '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>'
+        "{status}</span></div>"
     ).format(
         tone=view.tone,
         icon=icon(view.tool),
@@ -76,10 +77,8 @@ def figures(view: View) -> Markup:
     """Return percent and times, which are also what a screen reader learns of the bar."""
     shown = "" if view.percent is None else f"{view.percent:.0f} %"
     text = " · ".join(part for part in (shown, view.times) if part)
-    if view.percent is None:
-        value = Markup("")  # a progressbar without a value is one whose progress is unknown
-    else:
-        value = Markup(' aria-valuenow="{:.0f}"').format(view.percent)
+    # A progressbar without a value is one whose progress is unknown.
+    value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
     return Markup(
         '<span class="nk-figures" role="progressbar" aria-label="{label}: progress" aria-valuemin="0" aria-valuemax="100"'
         '{value} aria-valuetext="{text}">{text}</span>'

@@ -10,13 +10,15 @@ import traitlets
 
 from .. import downloads, eventloop, settings
 from ..client import default_client
-from ..embedding import Embed, check_embed, keep
+from ..embedding import Embed, Kept, check_embed, keep
 from ..errors import NovaKitError
 from ..jobs import Job, Tool
 from ..parameters import check
 from ..run import JobRun, Phase
 from .painting import painter
 from .parts import Parts
+from .places import Places, in_kernel, is_nested
+from .plain import plain, summary
 from .player import close_all, player, text_block
 from .view import Samples, View, shortened
 
@@ -137,6 +139,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._samples = Samples()
         self._view: View | None = None
         self._note = ""
+        self._kept: tuple[Kept, ...] | None = None
+        self._places = Places()
         self._parts = Parts()
         super().__init__(children=self._parts.rows)
         self.add_class("novakit-card")
@@ -148,6 +152,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._run = run
         self._samples = Samples()
         self._note = ""
+        self._kept = None
         run.on_change = self._changed
         self._changed()
 
@@ -170,7 +175,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._run.keep_watching()
 
     def __await__(self) -> Generator[Any, None, Job]:
-        """Wait for the job without blocking the kernel."""
+        """Wait for the job without blocking the kernel; a card that nobody has shown yet shows itself."""
+        self._show_if_hidden()
         return self._run.wait().__await__()
 
     def wait(self, timeout: float | None = None) -> Job:
@@ -187,7 +193,42 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             NovaKitError: it was refused, failed or cancelled; see `JobRun.wait`.
             KeyboardInterrupt: the user interrupted the kernel. The job goes on.
         """
+        self._show_if_hidden()
         return self._run.wait_blocking(timeout)
+
+    def show(self) -> None:
+        """Show the card in the cell that runs: as plain HTML, which stays with the saved notebook, once the job has ended.
+
+        A page that was reloaded while the job ran keeps the card, but not the plain result; this puts it there.
+        """
+        bundle = self._plain_bundle()
+        if bundle is None:
+            self._places.show(self._live_bundle())
+        else:
+            from IPython.display import display
+
+            display(bundle, raw=True)
+
+    def _ipython_display_(self) -> None:
+        if in_kernel():
+            self.show()
+        else:
+            print(repr(self))  # noqa: T201 # a terminal has no page
+
+    def _show_if_hidden(self) -> None:
+        if not self._places.any and not self._run.settled and in_kernel() and not is_nested(self):
+            self.show()
+
+    def _live_bundle(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = self._repr_mimebundle_()
+        return bundle
+
+    def _plain_bundle(self) -> dict[str, Any] | None:
+        """Return the finished job as plain HTML; ``None`` while there is none, or its media are on their way."""
+        if self._run.phase is not Phase.ENDED or (self._run.error is None and self._kept is None):
+            return None
+        html = plain(self._run, self._kept or (), note=self._note)
+        return {"text/html": str(html), "text/plain": summary(self._run)}
 
     def save(self, path: str | Path = ".") -> list[Path]:
         """Save the finished media, blocking until they are there.
@@ -239,7 +280,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.set_trait("progress", percent)
         self.set_trait("status", str(run.phase if run.job is None else run.job.status))
         self._ask_to_be_painted()
-        if run.phase is Phase.ENDED and run.error is None:
+        if run.phase is Phase.ENDED and eventloop.current() is not None:
             eventloop.spawn(self._show_result(run))
 
     def _ask_to_be_painted(self) -> None:
@@ -250,11 +291,19 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             painter(loop).ask(self)
 
     async def _show_result(self, run: JobRun) -> None:
-        """Put the finished media, or the text, into the card."""
+        """Put the finished media, or the text, into the card, and the plain result where the card was shown."""
+        if run.error is None:
+            await self._play(run)
+        bundle = self._plain_bundle() if run is self._run else None
+        if bundle is not None:
+            self._places.replace(bundle)
+
+    async def _play(self, run: JobRun) -> None:
         job = run.result()
         kept = await keep(run.client, job, self._embed, folder=Path.cwd())
         if run is not self._run:
             return  # tried again in the meantime
+        self._kept = kept
         title = "" if self._view is None else self._view.full_prompt
         made = [player(one, title=title) for one in kept]
         if job.text is not None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import ipywidgets
 from markupsafe import Markup
 
+from .plain import media_tag
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,13 +22,16 @@ def player(kept: Kept, *, title: str) -> ipywidgets.DOMWidget:
 
     Args:
         kept: the media, and their bytes where there are any; otherwise it plays from where the service keeps them.
-        title: what it is, for its tooltip and for screen readers.
+        title: what it is, for those who can't see it.
     """
-    kind = {"video": ipywidgets.Video, "audio": ipywidgets.Audio, "image": ipywidgets.Image}[kept.media.kind]
+    if kept.media.kind == "image":
+        return ipywidgets.HTML(media_tag(kept, title, alone=True))
+    # Bytes travel faster to these two than a data URI to an HTML widget does. They take no tooltip: with one, the view of a
+    # widget that has no description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
+    kind = ipywidgets.Video if kept.media.kind == "video" else ipywidgets.Audio
     source = kept.media.url.encode() if kept.content is None else kept.content
     form = "url" if kept.content is None else kept.mime.partition("/")[2]
-    quiet = {} if kept.media.kind == "image" else {"autoplay": False, "loop": False, "controls": True}
-    return kind(value=source, format=form, tooltip=title, **quiet)
+    return kind(value=source, format=form, autoplay=False, loop=False, controls=True)
 
 
 def text_block(text: str) -> ipywidgets.HTML:

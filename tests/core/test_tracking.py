@@ -65,7 +65,7 @@ def test_one_job_takes_few_requests_and_shows_its_progress():
         assert len(steps) >= 7
         assert steps == sorted(steps)
         assert listener.watch.job.status == "completed"
-        assert listener.seen[-1][0] == pytest.approx(60.0, abs=0.1)
+        assert listener.seen[-1][0] == pytest.approx(60.0, abs=0.2)
         assert not tracker.busy
         assert tracker.watched == 0
 
@@ -290,7 +290,7 @@ def test_a_time_out_ends_the_watching_and_names_the_job():
         tracker = tracker_for(service)
         short, long = watch(tracker, service.add(100.0), timeout=7.0), watch(tracker, service.add(20.0))
         await all_over(short)
-        assert asyncio.get_running_loop().time() == pytest.approx(7.0, abs=0.1)
+        assert asyncio.get_running_loop().time() == pytest.approx(7.0, abs=0.2)
         assert isinstance(short.watch.error, JobTimeoutError)
         assert short.watch.error.job_id in str(short.watch.error)
         assert not long.watch.over
@@ -308,7 +308,7 @@ def test_a_time_out_comes_even_while_the_service_is_silent():
         tracker = tracker_for(service)
         listeners = [watch(tracker, service.add(1000.0), timeout=30.0) for _ in range(9)]
         await all_over(*listeners)
-        assert asyncio.get_running_loop().time() == pytest.approx(30.0, abs=0.1)
+        assert asyncio.get_running_loop().time() == pytest.approx(30.0, abs=0.2)
         await tracker.aclose()
 
     run(main())

@@ -1,0 +1,44 @@
+"""The line of Python that asks for the same job again."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from typing import Any
+
+from .jobs import Tool
+
+__all__ = ["call_of"]
+
+_SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
+    Tool.VIDEO: ("video", "prompt"),
+    Tool.MUSIC: ("music", "prompt"),
+    Tool.IMAGE: ("image", "prompt"),
+    Tool.IMAGE_EDIT: ("edit_image", "prompt"),
+    Tool.TTS: ("speech", "input"),
+    Tool.STT: ("transcribe", "file"),
+}
+_OURS = frozenset({"client", "timeout", "embed", "autostart", "reuse"})  # keywords of a short form, not of the service
+
+
+def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
+    """Write the call that makes the same job.
+
+    Args:
+        tool: what makes it.
+        params: the service's own parameters.
+
+    Example:
+        >>> call_of(Tool.VIDEO, {"prompt": "A sunset", "seed": 7})
+        "nk.video('A sunset', seed=7)"
+    """
+    name, first = _SHORT_FORMS[tool]
+    if first not in params or not all(_fits(key) for key in params):
+        return f"nk.JobWidget({tool.endpoint!r}, {dict(params)!r})"
+    others = [f"{key}={value!r}" for key, value in params.items() if key != first]
+    return f"nk.{name}({', '.join([repr(params[first]), *others])})"
+
+
+def _fits(name: str) -> bool:
+    """Whether a parameter can be a keyword of a short form."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in _OURS

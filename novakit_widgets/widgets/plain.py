@@ -1,0 +1,156 @@
+"""A finished job as plain HTML, which needs no kernel and no widget state: what a saved notebook keeps.
+
+The sanitiser of an untrusted notebook drops ``style``, ``role``, ``aria-*``, ``<style>`` and the ``src`` of ``<source>``. So the
+address stands on the media tag itself, and the card reads well as headings, paragraphs and a table alone.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ..calls import call_of
+from ..jobs import JobStatus
+from .view import duration, label_of, prompt_of, shortened
+
+if TYPE_CHECKING:
+    from ..embedding import Kept
+    from ..run import JobRun
+
+__all__ = ["media_tag", "plain", "summary"]
+
+_PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
+_VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
+_IMAGE_WIDTH = 320  # pixels of each of several images; one alone may have twice that
+_STYLE = Markup("""<style>
+.novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
+  max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
+.novakit-plain p { margin: 0 0 8px; overflow-wrap: anywhere; }
+.novakit-plain video, .novakit-plain img { max-width: 100%; height: auto; border-radius: 4px; display: inline-block; }
+.novakit-plain audio { width: 100%; }
+.novakit-plain .nk-facts, .novakit-plain summary { color: var(--jp-ui-font-color1, inherit); opacity: .85; }
+.novakit-plain table { border-collapse: collapse; margin: 6px 0; }
+.novakit-plain th, .novakit-plain td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
+.novakit-plain pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0 0; }
+</style>""")
+_BLANK = Markup("")
+
+
+def summary(run: JobRun) -> str:
+    """Return a finished job in one line, for where no HTML is shown.
+
+    Args:
+        run: one whose job has ended.
+    """
+    job = run.job
+    prompt = shortened(prompt_of(run.params), 60)
+    facts = [label_of(run.tool), repr(prompt)]
+    if job is not None:
+        facts += [str(job.status), job.id or ""]
+    return "NovaKit " + " ".join(fact for fact in facts if fact)
+
+
+def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
+    """Return a finished job as plain HTML.
+
+    Args:
+        run: one whose job has ended.
+        kept: its media, and where they are now.
+        note: what else there is to say, such as why a file could not be saved.
+    """
+    job = run.job
+    assert job is not None
+    prompt = prompt_of(run.params)
+    rows = [
+        Markup('<p><strong>{label}</strong> <span dir="auto">{prompt}</span></p>').format(
+            label=label_of(run.tool or job.tool), prompt=shortened(prompt, _PROMPT_LENGTH)
+        )
+    ]
+    rows.extend(_media(kept, prompt))
+    if job.text is not None:
+        rows.append(Markup('<pre dir="auto">{}</pre>').format(job.text))
+    elif job.status == JobStatus.COMPLETED and not kept:
+        rows.append(Markup("<pre>{}</pre>").format(shortened(str(job.output), _VALUE_LENGTH)))
+    if run.error is not None:
+        rows.append(Markup('<p dir="auto">{}</p>').format(run.error.message))
+    if note:
+        rows.append(Markup('<p dir="auto">{}</p>').format(note))
+    rows.append(Markup('<p class="nk-facts">{}</p>').format(" · ".join(_facts(run))))
+    rows.append(_details(run))
+    return Markup('<div class="novakit-plain">{}{}</div>').format(_STYLE, _BLANK.join(rows))
+
+
+def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
+    shown = [media_tag(one, prompt, alone=len(kept) == 1) for one in kept]
+    if not shown:
+        return []
+    rows = [Markup("<p>{}</p>").format(Markup(" ").join(shown))]
+    if any(one.content is None and one.path is None for one in kept):
+        rows.append(Markup("<p>It plays from the service's own address, which is temporary: save it to keep it.</p>"))
+    return rows
+
+
+def media_tag(kept: Kept, prompt: str, *, alone: bool) -> Markup:
+    """Return the one tag that plays or shows a result.
+
+    Args:
+        kept: the media, and where they are now.
+        prompt: what they were asked for with, for those who can't see them.
+        alone: whether there are no others beside it.
+    """
+    source = _source(kept)
+    if kept.media.kind == "image":
+        width = _IMAGE_WIDTH * (2 if alone else 1)
+        return Markup('<img src="{}" alt="{}" width="{}">').format(
+            source, shortened(prompt, 200) or "the result", width
+        )
+    tag = Markup('<video controls preload="metadata" width="640" title="{title}" src="{source}"></video>')
+    if kept.media.kind == "audio":
+        tag = Markup('<audio controls preload="metadata" title="{title}" src="{source}"></audio>')
+    return tag.format(title=shortened(prompt, 200), source=source)
+
+
+def _source(kept: Kept) -> str:
+    if kept.content is not None:
+        return f"data:{kept.mime};base64,{base64.b64encode(kept.content).decode('ascii')}"
+    if kept.path is not None:
+        # Relative to the notebook, so that both can be moved together.
+        return quote(f"{kept.path.parent.name}/{kept.path.name}")
+    return kept.media.url
+
+
+def _facts(run: JobRun) -> list[str]:
+    job = run.job
+    assert job is not None
+    facts = [str(job.status)]
+    if run.elapsed is not None:
+        facts[0] += (
+            f" after {duration(run.elapsed)}" if job.status != JobStatus.COMPLETED else f" in {duration(run.elapsed)}"
+        )
+    if job.model:
+        facts.append(job.model)
+    moment = job.completed_at or job.created_at
+    if moment is not None:
+        facts.append(moment.strftime("%d %b %Y %H:%M UTC"))
+    if job.actual_credits is not None:
+        facts.append(f"{job.actual_credits:g} credits")
+    return facts
+
+
+def _details(run: JobRun) -> Markup:
+    """Return what it takes to find the job again and to make it again."""
+    job = run.job
+    assert job is not None
+    facts: list[tuple[str, Any]] = [("job id", job.id)] if job.id else []
+    facts.extend(run.params.items())
+    table = _BLANK.join(
+        Markup('<tr><th>{}</th><td dir="auto">{}</td></tr>').format(name, shortened(str(value), _VALUE_LENGTH))
+        for name, value in facts
+    )
+    code = "" if run.tool is None else shortened(call_of(run.tool, run.params), _VALUE_LENGTH)
+    again = Markup("<pre>{}</pre>").format(code) if code else _BLANK
+    return Markup("<details><summary>Parameters and code</summary><table>{}</table>{}</details>").format(table, again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,15 +17,17 @@ from .errors import (
     PermissionDeniedError,
     QuotaExceededError,
     RateLimitError,
+    UnreadableAnswerError,
 )
 from .settings import redact
 
-__all__ = ["Action", "RateLimit", "error_of", "retry_after"]
+__all__ = ["Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
 
 _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 # Documented as the body of a 429: what to wait when neither header nor body says how long.
 DEFAULT_RETRY_AFTER = 30.0
+_KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
 _MESSAGE_LIMIT = 500  # characters of the service's own words that an error repeats
 
 
@@ -69,6 +72,19 @@ class Action:
     reads_jobs: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success, decoded.
+
+    Attributes:
+        status: the HTTP status.
+        body: what its JSON said.
+    """
+
+    status: int
+    body: Any
+
+
 def utc_now() -> datetime:
     """Return the present moment with time zone."""
     return datetime.now(timezone.utc)
@@ -87,6 +103,36 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Callable[[], d
         if seconds is not None:
             return seconds
     return None
+
+
+def answer_of(status: int, headers: Mapping[str, str], content: bytes | None, action: Action) -> Answer:
+    """Decode an answer, and raise it if it is an error.
+
+    Args:
+        status: the HTTP status.
+        headers: the answer's, with names in lower case.
+        content: the body; ``None`` when it was too long to be read.
+        action: what the request was for.
+
+    Raises:
+        APIError: it is no success, or can't be read.
+    """
+    body, readable = (None, False) if content is None else _decoded(content)
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        raise error_of(status, headers, body, action)
+    if content is None:
+        too_long = "NovaKit's answer is longer than any that makes sense, so it was not read."
+        raise UnreadableAnswerError(too_long, status, job_id=action.job_id)
+    if not readable:
+        raise UnreadableAnswerError("NovaKit's answer is no JSON.", status, body, job_id=action.job_id)
+    return Answer(status, body)
+
+
+def _decoded(content: bytes) -> tuple[Any, bool]:
+    try:
+        return json.loads(content), True
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return content[:_KEPT_BYTES].decode("utf-8", "replace"), False
 
 
 def error_of(

@@ -6,14 +6,13 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from . import settings
-from .answers import Action, RateLimit, error_of
+from .answers import Action, Answer, RateLimit, answer_of
 from .errors import (
     InvalidParameterError,
     MediaError,
@@ -24,6 +23,7 @@ from .errors import (
 )
 from .jobs import Job, Tool
 from .media import is_web_address
+from .parsing import job_of_submission, jobs_of, object_of, parsed
 from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
 
 if TYPE_CHECKING:
@@ -42,17 +42,9 @@ _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_ID_LENGTH = 200
-_KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +152,7 @@ class NovaKitClient:
         content = _encode(params)
         action = Action(f"submit the {tool} job", "Nothing was started or billed.")
 
-        async def post() -> _Answer:
+        async def post() -> Answer:
             return await self._exchange(
                 "POST",
                 tool.endpoint,
@@ -171,7 +163,7 @@ class NovaKitClient:
             )
 
         try:
-            return _job_of_submission(tool, params, await retried(post, never_arrived, on_wait))
+            return job_of_submission(tool, params, await retried(post, never_arrived, on_wait))
         except NovaKitError as error:
             if not may_have_arrived(error):
                 raise
@@ -202,7 +194,7 @@ class NovaKitClient:
         answer = await self._read(
             path, action, {"poll": "true"} if poll else None, retry=retry, read_seconds=read_seconds
         )
-        return _parsed(answer, Job.from_json, job_id)
+        return parsed(answer, Job.from_json, job_id)
 
     async def list(
         self,
@@ -234,7 +226,7 @@ class NovaKitClient:
         }
         action = Action("list the jobs", "The jobs themselves are not affected.", reads_jobs=True)
         answer = await self._read("jobs", action, {name: value for name, value in query.items() if value}, retry=retry)
-        return _parsed(answer, _jobs_of, None)
+        return parsed(answer, jobs_of, None)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job: ``DELETE /jobs/{id}``.
@@ -265,7 +257,7 @@ class NovaKitClient:
             NovaKitConnectionError: no answer.
         """
         answer = await self._read("quota", Action("show the quota", "No job is affected."), None)
-        return _parsed(answer, _object_of, None)
+        return parsed(answer, object_of, None)
 
     async def download(self, url: str, path: str | Path) -> Path:
         """Save a result's media to a file, without the key.
@@ -355,8 +347,8 @@ class NovaKitClient:
         *,
         retry: bool = True,
         read_seconds: float = _READ_SECONDS,
-    ) -> _Answer:
-        async def once() -> _Answer:
+    ) -> Answer:
+        async def once() -> Answer:
             return await self._exchange("GET", path, action, query=query, read_seconds=read_seconds)
 
         return await retried(once, worth_reading_again) if retry else await once()
@@ -370,7 +362,7 @@ class NovaKitClient:
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
         read_seconds: float = _READ_SECONDS,
-    ) -> _Answer:
+    ) -> Answer:
         """Send one request and read its answer, bounded; anything but a success is raised."""
         import httpx
 
@@ -390,7 +382,7 @@ class NovaKitClient:
                 auth=self._sign,
                 timeout=timeout,
             ) as response:
-                answer = await _bounded(response)
+                content_read = await _bounded(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             failure = NovaKitConnectionError(
                 f"NovaKit can't be reached at {self._base_url} ({type(error).__name__}). {action.meaning} "
@@ -407,7 +399,7 @@ class NovaKitClient:
             )
         else:
             self._rate_limit = RateLimit.from_headers(response.headers) or self._rate_limit
-            return _answer_of(response, answer, action)
+            return answer_of(response.status_code, response.headers, content_read, action)
         # Raised out here so that it carries no traceback through httpx, whose frames hold the key.
         raise failure
 
@@ -426,27 +418,6 @@ async def _bounded(response: httpx.Response) -> bytes | None:
     return bytes(content)
 
 
-def _answer_of(response: httpx.Response, content: bytes | None, action: Action) -> _Answer:
-    """Decode an answer, and raise it if it is an error."""
-    status = response.status_code
-    body, readable = (None, False) if content is None else _decoded(content)
-    if not response.is_success:
-        raise error_of(status, response.headers, body, action)
-    if content is None:
-        too_long = f"NovaKit's answer is longer than {MAX_JSON_BYTES / 1e6:.0f} MB, so it was not read."
-        raise UnreadableAnswerError(too_long, status, job_id=action.job_id)
-    if not readable:
-        raise UnreadableAnswerError("NovaKit's answer is no JSON.", status, body, job_id=action.job_id)
-    return _Answer(status, body)
-
-
-def _decoded(content: bytes) -> tuple[Any, bool]:
-    try:
-        return json.loads(content), True
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        return content[:_KEPT_BYTES].decode("utf-8", "replace"), False
-
-
 def _encode(params: Mapping[str, Any]) -> bytes:
     """Write the parameters as JSON, which has no NaN."""
     try:
@@ -455,41 +426,6 @@ def _encode(params: Mapping[str, Any]) -> bytes:
         raise InvalidParameterError(
             f"The parameters can't be written as JSON ({error}). Nothing was sent or billed."
         ) from None
-
-
-def _parsed(answer: _Answer, parse: Callable[[Any], _T], job_id: str | None) -> _T:
-    """Parse a body, and complete the error of one that can't be."""
-    try:
-        return parse(answer.body)
-    except UnreadableAnswerError as error:
-        unreadable = UnreadableAnswerError(error.message, answer.status, answer.body, job_id=job_id)
-    raise unreadable
-
-
-def _job_of_submission(tool: Tool, params: Mapping[str, Any], answer: _Answer) -> Job:
-    body = answer.body
-    if isinstance(body, Mapping) and body and not {"id", "status"} & body.keys():
-        return Job.from_result(tool, params, body)
-    job = _parsed(answer, Job.from_json, None)
-    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
-
-
-def _jobs_of(body: Any) -> tuple[Job, ...]:
-    entries = body.get("jobs") if isinstance(body, Mapping) else None
-    if not isinstance(entries, list):
-        raise UnreadableAnswerError("NovaKit's answer is no list of jobs.")
-    jobs = []
-    for entry in entries:
-        # One odd entry must not hide the others.
-        with suppress(UnreadableAnswerError):
-            jobs.append(Job.from_json(entry))
-    return tuple(jobs)
-
-
-def _object_of(body: Any) -> Mapping[str, Any]:
-    if not isinstance(body, Mapping):
-        raise UnreadableAnswerError("NovaKit's answer is no quota.")
-    return body
 
 
 def _checked_id(job_id: str) -> str:

@@ -229,7 +229,7 @@ class JobRun:
 
     async def _leave_loop(self) -> None:
         """Leave a loop that is about to be closed, without losing the job."""
-        if self._answering is not None:
+        if self._answering is not None and not self._answering.done():
             # An answer that is on its way is worth some seconds: without it nobody knows the job.
             await asyncio.wait((self._answering,), timeout=_PARTING_SECONDS)
         if self._watch is not None:

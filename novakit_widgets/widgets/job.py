@@ -92,6 +92,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     - Default: ``None``
     """
 
+    _made = False
+
     def __init__(
         self,
         endpoint: Tool | str,
@@ -136,6 +138,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def _make(self, run: JobRun, embed: str) -> None:
         self._embed = check_embed(embed)
         self._run = run
+        self._made = True
         self._samples = Samples()
         self._view: View | None = None
         self._note = ""
@@ -247,6 +250,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def close(self) -> None:
         """Take the card off the page and release all that it is made of. The job goes on."""
+        if not self._made:
+            return  # refused in the making, or closed before
+        self._made = False
         self._run.on_change = lambda: None
         loop = eventloop.home()
         if loop is not None:

@@ -1,0 +1,194 @@
+"""What the demo is made of: a folder, a copy of the notebook, and two processes that end together."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = [
+    "DemoError",
+    "Link",
+    "fresh_copy",
+    "interrupted_by_signals",
+    "jupyterlab",
+    "make_folder",
+    "quickstart",
+    "sandbox",
+]
+
+_NOTEBOOK = "01_quickstart.ipynb"
+_PATIENCE = 20.0  # seconds for a process to end by itself: JupyterLab ends its kernels first
+_EXPORT = re.compile(r"\s*export (NOVAKIT_\w+)=(\S+)")
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How to reach the demo's sandbox.
+
+    Attributes:
+        origin: such as ``"http://127.0.0.1:8123"``.
+        environment: for the kernel's process: this one's, with the sandbox in place of the service and of any key, and with
+            a history of the demo's own.
+    """
+
+    origin: str
+    environment: Mapping[str, str]
+
+
+def make_folder(folder: Path) -> Path:
+    """Make the demo's folder, if it is not there, and return it as an absolute path.
+
+    Raises:
+        DemoError: it can't be made.
+    """
+    whole = folder.expanduser().resolve()
+    try:
+        whole.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DemoError(
+            f"the folder {whole} can't be made ({problem.strerror}); name another one with --folder"
+        ) from None
+    return whole
+
+
+def quickstart() -> Path:
+    """Find the quick start: in the package, or in the checkout that the package is imported from.
+
+    Raises:
+        DemoError: it is in neither.
+    """
+    package = Path(str(resources.files(__package__)))
+    for place in (package / "notebooks", package.parent / "notebooks"):
+        if (place / _NOTEBOOK).is_file():
+            return place / _NOTEBOOK
+    raise DemoError(f"{_NOTEBOOK} is not where it should be: install novakit_widgets again")
+
+
+def fresh_copy(notebook: Path, folder: Path) -> Path:
+    """Copy a notebook into a folder, under a name that takes nobody's work away, and return the copy."""
+    for number in count(1):
+        copy = folder / (notebook.name if number == 1 else f"{notebook.stem}-{number}{notebook.suffix}")
+        if not copy.exists():
+            shutil.copyfile(notebook, copy)
+            return copy
+        if filecmp.cmp(notebook, copy, shallow=False):
+            return copy
+    raise AssertionError  # there is always another number
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal do what Ctrl-C does, so that no process is left behind."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+@contextmanager
+def sandbox(folder: Path, *, speed: float) -> Iterator[Link]:
+    """Run a sandbox in a process of its own.
+
+    Args:
+        folder: the demo's.
+        speed: how fast its clock runs.
+
+    Raises:
+        DemoError: it did not start.
+    """
+    # The same plan and limits as use_sandbox(): a notebook can be run again.
+    options = ("--speed", f"{speed!r}", "--plan", "business", "--limits", "requests")
+    with _process([sys.executable, "-m", "novakit_widgets.sandbox", *options], folder, os.environ) as process:
+        told = _told_by(process)
+        others = {name: value for name, value in os.environ.items() if not name.startswith("NOVAKIT_")}
+        history = {"NOVAKIT_HISTORY": str(folder / "history.sqlite3")}
+        yield Link(told["NOVAKIT_SANDBOX_URL"], {**others, **told, **history})
+
+
+def _told_by(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read the variables that a starting sandbox prints for a shell."""
+    assert process.stdout is not None  # for the type checker
+    told: dict[str, str] = {}
+    for line in process.stdout:
+        found = _EXPORT.match(line)
+        if found:
+            told[found[1]] = found[2]
+        if {"NOVAKIT_SANDBOX_URL", "NOVAKIT_BASE_URL", "NOVAKIT_API_KEY"} <= told.keys():
+            return told
+    raise DemoError("the sandbox did not start; it says why above")
+
+
+@contextmanager
+def jupyterlab(
+    notebook: Path, link: Link, *, port: int | None = None, browser: bool = True
+) -> Iterator[subprocess.Popen[str]]:
+    """Run JupyterLab with a notebook open.
+
+    Args:
+        notebook: an absolute path.
+        link: what its kernels are to use.
+        port: its own; ``None`` for the first that is free.
+        browser: whether to open one.
+    """
+    folder = notebook.parent
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), f"--ServerApp.root_dir={folder}"]
+    # Warnings and the address only; and the tabs of the user's own JupyterLab stay as they are.
+    command += ["--ServerApp.log_level=WARN", f"--LabApp.workspaces_dir={folder / '.workspaces'}"]
+    if port is not None:
+        command += [f"--port={port}", "--ServerApp.port_retries=0"]
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container; JupyterLab serves this machine only
+    with _process(command, folder, link.environment, stdout=None) as process:
+        yield process
+
+
+@contextmanager
+def _process(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, stdout: int | None = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a process, and end it in its own time."""
+    # In a session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+    with subprocess.Popen(  # noqa: S603 # this Python, with arguments of our own
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()  # it hangs, or the user has pressed Ctrl-C again

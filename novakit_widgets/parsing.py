@@ -1,0 +1,56 @@
+"""From an answer's body to what it is: a job, a list of jobs, a quota. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, TypeVar, TYPE_CHECKING
+
+from .errors import UnreadableAnswerError
+from .jobs import Job, Tool
+
+if TYPE_CHECKING:
+    from .answers import Answer
+
+__all__ = ["job_of_submission", "jobs_of", "object_of", "parsed"]
+
+_T = TypeVar("_T")
+
+
+def parsed(answer: Answer, parse: Callable[[Any], _T], job_id: str | None) -> _T:
+    """Parse a body, and complete the error of one that can't be."""
+    try:
+        return parse(answer.body)
+    except UnreadableAnswerError as error:
+        unreadable = UnreadableAnswerError(error.message, answer.status, answer.body, job_id=job_id)
+    raise unreadable
+
+
+def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> Job:
+    """Read the answer to a submission: a job, or the result itself."""
+    body = answer.body
+    if isinstance(body, Mapping) and body and not {"id", "status"} & body.keys():
+        return Job.from_result(tool, params, body)
+    job = parsed(answer, Job.from_json, None)
+    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
+
+
+def jobs_of(body: Any) -> tuple[Job, ...]:
+    """Read a list of jobs, newest first. An entry that can't be read is left out."""
+    entries = body.get("jobs") if isinstance(body, Mapping) else None
+    if not isinstance(entries, list):
+        raise UnreadableAnswerError("NovaKit's answer is no list of jobs.")
+    jobs = []
+    for entry in entries:
+        # One odd entry must not hide the others.
+        with suppress(UnreadableAnswerError):
+            jobs.append(Job.from_json(entry))
+    return tuple(jobs)
+
+
+def object_of(body: Any) -> Mapping[str, Any]:
+    """Read a quota, which is an object of whatever the plan has."""
+    if not isinstance(body, Mapping):
+        raise UnreadableAnswerError("NovaKit's answer is no quota.")
+    return body

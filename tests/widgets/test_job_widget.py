@@ -1,0 +1,288 @@
+"""JobWidget against the sandbox: what it shows, what it tells, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import ipywidgets
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+from novakit_widgets import (
+    InvalidParameterError,
+    JobCancelledError,
+    JobFailedError,
+    JobTimeoutError,
+    JobWidget,
+    MissingKeyError,
+    configure,
+    image,
+    speech,
+    transcribe,
+    video,
+)
+from novakit_widgets.errors import ConfigurationError
+from novakit_widgets.tracking import tracker_of
+from novakit_widgets.widgets import places
+
+
+async def shown(widget):
+    """Wait until the result is in the card."""
+    while not widget._parts.result.children:
+        await asyncio.sleep(0.01)
+
+
+def go(main, client):
+    """Run on a loop of its own, and leave nothing on it."""
+
+    async def whole():
+        try:
+            return await main()
+        finally:
+            await tracker_of(client).aclose()
+            await client.aclose()
+
+    return asyncio.run(whole())
+
+
+def text_of(widget):
+    """Return all the words of a card."""
+    return " ".join(part.value for part in (widget._parts.head, widget._parts.figures, widget._parts.message))
+
+
+def test_a_video_goes_from_submission_to_a_player(client):
+    """The traits tell each step, the bar moves, and the finished video is in the card."""
+
+    async def main():
+        widget = video("A lighthouse", duration_seconds=1, client=client)
+        seen = []
+        widget.observe(lambda change: seen.append(change["new"]), "status")
+        job = await widget
+        await shown(widget)
+        assert seen[-1] == "completed"
+        assert widget.job is job
+        assert widget.job_id == job.id
+        assert widget.progress == 100.0
+        (player,) = widget._parts.result.children
+        assert isinstance(player, ipywidgets.Video)
+        assert player.value[4:8] == b"ftyp"
+        assert (player.autoplay, player.loop, player.controls) == (False, False, True)
+
+    go(main, client)
+
+
+def test_text_is_shown_as_text(client):
+    """A transcription has no player; its words are in the card."""
+
+    async def main():
+        said = speech("Hello there, general", client=client)
+        await said
+        heard = transcribe(said.job.media[0].url, client=client)
+        job = await heard
+        await shown(heard)
+        assert job.text
+        assert job.text[:5] in heard._parts.result.children[0].value
+
+    go(main, client)
+
+
+def test_several_images_have_a_place_each(client):
+    """n images are n pictures, with the prompt as their alternative text."""
+
+    async def main():
+        widget = image("Two <boats>", n=2, size="512x512", client=client)
+        await widget
+        await shown(widget)
+        assert len(widget._parts.result.children) == 2
+        assert 'alt="Two &lt;boats&gt;"' in widget._parts.result.children[0].value
+
+    go(main, client)
+
+
+def test_a_failure_says_why_and_offers_another_try(client):
+    """A failed job raises, shows the service's reason, and its button submits it again."""
+
+    async def main():
+        widget = video("fail please", client=client)
+        with pytest.raises(JobFailedError, match="not billed"):
+            await widget
+        await asyncio.sleep(0.3)
+        assert widget.status == "failed"
+        assert widget._parts.button.description == "Try again"
+        first = widget.job_id
+        widget._clicked(None)
+        with pytest.raises(JobFailedError):
+            await widget
+        assert widget.job_id != first
+
+    go(main, client)
+
+
+def test_cancelling_from_a_thread_with_a_loop_of_its_own(sandbox, client):
+    """A callback on a subshell's thread cancels at once, starts and attaches: all on the kernel's loop."""
+    sandbox.durations = None
+    outcome = {}
+
+    async def callback(widget):
+        widget.cancel()
+        outcome["started"] = image("From another thread", size="512x512", client=client)
+        outcome["job"] = await outcome["started"]
+        outcome["attached"] = await JobWidget.attach(outcome["job"].id, client=client)
+
+    async def main():
+        widget = video("Long", duration_seconds=5, client=client)
+        while widget.job_id is None:
+            await asyncio.sleep(0.005)
+        thread = threading.Thread(target=lambda: asyncio.run(callback(widget)))
+        thread.start()
+        with pytest.raises(JobCancelledError):
+            await widget
+        while thread.is_alive():
+            await asyncio.sleep(0.01)
+        assert outcome["attached"].id == outcome["job"].id
+        assert outcome["started"]._run._loop is asyncio.get_running_loop()
+
+    sandbox.next_duration(60.0 * 200)
+    go(main, client)
+
+
+def test_a_time_out_offers_to_keep_watching(sandbox, client):
+    """When the watching ends the job goes on; the button, and waiting again, take it up."""
+
+    async def main():
+        widget = video("Slow", duration_seconds=1, timeout=0.3, client=client)
+        with pytest.raises(JobTimeoutError) as caught:
+            await widget
+        assert caught.value.job_id == widget.job_id
+        await asyncio.sleep(0.3)
+        assert widget._parts.button.description == "Keep watching"
+        assert "not being watched" in text_of(widget)
+        widget._run.timeout = None
+        widget._clicked(None)
+        assert (await widget).status == "completed"
+
+    sandbox.next_duration(1.5 * 200)
+    go(main, client)
+
+
+def test_giving_up_the_waiting_leaves_the_job_alone(sandbox, client):
+    """Cancelling what awaits a widget, as an interrupt does, cancels nothing else; waiting again works."""
+
+    async def main():
+        widget = video("Patience", duration_seconds=1, client=client)
+        waiting = asyncio.ensure_future(widget._run.wait())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (await widget).status == "completed"
+
+    sandbox.next_duration(0.5 * 200)
+    go(main, client)
+
+
+def test_it_is_made_of_few_models(client):
+    """At most 30 models, layouts and styles counted, before and after the end."""
+
+    async def main():
+        before = len(_instances)
+        widget = video("Count me", duration_seconds=1, client=client)
+        assert len(_instances) - before <= 30
+        await widget
+        await shown(widget)
+        assert len(_instances) - before <= 30
+        widget.close()
+        assert len(_instances) == before
+
+    go(main, client)
+
+
+def test_closing_releases_everything_in_mid_job(client):
+    """close() leaves no model, and the job's news reach nobody any more."""
+
+    async def main():
+        before = len(_instances)
+        widget = video("Close me", duration_seconds=1, client=client)
+        await asyncio.sleep(0.05)
+        widget.close()
+        assert len(_instances) == before
+        await widget._run.wait()
+
+    go(main, client)
+
+
+def test_the_repr_is_one_short_line(client):
+    """No trait values: what a notebook saves as text is a line."""
+    widget = video("A very long prompt " * 20, client=client, autostart=False)
+    assert len(repr(widget)) < 120
+    assert "\n" not in repr(widget)
+
+
+def test_a_plain_script_waits_without_a_loop(client):
+    """Without a running loop the job is submitted when it is waited for, and the same job comes back each time."""
+    widget = video("A script", duration_seconds=1, client=client)
+    assert widget.status == "new"
+    job = widget.wait()
+    assert job.status == "completed"
+    assert widget.wait() is job
+
+
+def test_a_plain_script_can_wait_twice_after_a_time_out(sandbox, client):
+    """wait(timeout) in a script leaves the job running; the next wait picks it up, and submits nothing."""
+    sandbox.next_duration(1.0 * 200)
+    widget = video("A slow script", duration_seconds=1, client=client)
+    with pytest.raises(JobTimeoutError):
+        widget.wait(timeout=0.2)
+    assert widget.wait().status == "completed"
+    assert sum(1 for request in sandbox.requests if request.method == "POST") == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda client: video("", client=client), InvalidParameterError),
+        (lambda client: video("x", fps=29, client=client), InvalidParameterError),
+        (lambda client: video(5, client=client), InvalidParameterError),
+        (lambda client: video("x", aspect_ration="1:1", client=client), TypeError),
+        (lambda client: video("x", timeout=-1, client=client), ConfigurationError),
+        (lambda client: video("x", timeout=float("nan"), client=client), ConfigurationError),
+        (lambda client: video("x", embed="somewhere", client=client), ConfigurationError),
+        (lambda client: speech("x" * 10_001, client=client), InvalidParameterError),
+        (lambda client: JobWidget("videos/generation", {"prompt": "x"}, client=client), InvalidParameterError),
+        (lambda client: JobWidget("video", {"prompt": "x"}, client=client, colour="red"), TypeError),
+        (lambda client: JobWidget("video", {"prompt": "x", "seed": object()}, client=client), InvalidParameterError),
+    ],
+)
+def test_bad_input_is_refused_before_any_request(sandbox, client, make, error):
+    """Each a clear error at once; nothing is sent, and no half-made widget stays."""
+    with pytest.raises(error):
+        make(client)
+    assert not sandbox.requests
+
+
+def test_without_a_key_it_says_what_to_do(monkeypatch):
+    """No key: the error names the variable, the function and the sandbox."""
+    monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)
+    configure(api_key=None)
+    with pytest.raises(MissingKeyError, match=r"NOVAKIT_API_KEY.*configure.*use_sandbox"):
+        video("x")
+
+
+def test_a_nested_widget_is_known_to_be_nested(client):
+    """A card in somebody's own layout must not show itself a second time."""
+    widget = video("Nested", client=client, autostart=False)
+    assert not places.is_nested(widget)
+    box = ipywidgets.HBox([widget])
+    assert places.is_nested(widget)
+    box.children = ()
+    assert not places.is_nested(widget)
+
+
+def test_save_writes_the_result(client, tmp_path):
+    """save(folder) writes each result under a name of ours."""
+    widget = image("Keep me", n=2, size="512x512", client=client)
+    widget.wait()
+    files = widget.save(tmp_path / "kept")
+    assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG"] * 2
+    assert all(widget.job_id in file.name for file in files)

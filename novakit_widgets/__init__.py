@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .shortforms import attach, edit_image, image, music, speech, transcribe, video
     from .tracking import JobTracker
     from .widgets.job import JobWidget
+    from .widgets.login import login
 
 __version__ = "0.1.0"
 
@@ -80,6 +81,7 @@ _HOMES = {
     ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
     ".tracking": ("JobTracker",),
     ".widgets.job": ("JobWidget",),
+    ".widgets.login": ("login",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -118,6 +120,7 @@ __all__ = [
     "configure",
     "edit_image",
     "image",
+    "login",
     "music",
     "speech",
     "transcribe",

@@ -19,7 +19,7 @@ from .errors import (
     RateLimitError,
     UnreadableAnswerError,
 )
-from .settings import redact
+from .redaction import redact
 
 __all__ = ["Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import settings
@@ -24,6 +24,7 @@ from .errors import (
 from .jobs import Job, Tool
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
+from .redaction import guard_logs
 from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_ID_LENGTH = 200
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +322,8 @@ class NovaKitClient:
         loop = asyncio.get_running_loop()
         if loop not in self._connections:
             import httpx
+
+            guard_logs()
 
             for other in [loop for loop in self._connections if loop.is_closed()]:
                 del self._connections[other]

@@ -37,6 +37,14 @@ class OpensMedia(Protocol):
         ...
 
 
+class KnowsJobs(OpensMedia, Protocol):
+    """What renewing an address needs besides."""
+
+    async def get(self, job_id: str) -> Job:
+        """Ask for one job."""
+        ...
+
+
 async def fetch(client: OpensMedia, url: str, *, limit: int) -> tuple[bytes, str] | None:
     """Get media into memory.
 
@@ -170,7 +178,7 @@ def _stem_of(url: str) -> str:
 
 
 async def save_all(
-    client: OpensMedia,
+    client: KnowsJobs,
     job: Job,
     path: str | Path,
     *,
@@ -194,15 +202,34 @@ async def save_all(
     target = Path(path).expanduser()
     if not job.media:
         raise MediaError(f"{job.id or 'The job'} has no media to save; job.text and job.output have what there is.")
-    if not target.is_dir() and target.suffix:
-        if len(job.media) > 1:
-            raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
-        return [await save(client, job.media[0].url, target, on_progress=on_progress)]
-    target.mkdir(parents=True, exist_ok=True)
-    return [
-        await save(client, media.url, target, stem=f"{stem_of(job)}-{index}", on_progress=on_progress)
-        for index, media in enumerate(job.media, start=1)
-    ]
+    if target.is_dir() or not target.suffix:
+        target.mkdir(parents=True, exist_ok=True)
+    elif len(job.media) > 1:
+        raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
+    files = []
+    for index in range(len(job.media)):
+        stem = f"{stem_of(job)}-{index + 1}"
+        try:
+            file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
+        except MediaExpiredError as error:
+            job = await _renewed(client, job, error)
+            file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
+        files.append(file)
+    return files
+
+
+async def _renewed(client: KnowsJobs, job: Job, expired: MediaExpiredError) -> Job:
+    """Ask the service for the job once more: it may have new addresses for the same media.
+
+    Raises:
+        MediaExpiredError: it has not.
+    """
+    if job.id is None:
+        raise expired
+    fresh = await client.get(job.id)
+    if len(fresh.media) != len(job.media) or fresh.media == job.media:
+        raise expired
+    return fresh
 
 
 def stem_of(job: Job) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidParameterError, UnreadableAnswerError
 from .media import Media, find_media, find_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .client import NovaKitClient
 
 __all__ = ["Job", "JobStatus", "Tool"]
 
@@ -215,6 +220,39 @@ class Job:
     def text(self) -> str | None:
         """The text of a transcription."""
         return find_text(self.output)
+
+    def save(
+        self,
+        path: str | Path = ".",
+        *,
+        client: NovaKitClient | None = None,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> list[Path]:
+        """Save the media of the result, blocking until they are there.
+
+        Args:
+            path: a folder, which is made where its name has no ending; or a file where there is one result only.
+            client: makes the requests; where it is left out, one is made from the settings.
+            on_progress: called with the bytes that are there and, where known, the bytes that there will be.
+
+        Returns:
+            The files that were written, in the result's order, under names of ours.
+
+        Raises:
+            MediaExpiredError: the addresses are no longer served, and the service has no new ones.
+            MediaError: there are no media, or they can't be fetched.
+            OSError: a file can't be written.
+
+        Example:
+            >>> job.save("results")  # doctest: +SKIP
+        """
+        # Only here does a snapshot meet the network, so what that needs is not imported with it.
+        from .client import default_client
+        from .downloads import save_all
+        from .eventloop import run_blocking
+
+        caller = client or default_client()
+        return run_blocking(save_all(caller, self, path, on_progress=on_progress), farewell=caller.aclose)
 
     @property
     def seconds(self) -> float | None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .client import NovaKitClient
 
 __all__ = ["Media", "MediaKind", "find_media", "find_text", "is_web_address", "sniff"]
 
@@ -87,6 +92,39 @@ class Media:
     def suffix(self) -> str:
         """The file ending that goes with the type, such as ``".mp4"``."""
         return suffix_of(self.mime)
+
+    def save(
+        self,
+        path: str | Path = ".",
+        *,
+        client: NovaKitClient | None = None,
+        on_progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Save it, blocking until it is there.
+
+        Args:
+            path: an existing folder, or the file to make.
+            client: makes the request, without the key; where it is left out, one is made from the settings.
+            on_progress: called with the bytes that are there and, where known, the bytes that there will be.
+
+        Returns:
+            The file.
+
+        Raises:
+            MediaExpiredError: the address is no longer served; `Job.save` asks the service for a new one.
+            MediaError: it can't be fetched, or is no media.
+            OSError: it can't be written.
+
+        Example:
+            >>> job.media[0].save("sunset.mp4")  # doctest: +SKIP
+        """
+        # Only here does a value meet the network, so what that needs is not imported with it.
+        from .client import default_client
+        from .downloads import save
+        from .eventloop import run_blocking
+
+        caller = client or default_client()
+        return run_blocking(save(caller, self.url, path, on_progress=on_progress), farewell=caller.aclose)
 
 
 def suffix_of(mime: str) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import eventloop, settings
+from .downloads import save_all
 from .errors import (
     ConfigurationError,
     JobCancelledError,
@@ -24,6 +25,7 @@ from .tracking import tracker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from .client import NovaKitClient
     from .tracking import Watch
@@ -69,6 +71,9 @@ class JobRun:
         error: why it is not completed; ``None`` while it may be.
         trouble: why there is no news at the moment, such as a lost connection.
         cancelling: whether a cancellation was asked for and not answered yet.
+        saved: the files that `configure(save_to=…)` made of the result.
+        note: what else there is to say when nothing is wrong.
+        saving: the task that saves them.
     """
 
     def __init__(
@@ -90,12 +95,15 @@ class JobRun:
         self.error: NovaKitError | None = None
         self.trouble: NovaKitError | None = None
         self.cancelling = False
+        self.saved: tuple[Path, ...] = ()
+        self.note = ""
         self.on_change = on_change
         self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
         self._attached_to: str | None = None
         self._watch: Watch | None = None
+        self.saving: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -232,6 +240,8 @@ class JobRun:
         if self._answering is not None and not self._answering.done():
             # An answer that is on its way is worth some seconds: without it nobody knows the job.
             await asyncio.wait((self._answering,), timeout=_PARTING_SECONDS)
+        if self.saving is not None and not self.saving.done():
+            await asyncio.wait((self.saving,))
         if self._watch is not None:
             tracker_of(self.client).stop(self._watch)
             self._set(Phase.LEFT)
@@ -330,7 +340,21 @@ class JobRun:
         self.error = error_of_job(self.job)
         self.trouble = None
         self.cancelling = False
+        folder = settings.save_to().value
+        if folder is not None and self.job.media and self.error is None:
+            self.saving = eventloop.spawn(self._save_to(folder))
         self._set(Phase.ENDED)
+
+    async def _save_to(self, folder: Path) -> None:
+        """Save the result where every result is to be saved. That it failed is told; the job is done all the same."""
+        assert self.job is not None
+        try:
+            self.saved = tuple(await save_all(self.client, self.job, folder))
+        except (NovaKitError, OSError) as error:
+            self.note = f"Not saved in {folder}: {error}"
+        else:
+            self.note = f"Saved as {', '.join(file.name for file in self.saved)} in {folder}"
+        self.on_change()
 
     def _cancel(self) -> None:
         if self.phase is Phase.NEW:

@@ -8,22 +8,20 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError, InvalidBaseURLError, InvalidKeyError, MissingKeyError
+from .redaction import KEY, redact
 
-__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "redact"]
+__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "forget_key", "remember_key"]
 
 DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
 KEYRING_SERVICE = "novakit_widgets"
 KEYRING_USER = "api_key"
 
-# Documented: "sk_" and 64 hex digits.
-_KEY = re.compile(r"sk_[0-9a-fA-F]{64}")
 _SHOWN = 4  # characters of a key that may be shown
 
 T = TypeVar("T")
@@ -212,23 +210,13 @@ def describe() -> dict[str, str]:
     return found
 
 
-def redact(text: str) -> str:
-    """Take every API key out of a text.
-
-    Example:
-        >>> redact("Bearer sk_" + "a" * 64)
-        'Bearer sk_…'
-    """
-    return _KEY.sub("sk_…", text)
-
-
 def _check_key(value: object, where: str = "the argument api_key") -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
         raise InvalidKeyError(f"{where} must be text, not {type(value).__name__}. Nothing was sent.")
     text = value.strip()
-    if not _KEY.fullmatch(text):
+    if not KEY.fullmatch(text):
         # The value is not repeated: it may be a key with a slip of the hand.
         raise InvalidKeyError(
             f"The API key from {where} is not one of NovaKit's: those are 'sk_' and 64 hexadecimal digits, "
@@ -322,3 +310,46 @@ def _from_keyring() -> str | None:
         found: str | None = keyring.get_password(KEYRING_SERVICE, KEYRING_USER)
         return found
     return None
+
+
+def remember_key(key: str) -> None:
+    """Put the key into this machine's keyring, where later kernels find it.
+
+    Args:
+        key: ``"sk_"`` and 64 hex digits.
+
+    Raises:
+        InvalidKeyError: it has not the form of a key.
+        ConfigurationError: there is no keyring.
+    """
+    secret = _check_key(key, "login()")
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise ConfigurationError(
+            'Keeping the key needs the keyring package: pip install "novakit_widgets[keyring]". '
+            "The key holds for this kernel all the same."
+        ) from None
+    try:
+        keyring.set_password(KEYRING_SERVICE, KEYRING_USER, secret.reveal())
+    except keyring.errors.KeyringError as error:
+        refused = type(error).__name__
+    else:
+        return
+    # Raised out here: a backend's own traceback may hold the key.
+    raise ConfigurationError(
+        f"This machine has no keyring that takes the key ({refused}). The key holds for this kernel all the same."
+    )
+
+
+def forget_key() -> None:
+    """Take the key out of this machine's keyring, and out of this process."""
+    _configured.pop("api_key", None)
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        return  # then it never was in one
+    with contextlib.suppress(keyring.errors.KeyringError):
+        keyring.delete_password(KEYRING_SERVICE, KEYRING_USER)

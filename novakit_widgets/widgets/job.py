@@ -23,7 +23,8 @@ from .player import close_all, player, text_block
 from .view import Samples, View, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    import asyncio
+from collections.abc import Generator, Mapping
 
     from ..client import NovaKitClient
 
@@ -156,6 +157,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._samples = Samples()
         self._note = ""
         self._kept = None
+        self._result: JobRun | None = None
         run.on_change = self._changed
         self._changed()
 
@@ -230,7 +232,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Return the finished job as plain HTML; ``None`` while there is none, or its media are on their way."""
         if self._run.phase is not Phase.ENDED or (self._run.error is None and self._kept is None):
             return None
-        html = plain(self._run, self._kept or (), note=self._note)
+        html = plain(self._run, self._kept or (), note=self._note or self._run.note)
         return {"text/html": str(html), "text/plain": summary(self._run)}
 
     def save(self, path: str | Path = ".") -> list[Path]:
@@ -286,7 +288,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.set_trait("progress", percent)
         self.set_trait("status", str(run.phase if run.job is None else run.job.status))
         self._ask_to_be_painted()
-        if run.phase is Phase.ENDED and eventloop.current() is not None:
+        if run.phase is Phase.ENDED and self._result is not run and eventloop.current() is not None:
+            self._result = run
             eventloop.spawn(self._show_result(run))
 
     def _ask_to_be_painted(self) -> None:
@@ -300,6 +303,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Put the finished media, or the text, into the card, and the plain result where the card was shown."""
         if run.error is None:
             await self._play(run)
+        if run.saving is not None:
+            await asyncio.wait((run.saving,))  # so that the plain result says where it was saved
         bundle = self._plain_bundle() if run is self._run else None
         if bundle is not None:
             self._places.replace(bundle)

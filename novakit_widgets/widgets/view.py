@@ -118,7 +118,7 @@ class View:
             percent=_percent(run),
             moving=run.phase in (Phase.SUBMITTING, Phase.WATCHING),
             times=_times(run, samples),
-            message=_message(run) or note,
+            message=_message(run) or note or run.note,
             action=_action(run),
             busy=run.cancelling,
         )

@@ -1,0 +1,80 @@
+"""Tables for people, and the same numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["Report", "percentile"]
+
+Cell = str | float | int | None
+
+
+@dataclass
+class Report:
+    """One benchmark's outcome.
+
+    Attributes:
+        name: what was measured.
+        columns: the table's header.
+        rows: a row for each contender; ours come first.
+        notes: what the table does not say, such as a goal and whether it is met.
+    """
+
+    name: str
+    columns: Sequence[str]
+    rows: list[Sequence[Cell]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, *cells: Cell) -> None:
+        """Add a row."""
+        self.rows.append(cells)
+
+    def goal(self, what: str, value: float, most: float, unit: str = "") -> None:
+        """Note a goal, and whether it is met."""
+        verdict = "met" if value <= most else "MISSED"
+        self.notes.append(f"goal: {what} at most {most:g}{unit}: {value:.3g}{unit}, {verdict}")
+
+    def text(self) -> str:
+        """Return the table as aligned text."""
+        lines = [[str(column) for column in self.columns], *([_shown(cell) for cell in row] for row in self.rows)]
+        widths = [max(len(line[index]) for line in lines) for index in range(len(self.columns))]
+        body = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
+        body.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join([f"\n{self.name}", *body, *self.notes])
+
+    def save(self, folder: Path) -> Path:
+        """Write the numbers as JSON, with the versions that they were measured with."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name.split(':')[0].replace(' ', '_')}.json"
+        versions: Mapping[str, str] = {name: version(name) for name in ("novakit_widgets", "ipywidgets", "httpx")}
+        content = {
+            "name": self.name,
+            "python": platform.python_version(),
+            "versions": versions,
+            "columns": list(self.columns),
+            "rows": [list(row) for row in self.rows],
+            "notes": self.notes,
+        }
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return path
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return a percentile; ``nan`` of nothing."""
+    if len(values) < 2:
+        return values[0] if values else float("nan")
+    return statistics.quantiles(values, n=1000, method="inclusive")[max(0, min(998, round(share * 1000) - 1))]
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)

@@ -1,0 +1,77 @@
+"""A box for the API key, which forgets it as soon as it has it."""
+
+from __future__ import annotations
+
+import getpass
+
+import ipywidgets
+from markupsafe import Markup
+
+from .. import settings
+from ..errors import ConfigurationError
+from .places import in_kernel
+
+__all__ = ["LoginForm", "login"]
+
+
+class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """Asks for the API key, and puts it into this process and, if wanted, the keyring.
+
+    The box empties itself when the key is taken: a notebook that is saved with widget state keeps passwords in clear.
+
+    Example:
+        >>> LoginForm()  # doctest: +SKIP
+    """
+
+    def __init__(self) -> None:
+        # Sent when it is entered, not with every keystroke.
+        self._key = ipywidgets.Password(description="API key", placeholder="sk_…", continuous_update=False)
+        self._keep = ipywidgets.Checkbox(description="Keep it in this machine's keyring", indent=False)
+        self._button = ipywidgets.Button(description="Log in", tooltip="Use this key in this kernel")
+        self._said = ipywidgets.HTML(_state())
+        super().__init__(children=[self._key, self._keep, self._button, self._said])
+        self._button.on_click(self._take)
+        self._key.observe(self._entered, "value")
+
+    def __repr__(self) -> str:
+        return "<LoginForm>"
+
+    def _entered(self, change: dict[str, str]) -> None:
+        if change["new"]:
+            self._take(None)
+
+    def _take(self, _button: object) -> None:
+        typed, self._key.value = self._key.value, ""
+        if not typed:
+            return
+        try:
+            settings.configure(api_key=typed)
+            if self._keep.value:
+                settings.remember_key(typed)
+        except ConfigurationError as error:
+            self._said.value = str(Markup("<span dir='auto'>{}</span>").format(error.message))
+        else:
+            self._said.value = _state()
+
+
+def _state() -> str:
+    """Say which key holds, by its last characters."""
+    return str(Markup("<span>Key: {}</span>").format(settings.describe()["api_key"]))
+
+
+def login() -> LoginForm | None:
+    """Ask for the API key: in a notebook with a box that empties itself, elsewhere at the terminal.
+
+    Returns:
+        The form, which shows itself; ``None`` at a terminal, where the key has been read.
+
+    Raises:
+        InvalidKeyError: at a terminal, what was typed is no key.
+
+    Example:
+        >>> login()  # doctest: +SKIP
+    """
+    if in_kernel():
+        return LoginForm()
+    settings.configure(api_key=getpass.getpass("NovaKit API key: "))
+    return None

@@ -15,6 +15,7 @@ from importlib import resources
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -152,7 +153,9 @@ def jupyterlab(
         browser: whether to open one.
     """
     folder = notebook.parent
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), f"--ServerApp.root_dir={folder}"]
+    # As the default address the notebook is also in the one that JupyterLab prints.
+    opened = f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", opened]
     # Warnings and the address only; and the tabs of the user's own JupyterLab stay as they are.
     command += ["--ServerApp.log_level=WARN", f"--LabApp.workspaces_dir={folder / '.workspaces'}"]
     if port is not None:

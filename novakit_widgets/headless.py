@@ -20,6 +20,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
+from traitlets import default
 
 from . import downloads
 from .client import NovaKitClient
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from .demo import Link
 
-__all__ = ["JobLine", "Report", "run"]
+__all__ = ["JobLine", "Report", "execute", "run"]
 
 _CELL_SECONDS = 120  # a cell of a teaching notebook takes some seconds
 _MEDIA_BYTES = 100_000_000  # far more than a notebook's media have
@@ -106,7 +107,7 @@ def run(notebook: Path, folder: Path, link: Link) -> Report:
     """
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     began = time.monotonic()
-    problems = _execute(document, folder, link)
+    problems = execute(document, folder, link.environment)
     seconds = time.monotonic() - began
     executed = folder / f"{notebook.stem}.executed.ipynb"
     nbformat.write(document, executed)  # type: ignore[no-untyped-call]
@@ -120,20 +121,38 @@ def run(notebook: Path, folder: Path, link: Link) -> Report:
     return Report(tuple(lines), seconds, executed, page, tuple(problems))
 
 
-def _execute(document: nbformat.NotebookNode, folder: Path, link: Link) -> list[str]:
-    """Execute every cell, up to the first that fails; return what went wrong."""
-    # No folders of specifications: what is left is the kernel of the running Python.
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+class _ThisPython(AsyncKernelManager):
+    """Starts the kernel of the running Python, whatever other kernels the user has installed."""
+
+    @default("kernel_spec_manager")
+    def _no_others(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+def execute(document: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """Execute every cell, up to the first that fails.
+
+    Args:
+        document: a notebook; its outputs are put into it.
+        folder: where its kernel, that of the running Python, runs.
+        environment: the kernel's.
+
+    Returns:
+        What went wrong.
+    """
     client = NotebookClient(
         document,
-        km=manager,
+        kernel_name="python3",
+        kernel_manager_class=_ThisPython,
+        # Every start would warn that its sockets, which only this machine reaches, are not encrypted.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         timeout=_CELL_SECONDS,
         resources={"metadata": {"path": str(folder)}},
         # A finished card is plain HTML; the widgets' state would put all media into the file once more.
         store_widget_state=False,
     )
     try:
-        client.execute(env=dict(link.environment))
+        client.execute(env=dict(environment))
     except (CellExecutionError, CellControlSignal, DeadKernelError) as problem:
         return [f"the notebook stopped: {problem}"]
     return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,6 @@ from .player import close_all, player, text_block
 from .view import Samples, View, shortened
 
 if TYPE_CHECKING:
-    import asyncio
-from collections.abc import Generator, Mapping
-
     from ..client import NovaKitClient
 
 __all__ = ["JobWidget"]

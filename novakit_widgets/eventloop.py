@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sized
 
 __all__ = ["current", "hand_over", "home", "run_blocking", "spawn"]
 
@@ -117,13 +117,34 @@ def _run_nested(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, 
 
     nest_asyncio2.apply(loop)
     task = loop.create_task(coroutine)
-    with _interrupt_ends(task, loop) as interrupted:
+    with _interrupt_ends(task, loop) as interrupted, _ready_kept(loop):
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
             if interrupted.is_set():
                 raise KeyboardInterrupt from None
             raise
+
+
+@contextmanager
+def _ready_kept(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Leave the outer run of a loop as many ready handles as it has counted.
+
+    asyncio's own ``_run_once`` counts the handles that are ready and then takes so many. The first nested run of a kernel happens
+    inside such a step, takes handles of its own, and the kernel's loop dies of "pop from an empty deque". (The patched
+    ``_run_once`` looks first.)
+    """
+    ready: Sized = getattr(loop, "_ready", ())
+    counted = len(ready)
+    try:
+        yield
+    finally:
+        for _ in range(counted - len(ready)):
+            loop.call_soon(_nothing)
+
+
+def _nothing() -> None:
+    """Fill a place."""
 
 
 @contextmanager

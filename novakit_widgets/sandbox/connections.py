@@ -1,0 +1,56 @@
+"""The open connections, so that a fault can break one as a network does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["Connections"]
+
+
+class Connections:
+    """Every open connection by its client's address."""
+
+    def __init__(self) -> None:
+        self._transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[H11Protocol]:
+        """Return uvicorn's own HTTP protocol, with each connection noted here.
+
+        ``uvicorn.Config(http=…)`` takes a protocol class; ASGI itself gives an application no way to break
+        its connection.
+        """
+        transports = self._transports
+
+        class NotingProtocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+                super().connection_made(transport)
+                if self.client is not None:
+                    transports[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                if self.client is not None:
+                    transports.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return NotingProtocol
+
+    def reset(self, client: tuple[str, int]) -> None:
+        """Break a connection with a TCP reset; what was not yet sent is lost."""
+        transport = self._transports.get(client)
+        if transport is None:
+            return  # the client was faster
+        sock: Any = transport.get_extra_info("socket")
+        # Lingering for no time makes the kernel send RST where it would send FIN.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def close(self, client: tuple[str, int]) -> None:
+        """Close a connection after what was written has been sent."""
+        transport = self._transports.get(client)
+        if transport is not None:
+            transport.close()

@@ -1,0 +1,129 @@
+"""What a generation costs, and the shapes in which its result is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..jobs import Tool
+from ..parameters import PARAMETERS
+from .accounts import Charge
+
+if TYPE_CHECKING:
+    from .library import Artifact
+    from .store import SandboxJob
+
+__all__ = ["charge_for", "model_of", "output_data", "sync_body", "tier_of", "value"]
+
+# The sandbox's own prices; the service's are in its documentation of plans, and change.
+_CREDITS = {Tool.VIDEO: 10.0, Tool.MUSIC: 20.0, Tool.IMAGE: 4.0, Tool.IMAGE_EDIT: 4.0, Tool.TTS: 0.01, Tool.STT: 0.1}
+_BUCKETS = {
+    Tool.VIDEO: "video_seconds",
+    Tool.MUSIC: "music_tracks",
+    Tool.IMAGE: "image_generations",
+    Tool.IMAGE_EDIT: "image_edits",
+    Tool.TTS: "tts_chars",
+    Tool.STT: "stt_seconds",
+}
+_RESOLUTIONS = {"720p": 1.0, "1080p": 2.0, "4k": 4.0}
+_UPSCALES = {"2x": 2.0, "4x": 4.0}
+
+
+def value(tool: Tool, params: Mapping[str, Any], name: str) -> Any:
+    """Return a parameter as given, else its documented default."""
+    given = params.get(name)
+    return PARAMETERS[tool][name].default if given is None else given
+
+
+def model_of(tool: Tool, params: Mapping[str, Any]) -> str:
+    """Return the model that a generation uses."""
+    if "model" in PARAMETERS[tool]:
+        return str(value(tool, params, "model"))
+    return str(params.get("model") or "fal-ai/flux/dev")
+
+
+def tier_of(model: str) -> str:
+    """Return the tier of a model."""
+    if "turbo" in model:
+        return "fast"
+    return "premium" if model.endswith(("-hd", "/v2")) else "standard"
+
+
+def charge_for(tool: Tool, params: Mapping[str, Any], transcript: Mapping[str, Any] | None) -> Charge:
+    """Return what a generation takes of the quotas."""
+    multiplier = 1.0
+    if tool is Tool.VIDEO:
+        units = float(value(tool, params, "duration_seconds"))
+        multiplier = _RESOLUTIONS[value(tool, params, "resolution")]
+    elif tool is Tool.IMAGE:
+        units = float(value(tool, params, "n"))
+        multiplier = _UPSCALES.get(params.get("upscale") or "", 1.0)
+    elif tool is Tool.TTS:
+        units = float(len(params["input"]))
+    elif tool is Tool.STT and transcript is not None:
+        units = float(math.ceil(transcript["duration"]))
+    else:
+        units = 1.0
+    units *= multiplier
+    return Charge(_BUCKETS[tool], units, round(max(0.01, units * _CREDITS[tool]), 2), multiplier)
+
+
+def output_data(
+    tool: Tool, artifacts: Sequence[Artifact], urls: Sequence[str], transcript: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the ``outputData`` of a finished job."""
+    if tool is Tool.STT:
+        return {name: transcript[name] for name in ("text", "segments")} if transcript else {}
+    if tool is Tool.VIDEO:
+        return {"video": {"url": urls[0]}}
+    if tool in (Tool.IMAGE, Tool.IMAGE_EDIT):
+        return {
+            "images": [
+                {"url": url, "width": made.width, "height": made.height}
+                for made, url in zip(artifacts, urls, strict=True)
+            ]
+        }
+    return {"audio": {"url": urls[0], "duration_seconds": artifacts[0].seconds}}
+
+
+def sync_body(job: SandboxJob, remaining: float | None) -> dict[str, Any]:
+    """Return the answer of a generation without ``async=true``.
+
+    Args:
+        job: finished.
+        remaining: what is left of its bucket.
+    """
+    tool, params, made = job.tool, job.params, job.artifacts
+    body: dict[str, Any] = {"created": int(time.time()), "model": job.model, "model_tier": job.tier}
+    if tool is Tool.STT:
+        return {**body, **(job.transcript or {})}
+    url, seconds = job.urls[0], made[0].seconds
+    if tool is Tool.TTS:
+        return {
+            **body,
+            "audio_url": url,
+            "duration_seconds": seconds,
+            "character_count": len(params["input"]),
+            "voice": value(tool, params, "voice"),
+            "format": value(tool, params, "response_format"),
+        }
+    unit = {Tool.VIDEO: "seconds", Tool.MUSIC: "tracks"}.get(tool, "images")
+    usage = {
+        f"{unit}_used": job.charge.units,
+        "quota_multiplier": job.charge.multiplier,
+        f"{unit}_remaining": remaining,
+    }
+    data: Any
+    if tool is Tool.VIDEO:
+        shown = ("resolution", "fps", "aspect_ratio")
+        data = {"url": url, "duration_seconds": seconds, **{name: value(tool, params, name) for name in shown}}
+    elif tool is Tool.MUSIC:
+        data = {"audio_url": url, "duration_seconds": seconds}
+    else:
+        data = [
+            {"url": link, "revised_prompt": params.get("prompt"), "width": item.width, "height": item.height}
+            for item, link in zip(made, job.urls, strict=True)
+        ]
+    return {**body, "data": data, "usage": usage}

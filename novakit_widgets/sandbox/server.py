@@ -1,0 +1,281 @@
+"""Sandbox: the server in a thread of its own."""
+
+from __future__ import annotations
+
+import atexit
+import ipaddress
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Any, Literal
+
+from typing_extensions import Self
+
+from ..jobs import Tool
+from .accounts import PLANS, Accounts
+from .app import version
+from .faults import Fault, FaultPlan, InjectedFault, usual_faults
+from .gate import API, RequestRecord
+from .limits import Limits
+from .running import Running, Settings
+from .store import Pace, SandboxJob
+
+__all__ = ["Sandbox"]
+
+Seconds = float | tuple[float, float]
+
+
+class Sandbox:
+    """A NovaKit on this machine: real HTTP, real media, nothing billed.
+
+    Args:
+        speed: how fast its clock runs: durations of jobs and windows of rate limits are divided by it. Times in
+            answers stay real ones.
+        seed: makes the durations of jobs repeatable.
+        plan: ``"free"``, ``"pro"``, ``"business"``, ``"cli_pro"`` or ``"cli_team"``.
+        limits: ``"documented"``, ``"requests"`` (without those of each tool), ``"off"``, or a `Limits`.
+        hold_seconds: real seconds that ``?poll=true`` holds a request; 0 for a server that does not hold.
+        host: a loopback address.
+        port: 0 for any free one.
+        durations: seconds by tool, before `speed`: a number or ``(shortest, longest)``.
+        quotas: amounts by bucket that replace the plan's (``None``: unlimited), or ``"off"``.
+        sync_tools: tools that answer at once even with ``?async=true``, such as ``("tts", "stt")``.
+        media: ``"real"``, or ``"canned"`` for one small medium for each tool: for measuring without the work.
+
+    Attributes:
+        origin: such as ``"http://127.0.0.1:8123"``, once started.
+        base_url: the origin with ``/api/v1``.
+        api_key: a key with every scope.
+        speed: as given.
+
+    Example:
+        >>> with Sandbox(speed=100, seed=1) as sandbox:
+        ...     sandbox.base_url == f"{sandbox.origin}/api/v1"
+        True
+    """
+
+    def __init__(
+        self,
+        *,
+        speed: float = 1.0,
+        seed: int | None = None,
+        plan: str = "free",
+        limits: str | Limits = "documented",
+        hold_seconds: float = 30.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        durations: Mapping[str, Seconds] | None = None,
+        quotas: Mapping[str, int | None] | Literal["off"] | None = None,
+        sync_tools: Iterable[str] = (),
+        media: Literal["real", "canned"] = "real",
+    ) -> None:
+        if not 0 < speed < math.inf:
+            raise ValueError(f"speed is a number above 0, not {speed!r}.")
+        if not 0 <= hold_seconds < math.inf:
+            raise ValueError(f"hold_seconds is a number from 0 on, not {hold_seconds!r}.")
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            # GET /sandbox gives the key to whoever asks.
+            raise ValueError(f"The sandbox serves this machine only: {host!r} is no loopback address.")
+        if quotas == "off":
+            quotas = dict.fromkeys(PLANS["free"].quotas)
+        self.speed = float(speed)
+        self.plan = plan
+        self._accounts = Accounts(plan, quotas)
+        self.api_key = self._accounts.add_key()
+        self._address = (host, port)
+        self._pace = Pace(self.speed, _durations(durations or {}), random.Random(seed))
+        self._faults = FaultPlan()
+        self._settings = Settings(
+            accounts=self._accounts,
+            limits=Limits.of(limits),
+            pace=self._pace,
+            faults=self._faults,
+            hold_seconds=float(hold_seconds),
+            sync_tools=frozenset(Tool.of(tool).value for tool in sync_tools),
+            canned=media == "canned",
+            about=self._about,
+        )
+        self._running: Running | None = None
+        self._last: Running | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        where = f"at {self.base_url}" if self._running else "not running"
+        return f"<Sandbox {where}, plan {self.plan}, {self.speed:g}x speed>"
+
+    @property
+    def origin(self) -> str:
+        """Where it is, without a path.
+
+        Raises:
+            RuntimeError: it was never started.
+        """
+        return self._state().library.origin
+
+    @property
+    def base_url(self) -> str:
+        """Where its API is."""
+        return f"{self.origin}{API}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves."""
+        return self._running is not None
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """What has arrived, oldest first; the last 20,000."""
+        return tuple(self._state().gate.log)
+
+    @property
+    def jobs(self) -> Mapping[str, SandboxJob]:
+        """Every job that was submitted with ``?async=true``, by id, oldest first."""
+        return MappingProxyType(dict(self._state().store.jobs))
+
+    def start(self) -> Sandbox:
+        """Serve, and return when requests are answered.
+
+        Raises:
+            RuntimeError: it runs already.
+            OSError: the port is taken.
+        """
+        if self._running is not None:
+            raise RuntimeError("This sandbox runs already.")
+        self._running = self._last = Running(self._settings)
+        try:
+            self._running.start(self._address)
+        except BaseException:
+            self._running = None
+            raise
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """End it, its jobs and its media; harmless when it does not run."""
+        running, self._running = self._running, None
+        if running is not None:
+            atexit.unregister(self.stop)
+            running.stop()
+
+    def add_key(
+        self, scopes: Iterable[str] | None = None, plan: str | None = None, *, organisation: str = "default"
+    ) -> str:
+        """Make another key.
+
+        Args:
+            scopes: what it may do; ``None`` for everything.
+            plan: its rate limits; ``None`` for the sandbox's plan.
+            organisation: keys of one organisation share jobs and quotas; a new name makes a new one.
+        """
+        return self._accounts.add_key(scopes, plan, organisation)
+
+    def revoke(self, key: str) -> None:
+        """Make a key invalid: 401 from now on."""
+        self._accounts.revoke(key)
+
+    def inject(
+        self, fault: Fault, *, method: str = "*", path: str = "*", times: int | None = 1, after: int = 0
+    ) -> InjectedFault:
+        """Let requests go wrong.
+
+        Args:
+            fault: how.
+            method: ``"GET"``, ``"POST"``, … or ``"*"``.
+            path: a pattern such as ``"/jobs/*"``, relative to the base URL; ``"/media/*"`` for media.
+            times: how many requests; ``None`` for all from now on.
+            after: how many fitting requests pass before.
+
+        Returns:
+            Something that counts its ``hits``.
+        """
+        return self._faults.add(InjectedFault([fault], method=method, path=path, times=times, after=after))
+
+    def random_faults(
+        self,
+        rate: float = 0.05,
+        kinds: Sequence[Fault] | None = None,
+        *,
+        seed: int | None = None,
+        method: str = "*",
+        path: str = "*",
+    ) -> InjectedFault:
+        """Let a share of all requests go wrong, for soak tests.
+
+        Args:
+            rate: the share, 0.0 to 1.0.
+            kinds: what may happen; ``None`` for a mixture of the usual.
+            seed: makes it repeatable.
+            method: as for `inject`.
+            path: as for `inject`.
+        """
+        if not 0 <= rate <= 1:
+            raise ValueError(f"rate is a share from 0.0 to 1.0, not {rate!r}.")
+        chosen = usual_faults() if kinds is None else tuple(kinds)
+        if not chosen:
+            raise ValueError("random_faults() needs at least one kind of fault.")
+        rng = random.Random(seed)
+        return self._faults.add(
+            InjectedFault(chosen, method=method, path=path, times=None, after=0, rate=rate, rng=rng)
+        )
+
+    def clear_faults(self) -> None:
+        """Let everything go right again."""
+        self._faults.clear()
+
+    def expire_media(self, job_id: str | None = None, *, status: int = 410, renew: bool = False) -> int:
+        """Make media URLs expire, as those of a real media host do after a while.
+
+        Args:
+            job_id: whose; ``None`` for all there are.
+            status: what they answer from now on: 403, 404 or 410.
+            renew: whether the finished jobs get new URLs, which the next ``GET /jobs/{id}`` shows.
+
+        Returns:
+            How many URLs have expired.
+        """
+        state = self._state()
+        expired = state.library.expire(job_id, status)
+        if renew:
+            for job in list(state.store.jobs.values()):
+                if job.artifacts and job_id in (None, job.id):
+                    state.store.publish(job)
+        return expired
+
+    def next_duration(self, *seconds: float) -> None:
+        """Fix how long the next jobs take, one number each, in seconds before `speed`."""
+        self._pace.next_seconds.extend(float(number) for number in seconds)
+
+    def _state(self) -> Running:
+        if self._last is None:
+            raise RuntimeError("This sandbox has not been started: use it in a with statement, or call start().")
+        return self._last
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "sandbox": "novakit_widgets",
+            "version": version(),
+            "speed": self.speed,
+            "plan": self.plan,
+            "base_url": self.base_url,
+            "api_key": self.api_key,
+        }
+
+
+def _durations(given: Mapping[str, Seconds]) -> dict[str, tuple[float, float]]:
+    """Return the range of every tool's durations: the given, else the documented."""
+    chosen = {tool.value: tool.typical_seconds for tool in Tool}
+    for name, seconds in given.items():
+        low, high = seconds if isinstance(seconds, tuple) else (seconds, seconds)
+        if not 0 <= low <= high < math.inf:
+            raise ValueError(f"durations[{name!r}] is seconds or (shortest, longest), not {seconds!r}.")
+        chosen[Tool.of(name).value] = (float(low), float(high))
+    return chosen

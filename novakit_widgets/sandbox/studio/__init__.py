@@ -1,0 +1,43 @@
+"""Makes the media: from a prompt, the same for the same parameters, cheap enough for a classroom's laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...jobs import Tool
+
+if TYPE_CHECKING:
+    from ..library import Artifact
+
+__all__ = ["render"]
+
+
+def render(tool: Tool, params: Mapping[str, Any], *, index: int, source: bytes | None, target: Path) -> Artifact:
+    """Make one medium.
+
+    Args:
+        tool: which kind.
+        params: as the service received them; what is left out has its documented default.
+        index: which of several that one generation makes.
+        source: the bytes of an image to start from, where there is one.
+        target: the file, still without its ending.
+    """
+    if tool is Tool.VIDEO:
+        from .video import make_video
+
+        return make_video(params, source, target)
+    if tool in (Tool.IMAGE, Tool.IMAGE_EDIT):
+        from .images import make_edit, make_image
+
+        if tool is Tool.IMAGE:
+            return make_image(params, index, target)
+        return make_edit(params, source, target)
+    if tool is Tool.MUSIC:
+        from .music import make_music
+
+        return make_music(params, target)
+    from .speech import make_speech
+
+    return make_speech(params, target)

@@ -1,0 +1,58 @@
+"""Writing sound: mp3, wav, opus and aac."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..library import Artifact
+
+__all__ = ["RATES", "Sound", "write_sound"]
+
+Sound = NDArray[np.float64]
+"""Samples from -1.0 to 1.0: one row for a channel."""
+
+RATES = {"mp3": 44_100, "wav": 44_100, "opus": 48_000, "aac": 44_100}
+"""Samples a second by format; opus knows no 44,100."""
+
+# Codec, container, ending and type.
+_FORMATS = {
+    "mp3": ("libmp3lame", "mp3", ".mp3", "audio/mpeg"),
+    "wav": ("pcm_s16le", "wav", ".wav", "audio/wav"),
+    "opus": ("libopus", "ogg", ".opus", "audio/ogg"),
+    "aac": ("aac", "adts", ".aac", "audio/aac"),
+}
+_BIT_RATES = {"mp3": 128_000, "opus": 64_000, "aac": 96_000}
+_BLOCK = 1 << 16
+
+
+def write_sound(sound: Sound, format_name: str, rate: int, target: Path) -> Artifact:
+    """Write samples into a file.
+
+    Args:
+        sound: one or two rows.
+        format_name: ``"mp3"``, ``"wav"``, ``"opus"`` or ``"aac"``.
+        rate: samples a second.
+        target: the file, still without its ending.
+    """
+    codec, container_name, suffix, mime = _FORMATS[format_name]
+    peak = float(np.abs(sound).max()) or 1.0
+    samples = (sound * (0.86 / peak) * 32_767).astype(np.int16)
+    layout = "mono" if len(samples) == 1 else "stereo"
+    path = target.with_suffix(suffix)
+    with av.open(str(path), "w", format=container_name) as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout)
+        if format_name in _BIT_RATES:
+            stream.bit_rate = _BIT_RATES[format_name]
+        for start in range(0, samples.shape[1], _BLOCK):
+            # Packed: the channels' samples one after the other.
+            block = np.ascontiguousarray(samples[:, start : start + _BLOCK].T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return Artifact(path, mime, round(samples.shape[1] / rate, 3))

@@ -1,0 +1,124 @@
+"""`use_sandbox`: one call, and the package works without a key and without the service."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError, NovaKitConnectionError
+
+__all__ = ["SandboxLink", "use_sandbox"]
+
+_VARIABLE = "NOVAKIT_SANDBOX_URL"
+_lock = threading.Lock()
+_started: tuple[dict[str, Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLink:
+    """A sandbox that this process uses.
+
+    Attributes:
+        base_url: where its API is.
+        speed: how fast its clock runs.
+        plan: whose rate limits it holds.
+        sandbox: the `Sandbox` itself, where it runs in this process; for its faults, requests and jobs.
+    """
+
+    base_url: str
+    speed: float
+    plan: str
+    sandbox: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def origin(self) -> str:
+        """Where it is, without a path."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def __repr__(self) -> str:
+        return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
+
+
+def use_sandbox(speed: float = 12.0, url: str | None = None, **options: Any) -> SandboxLink:
+    """Use a local NovaKit instead of the service, in this process, from now on.
+
+    Args:
+        speed: how fast its clock runs; at 12 a video takes 2.5 to 10 seconds.
+        url: the origin of a sandbox that runs already, such as ``"http://127.0.0.1:8123"``; the environment
+            variable ``NOVAKIT_SANDBOX_URL`` says the same. Without one a sandbox starts in this process; called
+            again with the same options it is the same one, with others a new one takes its place.
+        **options: for `Sandbox`, such as ``plan="free"`` or ``seed=1``. Here the plan is ``"business"`` and the
+            limits are those of requests alone unless you say otherwise, so that a notebook can be run again.
+
+    Returns:
+        Something with a ``base_url`` and a short repr.
+
+    Raises:
+        ConfigurationError: the URL is none of this machine.
+        NovaKitConnectionError: no sandbox answers there.
+        ImportError: the extra ``sandbox`` is not installed (a sandbox that runs elsewhere does not need it).
+
+    Example:
+        >>> link = use_sandbox(speed=60)
+        >>> link.speed
+        60.0
+    """
+    from ..settings import configure
+
+    address = url or os.environ.get(_VARIABLE, "").strip()
+    if address:
+        about = _ask(address)
+        link = SandboxLink(about["base_url"], float(about["speed"]), str(about.get("plan", "")))
+        key = about["api_key"]
+    else:
+        sandbox = _own({"plan": "business", "limits": "requests", **options, "speed": speed})
+        link = SandboxLink(sandbox.base_url, sandbox.speed, sandbox.plan, sandbox)
+        key = sandbox.api_key
+    configure(base_url=link.base_url, api_key=key, speed=link.speed)
+    return link
+
+
+def _own(options: dict[str, Any]) -> Any:
+    global _started  # one sandbox for a process
+    from . import Sandbox
+
+    with _lock:
+        if _started is not None:
+            before, sandbox = _started
+            if before == options and sandbox.is_running:
+                return sandbox
+            _started = None
+            sandbox.stop()
+        sandbox = Sandbox(**options).start()
+        _started = (options, sandbox)
+        return sandbox
+
+
+def _ask(address: str) -> dict[str, Any]:
+    from ..settings import is_loopback
+
+    parts = urlsplit(address)
+    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+        raise ConfigurationError(
+            f"{address!r} is no sandbox's address: those are of this machine, such as 'http://127.0.0.1:8123'."
+        )
+    # No proxy: it would look for the sandbox on its own machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{parts.netloc}/sandbox", timeout=5) as answer:
+            about = json.loads(answer.read(65_536))
+    except (URLError, OSError, ValueError) as problem:
+        raise NovaKitConnectionError(
+            f"No sandbox answers at {address}. Start one: python -m novakit_widgets.sandbox --port {parts.port or 80}",
+            reached=False,
+        ) from problem
+    if not isinstance(about, dict) or about.get("sandbox") != "novakit_widgets":
+        raise ConfigurationError(f"What answers at {address} is no sandbox of novakit_widgets.")
+    return about

@@ -27,6 +27,7 @@ _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABL
 
 # Documented as the body of a 429: what to wait when neither header nor body says how long.
 DEFAULT_RETRY_AFTER = 30.0
+_LARGEST = 10**12  # a larger number in a header is no count and no time
 _KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
 _MESSAGE_LIMIT = 500  # characters of the service's own words that an error repeats
 
@@ -205,9 +206,10 @@ def _figures(body: object) -> str:
 
 def _whole(value: str | None) -> int | None:
     try:
-        return None if value is None else int(value.strip())
+        number = None if value is None else int(value.strip())
     except ValueError:
         return None
+    return number if number is not None and abs(number) <= _LARGEST else None
 
 
 def _seconds(value: Any, now: Callable[[], datetime]) -> float | None:
@@ -215,13 +217,15 @@ def _seconds(value: Any, now: Callable[[], datetime]) -> float | None:
         return None
     try:
         seconds = float(value)
+    except OverflowError:
+        return None
     except (TypeError, ValueError):
         pass
     else:
         return max(0.0, seconds) if seconds < float("inf") else None
     try:
         moment = parsedate_to_datetime(str(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from . import settings
 from .answers import Action, Answer, RateLimit, answer_of
@@ -24,7 +24,7 @@ from .errors import (
 from .jobs import Job, Tool
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
-from .redaction import guard_logs
+from .redaction import guard_logs, redact
 from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_ID_LENGTH = 200
+# A proxy would look for this machine's sandbox on its own machine.
+_WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
@@ -99,6 +101,7 @@ class NovaKitClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._key = settings.api_key(api_key).value
+        del api_key  # what follows may raise, and a verbose traceback shows the arguments
         self._base_url = settings.base_url(base_url).value
         self._transport = transport
         self._connections: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, httpx.AsyncClient]] = {}
@@ -166,8 +169,10 @@ class NovaKitClient:
         except NovaKitError as error:
             if not may_have_arrived(error):
                 raise
+            # Without what holds for a refusal: here nobody knows whether it was started.
+            reason = error.message.partition(f" {action.meaning}")[0]
             uncertain = SubmissionUncertainError(
-                f"The answer to the {tool} job was lost. ({error.message}) The service may have started it and will then "
+                f"The answer to the {tool} job was lost. ({reason}) The service may have started it and will then "
                 "bill it. Look for it with client.list() before you submit it again.",
                 error.status_code,
                 error.response,
@@ -293,7 +298,8 @@ class NovaKitClient:
         import httpx
 
         _, plain = self._http()
-        headers = {"Range": f"bytes={start}-"} if start else {}
+        # Compressed on the way, the bytes that arrive would not be those that a range counts.
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         failure: str
         try:
             async with plain.stream("GET", url, headers=headers) as response:
@@ -330,12 +336,20 @@ class NovaKitClient:
             timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
             self._connections[loop] = (
-                httpx.AsyncClient(transport=self._transport, timeout=timeout, limits=limits, follow_redirects=False),
+                httpx.AsyncClient(
+                    transport=self._transport,
+                    timeout=timeout,
+                    limits=limits,
+                    follow_redirects=False,
+                    # A proxy would see the key unencrypted, too.
+                    trust_env=not settings.is_loopback(urlsplit(self._base_url).hostname or ""),
+                ),
                 httpx.AsyncClient(
                     transport=self._transport,
                     timeout=timeout,
                     follow_redirects=True,
                     max_redirects=_MAX_REDIRECTS,
+                    mounts=dict.fromkeys(_WITHOUT_PROXY),
                 ),
             )
         return self._connections[loop]
@@ -410,20 +424,21 @@ class NovaKitClient:
 
 
 async def _bounded(response: httpx.Response) -> bytes | None:
-    """Read a body; ``None`` when it is longer than any honest answer."""
+    """Read a body, without a key that it may repeat; ``None`` when it is longer than any honest answer."""
     content = bytearray()
     async for chunk in response.aiter_bytes():
         content += chunk
         if len(content) > MAX_JSON_BYTES:
             return None
-    return bytes(content)
+    # Latin-1 gives every byte back as it was.
+    return redact(content.decode("latin-1")).encode("latin-1") if b"sk_" in content else bytes(content)
 
 
 def _encode(params: Mapping[str, Any]) -> bytes:
     """Write the parameters as JSON, which has no NaN."""
     try:
         return json.dumps(dict(params), allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidParameterError(
             f"The parameters can't be written as JSON ({error}). Nothing was sent or billed."
         ) from None
@@ -446,6 +461,8 @@ def _checked_id(job_id: str) -> str:
 
 def _total_of(headers: Mapping[str, str]) -> int | None:
     """Find the whole file's size: behind the slash of Content-Range, or the length of a whole answer."""
+    if headers.get("content-encoding", "identity") != "identity":
+        return None  # compressed against our wish, so no number fits the bytes that we see
     size = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
     return int(size) if size.isdecimal() else None
 

@@ -9,13 +9,13 @@ import secrets
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from .errors import MediaError, MediaExpiredError
 from .media import sniff, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from .client import MediaStream
     from .jobs import Job
@@ -62,10 +62,12 @@ async def fetch(client: OpensMedia, url: str, *, limit: int) -> tuple[bytes, str
     """
     content = bytearray()
     mime: str | None = None
-    async for chunk, total in _pieces(client, url):
-        content += chunk
-        if len(content) > limit or (total or 0) > limit:
-            return None
+    # Closed at once when we stop in the middle, so that no connection waits for the garbage collector.
+    async with contextlib.aclosing(_pieces(client, url)) as pieces:
+        async for chunk, total in pieces:
+            content += chunk
+            if len(content) > limit or (total or 0) > limit:
+                return None
     mime = _checked(bytes(content[:_HEAD_BYTES]))
     return bytes(content), mime
 
@@ -105,21 +107,9 @@ async def save(
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".novakit-{secrets.token_hex(8)}.part"
     try:
-        head = b""
-        size = 0
         with part.open("xb") as file:
-            async for chunk, total in _pieces(client, url):
-                size += len(chunk)
-                if size > limit or (total or 0) > limit:
-                    raise MediaError(f"The result is larger than {limit / 1e6:,.0f} MB, so it was not saved.")
-                if len(head) < _HEAD_BYTES:
-                    head = (head + chunk)[:_HEAD_BYTES]
-                    if len(head) == _HEAD_BYTES:
-                        _checked(head)
-                file.write(chunk)
-                if on_progress is not None:
-                    on_progress(size, total)
-        mime = _checked(head)
+            async with contextlib.aclosing(_pieces(client, url)) as pieces:
+                mime = await _write(file, pieces, limit, on_progress)
         if in_folder:
             target = folder / f"{stem or _stem_of(url)}{suffix_of(mime)}"
         part.replace(target)
@@ -129,7 +119,30 @@ async def save(
     return target
 
 
-async def _pieces(client: OpensMedia, url: str) -> AsyncIterator[tuple[bytes, int | None]]:
+async def _write(
+    file: BinaryIO,
+    pieces: AsyncGenerator[tuple[bytes, int | None], None],
+    limit: int,
+    on_progress: Callable[[int, int | None], None] | None,
+) -> str:
+    """Write what comes, and return its type; what is too large or no media is refused as soon as that shows."""
+    head = b""
+    size = 0
+    async for chunk, total in pieces:
+        size += len(chunk)
+        if size > limit or (total or 0) > limit:
+            raise MediaError(f"The result is larger than {limit / 1e6:,.0f} MB, so it was not saved.")
+        if len(head) < _HEAD_BYTES:
+            head = (head + chunk)[:_HEAD_BYTES]
+            if len(head) == _HEAD_BYTES:
+                _checked(head)
+        file.write(chunk)
+        if on_progress is not None:
+            on_progress(size, total)
+    return _checked(head)
+
+
+async def _pieces(client: OpensMedia, url: str) -> AsyncGenerator[tuple[bytes, int | None], None]:
     """Yield the bytes of an address in order, and the size of the whole, over as many connections as it takes."""
     done = 0
     for attempt in range(1, _ATTEMPTS + 1):

@@ -64,7 +64,7 @@ class Tool(str, Enum):
         Raises:
             InvalidParameterError: there is no such tool.
         """
-        key = name.strip().strip("/").lower()
+        key = str(name).strip().strip("/").lower()
         for tool in cls:
             if key in (tool.value, tool.endpoint):
                 return tool

@@ -142,6 +142,7 @@ def is_web_address(text: object) -> bool:
     if not isinstance(text, str) or any(ord(character) <= ord(" ") for character in text):
         return False
     try:
+        text.encode()  # JSON can hold halves of characters, which no request can
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
@@ -281,7 +282,11 @@ def sniff(head: bytes) -> str | None:
     for magic, mime in _MAGIC:
         if head.startswith(magic):
             return mime
-    # A frame's sync word: eleven set bits; layer 00 is AAC's ADTS, another one MPEG audio.
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
+    # A frame's sync word. MPEG audio has eleven set bits and layer II or III; layer I, which no browser plays, would let
+    # the byte order mark of a page in UTF-16 pass. AAC's ADTS has twelve, and layer 00.
+    if len(head) > 1 and head[0] == 0xFF:
+        if head[1] & 0xF6 == 0xF0:
+            return "audio/aac"
+        if head[1] & 0xE0 == 0xE0 and head[1] & 0x06 in (0x02, 0x04):
+            return "audio/mpeg"
     return None

@@ -8,6 +8,8 @@ wrong job does.
 from __future__ import annotations
 
 import difflib
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +18,7 @@ from typing import Any
 from .errors import InvalidParameterError
 from .jobs import Tool
 
-__all__ = ["PARAMETERS", "Parameter", "check", "check_names"]
+__all__ = ["PARAMETERS", "Parameter", "canonical", "check", "check_names", "same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Parameter:
         if self.max_length is not None and isinstance(value, str) and len(value) > self.max_length:
             return f"it has {len(value):,} characters, at most {self.max_length:,} are allowed"
         if self.closed and self.choices and self._outside(value):
-            return f"{value!r} is none of {', '.join(map(repr, self.choices))}"
+            return f"{_short(value)} is none of {', '.join(map(repr, self.choices))}"
         return self._range_problem(value)
 
     def _type_problem(self, value: object) -> str | None:
@@ -96,13 +98,14 @@ class Parameter:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         unit = f" {self.unit}" if self.unit else ""
-        if self.above is not None and not value > self.above:
-            return f"{value} is not more than {self.above:g}{unit}"
-        # Written as "not within" so that NaN is refused too.
-        if self.minimum is not None and not value >= self.minimum:
-            return f"{value} is less than {self.minimum:g}{unit}"
-        if self.maximum is not None and not value <= self.maximum:
-            return f"{value} is more than {self.maximum:g}{unit}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{value} is no number that JSON knows"
+        if self.above is not None and value <= self.above:
+            return f"{_short(value)} is not more than {self.above:g}{unit}"
+        if self.minimum is not None and value < self.minimum:
+            return f"{_short(value)} is less than {self.minimum:g}{unit}"
+        if self.maximum is not None and value > self.maximum:
+            return f"{_short(value)} is more than {self.maximum:g}{unit}"
         return None
 
 
@@ -285,6 +288,10 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
         ...
         novakit_widgets.errors.InvalidParameterError: video: fps: 29 is none of 30, 60. Nothing was sent or billed.
     """
+    if not isinstance(params, Mapping):
+        raise InvalidParameterError(
+            f"{tool}: the parameters must be a dict, not {type(params).__name__}. Nothing was sent or billed."
+        )
     table = PARAMETERS[tool]
     for parameter in table.values():
         if parameter.required or parameter.name in params:
@@ -322,6 +329,43 @@ def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
             )
 
 
+def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
+    """Write parameters so that two sets that ask for the same are the same text.
+
+    5 and 5.0 are the same number, the order of keys is of no account, and a documented default is the same as nothing.
+
+    Args:
+        tool: whose defaults hold.
+        params: by the service's names.
+
+    Example:
+        >>> canonical(Tool.VIDEO, {"prompt": "A sunset", "fps": 30, "seed": 7.0})
+        '{"prompt": "A sunset", "seed": 7}'
+    """
+    table = PARAMETERS[tool]
+    kept = {
+        name: _plain(value)
+        for name, value in params.items()
+        if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
+    }
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def same(tool: Tool, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two sets of parameters ask for the same; see `canonical`."""
+    return canonical(tool, ours) == canonical(tool, theirs)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
 def _joint_problems(tool: Tool, params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Find what is wrong only in the company of another parameter."""
     found = []
@@ -330,7 +374,7 @@ def _joint_problems(tool: Tool, params: Mapping[str, Any]) -> list[tuple[str, st
     if (
         tool is Tool.MUSIC
         and default_model is not None
-        and params.get("model", default_model.default) == default_model.default
+        and params.get("model") in (None, default_model.default)
         and isinstance(seconds, int | float)
         and seconds > _STABLE_AUDIO_SECONDS
     ):

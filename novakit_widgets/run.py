@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from enum import Enum
 from types import MappingProxyType
@@ -13,12 +14,14 @@ from .downloads import save_all
 from .errors import (
     ConfigurationError,
     JobCancelledError,
+    JobError,
     JobFailedError,
     JobNotStartedError,
     JobTimeoutError,
     NovaKitError,
     SubmissionUncertainError,
 )
+from .history import default_history
 from .jobs import Job, JobStatus, Tool
 from .submission import submit
 from .tracking import tracker_of
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .client import NovaKitClient
+    from .history import JobHistory
     from .tracking import Watch
 
 __all__ = ["JobRun", "Phase"]
@@ -62,6 +66,7 @@ class JobRun:
         params: the service's own parameters.
         client: speaks to the service.
         timeout: seconds to watch; ``None`` for the tool's.
+        history: remembers the job; where it is left out, the one that the settings name.
         on_change: called on the loop after each change.
         clock: monotonic seconds.
 
@@ -83,12 +88,14 @@ class JobRun:
         *,
         client: NovaKitClient,
         timeout: float | None = None,
+        history: JobHistory | None = None,
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tool = tool
         self.params: Mapping[str, Any] = MappingProxyType(dict(params))
         self.client = client
+        self.history = history or default_history()
         self.timeout = check_timeout(timeout)
         self.phase = Phase.NEW
         self.job: Job | None = None
@@ -103,6 +110,7 @@ class JobRun:
         self._stopped: float | None = None
         self._attached_to: str | None = None
         self._watch: Watch | None = None
+        self._noting: list[asyncio.Task[None]] = []
         self.saving: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -170,11 +178,14 @@ class JobRun:
 
     def cancel(self) -> None:
         """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
-        loop = self._loop or eventloop.home()
-        if loop is None:
-            self._cancel()
-        else:
+        loop = self._loop if self._loop is not None and self._loop.is_running() else eventloop.home()
+        if loop is not None:
             eventloop.hand_over(loop, self._cancel)
+        elif self.phase is Phase.LEFT:
+            # A plain script, after a wait that took too long: there is no loop that could do it later.
+            eventloop.run_blocking(self._cancel_now(), farewell=self._leave_loop)
+        else:
+            self._cancel()
 
     def keep_watching(self) -> None:
         """Go on watching a job that we left."""
@@ -196,7 +207,8 @@ class JobRun:
         """
         self.start()
         if self.phase is Phase.LEFT:
-            self.keep_watching()
+            # Done before we go on: handed over to another thread's loop, it would be too late for the next question.
+            await self._on_home(self._keep_watching)
         while not self.settled:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
@@ -207,6 +219,18 @@ class JobRun:
             finally:
                 self._waiters.discard(waiter)
         return self.result()
+
+    async def _on_home(self, work: Callable[[], None]) -> None:
+        """Have something done on the jobs' loop, and wait until it is."""
+
+        async def done() -> None:
+            work()
+
+        home, here = eventloop.home(), asyncio.get_running_loop()
+        if home is None or home is here:
+            work()
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(done(), home))
 
     def wait_blocking(self, timeout: float | None = None) -> Job:
         """Wait as `wait` does, in a cell, a thread or a plain script.
@@ -242,6 +266,9 @@ class JobRun:
             await asyncio.wait((self._answering,), timeout=_PARTING_SECONDS)
         if self.saving is not None and not self.saving.done():
             await asyncio.wait((self.saving,))
+        noting = [task for task in self._noting if not task.done()]
+        if noting:
+            await asyncio.wait(noting)
         if self._watch is not None:
             tracker_of(self.client).stop(self._watch)
             self._set(Phase.LEFT)
@@ -277,26 +304,41 @@ class JobRun:
             if self._attached_to is not None:
                 job = await self.client.get(self._attached_to)
             elif self.tool is not None:
-                job = await submit(self.client, self.tool, self.params, on_wait=self._waiting)
+                job = await submit(
+                    self.client,
+                    self.tool,
+                    self.params,
+                    history=self.history,
+                    notebook=_notebook(),
+                    on_wait=self._waiting,
+                )
             else:  # pragma: no cover
                 raise AssertionError("a run has a tool or a job id")
         except NovaKitError as error:
             self._settle_without_answer(error)
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
-            self._settle_without_answer(
-                SubmissionUncertainError(
-                    f"Submitting the job was broken off ({type(error).__name__}), so it may run and be billed. Look at "
-                    "client.list() before you submit it again."
-                )
-            )
+            self._settle_without_answer(self._broken_off(type(error).__name__))
             raise
         else:
             self._has(job)
 
+    def _broken_off(self, reason: str) -> NovaKitError:
+        if self._attached_to is not None:
+            return JobError(
+                f"Asking for {self._attached_to} was broken off ({reason}). The job itself is not affected: ask again with "
+                f"nk.attach({self._attached_to!r}).",
+                job_id=self._attached_to,
+            )
+        return SubmissionUncertainError(
+            f"Submitting the job was broken off ({reason}), so it may run and be billed. Look at client.list() before you "
+            "submit it again."
+        )
+
     def _settle_without_answer(self, error: NovaKitError) -> None:
         self.error = error
         self.trouble = None
+        self.cancelling = False
         if self._attached_to is not None:
             # Nothing is known against the job itself.
             self._set(Phase.LEFT)
@@ -310,6 +352,8 @@ class JobRun:
         self.tool = self.tool or Tool.known(job.tool)
         if not self.params and job.params:
             self.params = job.params
+        if self._attached_to is not None and not job.ended:
+            self._note(job)
         if job.ended:
             self._end()
             return
@@ -340,16 +384,24 @@ class JobRun:
         self.error = error_of_job(self.job)
         self.trouble = None
         self.cancelling = False
+        self._note(self.job)
         folder = settings.save_to().value
         if folder is not None and self.job.media and self.error is None:
             self.saving = eventloop.spawn(self._save_to(folder))
         self._set(Phase.ENDED)
+
+    def _note(self, job: Job) -> None:
+        """Keep in the history what is known now; a slow disk must not hold the loop up."""
+        work = asyncio.to_thread(self.history.update, job, base_url=self.client.base_url)
+        self._noting = [task for task in self._noting if not task.done()] + [eventloop.spawn(work)]
 
     async def _save_to(self, folder: Path) -> None:
         """Save the result where every result is to be saved. That it failed is told; the job is done all the same."""
         assert self.job is not None
         try:
             self.saved = tuple(await save_all(self.client, self.job, folder))
+            if self.job.id is not None:
+                await asyncio.to_thread(self.history.saved, self.job.id, self.saved, base_url=self.client.base_url)
         except (NovaKitError, OSError) as error:
             self.note = f"Not saved in {folder}: {error}"
         else:
@@ -360,7 +412,7 @@ class JobRun:
         if self.phase is Phase.NEW:
             self.error = JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
             self._set(Phase.REFUSED)
-        elif self.phase is Phase.SUBMITTING and self._attached_to is None:
+        elif self.phase is Phase.SUBMITTING:
             self.cancelling = True
             self.on_change()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
@@ -368,19 +420,27 @@ class JobRun:
             self.on_change()
             eventloop.spawn(self._delete())
 
+    async def _cancel_now(self) -> None:
+        self.cancelling = True
+        self.on_change()
+        await self._delete()
+
     async def _delete(self) -> None:
         """Cancel the job, and take the service's own word for what became of it."""
         job_id = self.job_id
         assert job_id is not None  # for the type checker
         try:
             await self.client.cancel(job_id)
-            job = await self.client.get(job_id)
+            job: Job | None = await self.client.get(job_id)
         except NovaKitError as error:
-            self.cancelling = False
             self.trouble = error
+            job = None
+        finally:
+            # Also when a loop that is being closed breaks it off: it can be asked for again.
+            self.cancelling = False
+        if job is None:
             self.on_change()
             return
-        self.cancelling = False
         if self.phase is Phase.WATCHING:
             tracker_of(self.client).heard(job)
         elif self.phase is Phase.LEFT and job.ended:
@@ -409,7 +469,7 @@ class JobRun:
         if self.settled:
             self._stopped = self._clock()
             self._watch = None
-            for waiter in list(self._waiters):
+            for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
                 eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
         self.on_change()
 
@@ -425,6 +485,11 @@ def error_of_job(job: Job) -> NovaKitError | None:
     if job.status == JobStatus.CANCELLED:
         return JobCancelledError(f"{job.id or 'The job'} was cancelled. {_cost(job)}".rstrip(), job=job)
     return None
+
+
+def _notebook() -> str | None:
+    """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
+    return os.environ.get("JPY_SESSION_NAME") or None
 
 
 def _cost(job: Job) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,6 +24,8 @@ DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
 KEYRING_SERVICE = "novakit_widgets"
 KEYRING_USER = "api_key"
 
+# What a URL is written with; other letters are given as %xx, in a host as xn--…
+_URL = re.compile(r"[\w.~:/?#@!$&'()*+,;=%\[\]-]+", re.ASCII)
 _SHOWN = 4  # characters of a key that may be shown
 
 T = TypeVar("T")
@@ -119,10 +123,11 @@ def api_key(argument: str | None = None) -> Setting[Secret]:
         return Setting(_check_key(argument), "argument")
     if "api_key" in _configured:
         return Setting(_configured["api_key"], "configure")
-    if os.environ.get("NOVAKIT_API_KEY", "").strip():
-        return Setting(_check_key(os.environ["NOVAKIT_API_KEY"], "NOVAKIT_API_KEY"), "NOVAKIT_API_KEY")
+    exported = _environment("NOVAKIT_API_KEY", Secret)
+    if exported is not None:
+        return Setting(_check_key(exported, "NOVAKIT_API_KEY"), "NOVAKIT_API_KEY")
     stored = _from_keyring()
-    if stored:
+    if stored is not None:
         return Setting(_check_key(stored, "the keyring"), "keyring")
     raise MissingKeyError(
         "There is no NovaKit API key, so nothing was sent. Set the environment variable NOVAKIT_API_KEY before the "
@@ -143,17 +148,19 @@ def base_url(argument: str | None = None) -> Setting[str]:
         return Setting(_check_base_url(argument), "argument")
     if "base_url" in _configured:
         return Setting(_configured["base_url"], "configure")
-    if os.environ.get("NOVAKIT_BASE_URL", "").strip():
-        return Setting(_check_base_url(os.environ["NOVAKIT_BASE_URL"]), "NOVAKIT_BASE_URL")
+    exported = _environment("NOVAKIT_BASE_URL", str)
+    if exported is not None:
+        return Setting(_check_base_url(exported), "NOVAKIT_BASE_URL")
     return Setting(DEFAULT_BASE_URL, "default")
 
 
 def history() -> Setting[Path | None]:
     """Find the history's file; ``None`` means that there is to be no history."""
+    exported = _environment("NOVAKIT_HISTORY", str)
     if "history" in _configured:
         given, source = _configured["history"], "configure"
-    elif os.environ.get("NOVAKIT_HISTORY", "").strip():
-        given, source = _check_history(os.environ["NOVAKIT_HISTORY"].strip()), "NOVAKIT_HISTORY"
+    elif exported is not None:
+        given, source = _check_history(exported), "NOVAKIT_HISTORY"
     else:
         import platformdirs
 
@@ -168,8 +175,9 @@ def reuse(argument: bool | None = None) -> Setting[bool]:
         return Setting(_check_bool(argument), "argument")
     if "reuse" in _configured:
         return Setting(_configured["reuse"], "configure")
-    if os.environ.get("NOVAKIT_REUSE", "").strip():
-        return Setting(_check_bool(os.environ["NOVAKIT_REUSE"].strip()), "NOVAKIT_REUSE")
+    exported = _environment("NOVAKIT_REUSE", str)
+    if exported is not None:
+        return Setting(_check_bool(exported), "NOVAKIT_REUSE")
     return Setting(False, "default")
 
 
@@ -210,19 +218,27 @@ def describe() -> dict[str, str]:
     return found
 
 
+def _environment(name: str, kind: Callable[[str], T]) -> T | None:
+    """Read a variable, blanks around it removed; ``None`` when there is nothing in it.
+
+    Apart from what judges the value, because a verbose traceback shows what a raising line names: all of the environment.
+    """
+    value = os.environ.get(name, "").strip()
+    return kind(value) if value else None
+
+
 def _check_key(value: object, where: str = "the argument api_key") -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
+    if not isinstance(value, str | Secret):
         raise InvalidKeyError(f"{where} must be text, not {type(value).__name__}. Nothing was sent.")
-    text = value.strip()
-    if not KEY.fullmatch(text):
+    # From here on no variable holds the key itself: a verbose traceback shows them.
+    value = value if isinstance(value, Secret) else Secret(value.strip())
+    if not KEY.fullmatch(value.reveal()):
         # The value is not repeated: it may be a key with a slip of the hand.
         raise InvalidKeyError(
             f"The API key from {where} is not one of NovaKit's: those are 'sk_' and 64 hexadecimal digits, "
-            f"this one has {len(text)} characters. Nothing was sent. Copy it again from the dashboard."
+            f"this one has {len(value.reveal())} characters. Nothing was sent. Copy it again from the dashboard."
         )
-    return Secret(text)
+    return value
 
 
 def _check_base_url(value: object) -> str:
@@ -233,15 +249,16 @@ def _check_base_url(value: object) -> str:
         _ = parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not _URL.fullmatch(text):
         raise InvalidBaseURLError(
             f"{redact(text)!r} is no web address. Nothing was sent. Use for example {DEFAULT_BASE_URL}."
         )
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         raise InvalidBaseURLError("A base URL has no user name, password, query or fragment. Nothing was sent.")
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidBaseURLError(
-            f"{text} would send the API key unencrypted, so nothing was sent. Use https; plain http is for this machine only."
+            f"{redact(text)} would send the API key unencrypted, so nothing was sent. Use https; plain http is for this "
+            "machine only."
         )
     return text
 
@@ -299,7 +316,7 @@ _CHECKS = {
 }
 
 
-def _from_keyring() -> str | None:
+def _from_keyring() -> Secret | None:
     try:
         import keyring
         import keyring.errors
@@ -308,7 +325,7 @@ def _from_keyring() -> str | None:
     # A machine without a keyring service has no key there, which is no error.
     with contextlib.suppress(keyring.errors.KeyringError):
         found: str | None = keyring.get_password(KEYRING_SERVICE, KEYRING_USER)
-        return found
+        return Secret(found.strip()) if found else None
     return None
 
 

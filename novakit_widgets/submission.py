@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random as random_module
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -13,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .answers import utc_now
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
-from .parameters import PARAMETERS
+from .parameters import same
 
 if TYPE_CHECKING:
+    from .history import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Submits", "same_params", "submit"]
+__all__ = ["Clockwork", "Submits", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
 CLOCK_SKEW = timedelta(minutes=5)
+_RECENT = timedelta(days=1)  # jobs that were begun before can't be the one we lost
 # A request whose connection broke may still be on its way in: seconds before each look.
 _LOOKS = (0.0, 2.0, 5.0)
 _LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
@@ -31,6 +32,11 @@ _LIST_LIMIT = 100
 
 class Submits(Protocol):
     """What a submission needs of a `NovaKitClient`."""
+
+    @property
+    def base_url(self) -> str:
+        """The service that jobs belong to."""
+        ...
 
     async def submit(
         self, endpoint: str, params: Mapping[str, Any], *, on_wait: Callable[[float, NovaKitError], None] | None = None
@@ -58,17 +64,19 @@ async def submit(
     tool: Tool,
     params: Mapping[str, Any],
     *,
-    known: Collection[str] = (),
+    history: JobHistory,
+    notebook: str | None = None,
     on_wait: Callable[[float, NovaKitError], None] | None = None,
     clockwork: Clockwork | None = None,
 ) -> Job:
-    """Start a job; when the answer is lost, find the job that it started.
+    """Start a job, with a row on disk before the request; when the answer is lost, find the job that it started.
 
     Args:
         client: sends the requests.
         tool: what makes it.
         params: the service's own parameters.
-        known: ids of jobs that are somebody else's, so not the one we lost.
+        history: where the row goes.
+        notebook: where from, where known.
         on_wait: called with seconds and the reason before a wait.
         clockwork: time and chance.
 
@@ -78,13 +86,27 @@ async def submit(
     """
     works = clockwork or Clockwork()
     began = works.now()
+    intent = await asyncio.to_thread(history.begin, tool, params, base_url=client.base_url, notebook=notebook)
     try:
-        return await client.submit(tool.endpoint, params, on_wait=on_wait)
+        try:
+            job = await client.submit(tool.endpoint, params, on_wait=on_wait)
+        except SubmissionUncertainError as error:
+            if on_wait is not None:
+                on_wait(0.0, error)
+            known = await asyncio.to_thread(history.job_ids, base_url=client.base_url, since=began - _RECENT)
+            job = await look_up(client, tool, params, since=began, lost=error, known=known, clockwork=works)
     except SubmissionUncertainError as error:
-        lost = error
-    if on_wait is not None:
-        on_wait(0.0, lost)
-    return await look_up(client, tool, params, since=began, lost=lost, known=known, clockwork=works)
+        await asyncio.to_thread(history.uncertain, intent, error.message)
+        raise
+    except NovaKitError as error:
+        await asyncio.to_thread(history.unsent, intent, error.message)
+        raise
+    except BaseException:
+        # Broken off in mid-request: whoever comes next has to look it up. Not in a thread, because the loop may be closing.
+        history.uncertain(intent, "it was broken off before the answer was there")
+        raise
+    await asyncio.to_thread(history.started, intent, job, base_url=client.base_url)
+    return job
 
 
 async def look_up(
@@ -161,37 +183,4 @@ async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, .
 
 def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:
     recent = job.created_at is None or job.created_at >= since - CLOCK_SKEW
-    return job.id not in known and recent and job.params is not None and same_params(tool, params, job.params)
-
-
-def same_params(tool: Tool, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Whether two sets of parameters ask for the same.
-
-    5 and 5.0 are the same number, the order of keys is of no account, and a documented default is the same as nothing.
-
-    Args:
-        tool: whose defaults hold.
-        ours: one set.
-        theirs: the other.
-    """
-    return _canonical(tool, ours) == _canonical(tool, theirs)
-
-
-def _canonical(tool: Tool, params: Mapping[str, Any]) -> str:
-    table = PARAMETERS[tool]
-    kept = {
-        name: _plain(value)
-        for name, value in params.items()
-        if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
-    }
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return job.id not in known and recent and job.params is not None and same(tool, params, job.params)

@@ -30,7 +30,7 @@ STYLE = Markup("""<style>
   max-width: 720px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
 .novakit-card .widget-html-content, .novakit-card .jupyter-widget-html-content { line-height: 1.45; }
 .nk-head { display: flex; gap: 8px; align-items: baseline; flex-wrap: wrap; }
-.nk-head svg { flex: none; align-self: center; fill: currentColor; opacity: .8; }
+.nk-head svg { flex: none; align-self: flex-start; margin-top: 3px; fill: currentColor; opacity: .8; }
 .nk-tool { font-weight: 600; white-space: nowrap; }
 .nk-prompt { flex: 1 1 12em; min-width: 0; overflow-wrap: anywhere; }
 .nk-status { white-space: nowrap; font-weight: 600; }

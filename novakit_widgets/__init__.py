@@ -36,12 +36,15 @@ if TYPE_CHECKING:
         SubmissionUncertainError,
         UnreadableAnswerError,
     )
+    from .jobhistory import HistoryEntry, HistoryWarning, JobHistory
     from .jobs import Job, JobStatus, Tool
     from .media import Media
+    from .recovery import Recovery, recover
     from .sandbox import Sandbox, use_sandbox
     from .settings import configure
     from .shortforms import attach, edit_image, image, music, speech, transcribe, video
     from .tracking import JobTracker
+    from .widgets.history import history
     from .widgets.job import JobWidget
     from .widgets.login import login
 
@@ -76,10 +79,13 @@ _HOMES = {
     ),
     ".jobs": ("Job", "JobStatus", "Tool"),
     ".media": ("Media",),
+    ".jobhistory": ("HistoryEntry", "HistoryWarning", "JobHistory"),
+    ".recovery": ("Recovery", "recover"),
     ".sandbox": ("Sandbox", "use_sandbox"),
     ".settings": ("configure",),
     ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
     ".tracking": ("JobTracker",),
+    ".widgets.history": ("history",),
     ".widgets.job": ("JobWidget",),
     ".widgets.login": ("login",),
 }
@@ -89,6 +95,8 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "ConfigurationError",
+    "HistoryEntry",
+    "HistoryWarning",
     "InvalidBaseURLError",
     "InvalidKeyError",
     "InvalidParameterError",
@@ -96,6 +104,7 @@ __all__ = [
     "JobCancelledError",
     "JobError",
     "JobFailedError",
+    "JobHistory",
     "JobNotStartedError",
     "JobStatus",
     "JobTimeoutError",
@@ -112,6 +121,7 @@ __all__ = [
     "PermissionDeniedError",
     "QuotaExceededError",
     "RateLimitError",
+    "Recovery",
     "Sandbox",
     "SubmissionUncertainError",
     "Tool",
@@ -119,9 +129,11 @@ __all__ = [
     "attach",
     "configure",
     "edit_image",
+    "history",
     "image",
     "login",
     "music",
+    "recover",
     "speech",
     "transcribe",
     "use_sandbox",

@@ -144,6 +144,7 @@ def is_web_address(text: object) -> bool:
     try:
         text.encode()  # JSON can hold halves of characters, which no request can
         parts = urlsplit(text)
+        _ = parts.port  # a ValueError where it is none
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False

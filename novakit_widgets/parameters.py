@@ -8,6 +8,7 @@ wrong job does.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from typing import Any
 from .errors import InvalidParameterError
 from .jobs import Tool
 
-__all__ = ["PARAMETERS", "Parameter", "canonical", "check", "check_names", "same"]
+__all__ = ["PARAMETERS", "Parameter", "bounded", "canonical", "check", "check_names", "same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,7 @@ PARAMETERS: Mapping[Tool, Mapping[str, Parameter]] = MappingProxyType(
 )
 """Every documented parameter by tool and name; the source is the vendor's public API documentation."""
 
+LONG = 10_000  # characters; the longest text that the documentation allows
 # Documented: 47 s for the default model, 60 s for the other documented ones.
 _STABLE_AUDIO_SECONDS = 47.0
 
@@ -332,7 +334,8 @@ def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
 def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
     """Write parameters so that two sets that ask for the same are the same text.
 
-    5 and 5.0 are the same number, the order of keys is of no account, and a documented default is the same as nothing.
+    5 and 5.0 are the same number, the order of keys is of no account, a documented default is the same as nothing, and an upload is
+    its digest.
 
     Args:
         tool: whose defaults hold.
@@ -344,7 +347,7 @@ def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
     """
     table = PARAMETERS[tool]
     kept = {
-        name: _plain(value)
+        name: bounded(_plain(value))
         for name, value in params.items()
         if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
     }
@@ -354,6 +357,21 @@ def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
 def same(tool: Tool, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Whether two sets of parameters ask for the same; see `canonical`."""
     return canonical(tool, ours) == canonical(tool, theirs)
+
+
+def bounded(value: Any) -> Any:
+    """Replace each text of more than 10,000 characters, which is an upload, by its length and digest.
+
+    Args:
+        value: parameters, or anything else that JSON can say.
+    """
+    if isinstance(value, str) and len(value) > LONG:
+        return f"({len(value)} characters, sha256 {hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()})"
+    if isinstance(value, Mapping):
+        return {str(key): bounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [bounded(item) for item in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from .errors import (
     NovaKitError,
     SubmissionUncertainError,
 )
-from .history import default_history
+from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
 from .submission import submit
 from .tracking import tracker_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .client import NovaKitClient
-    from .history import JobHistory
+    from .jobhistory import HistoryEntry, JobHistory
     from .tracking import Watch
 
 __all__ = ["JobRun", "Phase"]
@@ -78,6 +78,7 @@ class JobRun:
         cancelling: whether a cancellation was asked for and not answered yet.
         saved: the files that `configure(save_to=…)` made of the result.
         note: what else there is to say when nothing is wrong.
+        reused: whether the job is one of the history, taken for a new one.
         saving: the task that saves them.
     """
 
@@ -104,6 +105,7 @@ class JobRun:
         self.cancelling = False
         self.saved: tuple[Path, ...] = ()
         self.note = ""
+        self.reused = False
         self.on_change = on_change
         self._clock = clock
         self._began: float | None = None
@@ -128,6 +130,25 @@ class JobRun:
         """Make a run of a job that was submitted earlier or elsewhere."""
         run = cls(None, {}, client=client, timeout=timeout, on_change=on_change)
         run._attached_to = job_id
+        return run
+
+    @classmethod
+    def reusing(
+        cls,
+        tool: Tool,
+        params: Mapping[str, Any],
+        entry: HistoryEntry,
+        *,
+        client: NovaKitClient,
+        timeout: float | None = None,
+    ) -> JobRun:
+        """Make a run that takes a job of the history for one that asks for the same; nothing is submitted."""
+        run = cls(tool, params, client=client, timeout=timeout)
+        run._attached_to = None if entry.job is None else entry.job.id
+        run.note = (
+            f"From your history of {entry.begun_at.astimezone():%d %b %Y}, not billed again; reuse=False makes it anew."
+        )
+        run.reused = True
         return run
 
     @property

@@ -27,12 +27,12 @@ __all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "vi
 
 _P = ParamSpec("_P")
 # What a short form takes for the widget rather than for the service.
-_OURS = ("client", "timeout", "embed", "autostart")
+_OURS = ("client", "timeout", "embed", "autostart", "reuse")
 MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
 
 _NOTE = """
     {which} Other keywords are passed on as they are, except those that are a slip of a documented one.
-    ``client``, ``timeout`` (seconds to watch), ``embed`` and ``autostart`` are those of `JobWidget`.
+    ``client``, ``timeout`` (seconds to watch), ``embed``, ``autostart`` and ``reuse`` are those of `JobWidget`.
 
     Returns:
         A `JobWidget`, which shows itself, runs in the background, and can be awaited.
@@ -94,6 +94,7 @@ def video(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Make a video.
@@ -137,6 +138,7 @@ def music(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Make music.
@@ -175,6 +177,7 @@ def image(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Make images.
@@ -209,6 +212,7 @@ def edit_image(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Edit an image. The service documents that the parameters depend on the operation, but not which they are.
@@ -242,6 +246,7 @@ def speech(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Say a text.
@@ -279,6 +284,7 @@ def transcribe(
     timeout: float | None = None,
     embed: Embed = "auto",
     autostart: bool = True,
+    reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
     """Write down what is said in a sound.

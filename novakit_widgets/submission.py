@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,10 +15,10 @@ from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaK
 from .parameters import same
 
 if TYPE_CHECKING:
-    from .history import JobHistory
+    from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Clockwork", "Submits", "look_up", "submit"]
+__all__ = ["Clockwork", "Submits", "candidates", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -133,37 +133,65 @@ async def look_up(
     Raises:
         SubmissionUncertainError: there is none, there are several, or the list can't be had.
     """
+    try:
+        found = await candidates(client, tool, params, since=since, known=known, clockwork=clockwork)
+    except NovaKitError as error:
+        raise _uncertain(
+            lost,
+            f"The answer to the {tool} job was lost, and so far it can't be looked up ({error.message}): it may run.",
+        ) from None
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(str(job.id) for job in found)
+        raise _uncertain(
+            lost,
+            f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with nk.attach(id).",
+            found,
+        )
+    raise _uncertain(
+        lost,
+        f"The answer to the {tool} job was lost, and the service's list shows no such job: most probably it was not started and "
+        "not billed.",
+    )
+
+
+def _uncertain(lost: SubmissionUncertainError, what: str, found: Sequence[Job] = ()) -> SubmissionUncertainError:
+    advice = "Nothing was submitted twice. nk.recover() looks again; only submit it once more when it is not there."
+    return SubmissionUncertainError(f"{what} {advice}", lost.status_code, lost.response, candidates=found)
+
+
+async def candidates(
+    client: Submits,
+    tool: Tool,
+    params: Mapping[str, Any],
+    *,
+    since: datetime,
+    known: Collection[str] = (),
+    clockwork: Clockwork | None = None,
+) -> list[Job]:
+    """Find the service's jobs that a lost submission could have started, newest first.
+
+    Args:
+        client: asks for the list, several times: a request whose connection broke may still be on its way in.
+        tool: what makes it.
+        params: what was sent.
+        since: when it was sent, by our clock.
+        known: ids of jobs that are somebody else's.
+        clockwork: time and chance.
+
+    Raises:
+        NovaKitError: the list can't be had.
+    """
     works = clockwork or Clockwork()
     for pause in _LOOKS:
         if pause:
             await works.sleep(pause)
-        try:
-            jobs = await _listed(client, tool, works)
-        except NovaKitError as error:
-            raise SubmissionUncertainError(
-                f"The answer to the {tool} job was lost, and so far it can't be looked up. ({error.message}) It may run and "
-                "be billed. Look at client.list() before you submit it again; nothing was submitted twice.",
-                lost.status_code,
-                lost.response,
-            ) from None
+        jobs = await _listed(client, tool, works)
         found = [job for job in jobs if _could_be(job, params, since, known, tool)]
-        if len(found) == 1:
-            return found[0]
         if found:
-            ids = ", ".join(str(job.id) for job in found)
-            raise SubmissionUncertainError(
-                f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with "
-                "nk.attach(id). Nothing was submitted twice.",
-                lost.status_code,
-                lost.response,
-                candidates=found,
-            )
-    raise SubmissionUncertainError(
-        f"The answer to the {tool} job was lost, and the service's list shows no such job: most probably it was not started "
-        "and not billed. Look at client.list() again in a minute; if it is not there, submit it again.",
-        lost.status_code,
-        lost.response,
-    )
+            return found
+    return []
 
 
 async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, ...]:

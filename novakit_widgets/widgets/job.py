@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from .. import downloads, eventloop, settings
 from ..client import default_client
 from ..embedding import Embed, Kept, check_embed, keep
 from ..errors import NovaKitError
-from ..jobs import Job, Tool
+from ..jobhistory import default_history
+from ..jobs import Job, JobStatus, Tool
 from ..parameters import check
 from ..run import JobRun, Phase
 from .painting import painter
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JobWidget"]
 
+_TWIN_AGE = timedelta(days=1)  # how long an equal job is worth a hint
 _RAW_LENGTH = 2_000  # characters of a result in which we found nothing to play
 
 
@@ -46,6 +49,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         embed: where the finished media go: ``"inline"`` into the notebook, ``"file"`` beside it, ``"link"`` nowhere (the
             service's temporary address), ``"auto"`` inline up to 8 MB.
         autostart: whether to submit at once; otherwise `start` does, and waiting does.
+        reuse: whether to take the newest job of the history that asked for the same and did not fail, instead of paying
+            again; where it is left out, `configure` and ``NOVAKIT_REUSE`` say, and otherwise it is off.
 
     Raises:
         InvalidParameterError: the documentation forbids a parameter. Nothing was sent or billed.
@@ -103,10 +108,11 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         timeout: float | None = None,
         embed: Embed = "auto",
         autostart: bool = True,
+        reuse: bool | None = None,
     ) -> None:
         tool = Tool.of(endpoint)
         check(tool, params)
-        self._make(JobRun(tool, params, client=client or default_client(), timeout=timeout), embed)
+        self._make(_run_of(tool, params, client or default_client(), timeout, reuse=settings.reuse(reuse).value), embed)
         if autostart:
             self.start()
 
@@ -336,7 +342,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._run.cancel()
         elif action == "watch":
             self._run.keep_watching()
-        elif action == "again":
+        elif action in {"again", "anew"}:
             self._try_again()
         elif action == "save":
             eventloop.spawn(self._save_and_say())
@@ -363,3 +369,17 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         else:
             self._note = f"Saved as {', '.join(file.name for file in files)} in {folder}"
         self._ask_to_be_painted()
+
+
+def _run_of(
+    tool: Tool, params: Mapping[str, Any], client: NovaKitClient, timeout: float | None, *, reuse: bool
+) -> JobRun:
+    """Make the run of a new card: a new job, or one of the history that asked for the same."""
+    history = default_history()
+    twin = history.twin(tool, params, base_url=client.base_url, within=None if reuse else _TWIN_AGE)
+    if twin is not None and reuse:
+        return JobRun.reusing(tool, params, twin, client=client, timeout=timeout)
+    run = JobRun(tool, params, client=client, timeout=timeout)
+    if twin is not None and twin.job is not None and twin.job.status == JobStatus.COMPLETED:
+        run.note = f"You made the same at {twin.begun_at.astimezone():%H:%M}; nk.attach({twin.job.id!r}) shows that at no cost."
+    return run

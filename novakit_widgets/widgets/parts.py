@@ -19,6 +19,7 @@ _BUTTONS: Mapping[str, tuple[str, str]] = {
     "cancel": ("Cancel", "Cancel this job at the service"),
     "watch": ("Keep watching", "Go on watching this job"),
     "again": ("Try again", "Submit the same job once more; it is billed like a new one"),
+    "anew": ("Generate anew", "Submit this job instead of the one from your history; it is billed"),
     "save": ("Save", "Save the result as a file beside the notebook"),
     "": ("", ""),
 }

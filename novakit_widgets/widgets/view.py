@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Samples", "View"]
 
-Action = Literal["cancel", "watch", "again", "save", ""]
+Action = Literal["cancel", "watch", "again", "anew", "save", ""]
 Tone = Literal["waiting", "running", "good", "bad", "quiet"]
 
 _LABELS: Mapping[Tool, str] = {
@@ -216,6 +216,8 @@ def _message(run: JobRun) -> str:
 def _action(run: JobRun) -> Action:
     if run.phase in (Phase.NEW, Phase.SUBMITTING, Phase.WATCHING):
         return "cancel"
+    if run.reused and run.settled:
+        return "anew"
     if run.phase is Phase.LEFT:
         return "watch"
     if run.phase is Phase.REFUSED:

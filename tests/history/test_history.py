@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novakit_widgets import Job, JobStatus, Tool
-from novakit_widgets.history import HistoryWarning, JobHistory
-from novakit_widgets.history_schema import STEPS, VERSION
+from novakit_widgets.jobhistory import HistoryWarning, JobHistory
+from novakit_widgets.jobhistory_schema import STEPS, VERSION
 
 URL = "https://x.example/api/v1"
 NOW = datetime(2026, 11, 12, 10, 0, tzinfo=timezone.utc)
@@ -33,6 +33,7 @@ class Clock:
         self.now = NOW
 
     def __call__(self):
+        """Return the moment."""
         return self.now
 
 
@@ -101,14 +102,20 @@ def test_a_recovered_job_that_was_attached_meanwhile_stays_one_row(history):
 def test_a_result_that_came_at_once_is_kept_without_an_id(history):
     """A synchronous answer has no job id, and is remembered all the same."""
     intent = history.begin(Tool.TTS, {"input": "Hello"}, base_url=URL)
-    history.started(intent, Job(None, JobStatus.COMPLETED, output={"audio_url": "https://x.example/a.mp3"}), base_url=URL)
+    history.started(
+        intent, Job(None, JobStatus.COMPLETED, output={"audio_url": "https://x.example/a.mp3"}), base_url=URL
+    )
     (entry,) = history.entries()
     assert entry.job.id is None
     assert entry.job.media
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -189,7 +196,9 @@ def test_lost_submissions_are_those_of_dead_processes(history, clock):
     history.begin(Tool.VIDEO, {"prompt": "mine, on its way"}, base_url=URL)
     history.uncertain(history.begin(Tool.VIDEO, {"prompt": "uncertain"}, base_url=URL), "lost")
     history.unsent(history.begin(Tool.VIDEO, {"prompt": "unsent"}, base_url=URL), "refused")
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
     intent = history.begin(Tool.VIDEO, {"prompt": "dead"}, base_url=URL)
     with sqlite3.connect(history.path) as database:
         host = database.execute("SELECT process FROM jobs LIMIT 1").fetchone()[0].split()[0]
@@ -349,7 +358,9 @@ def test_eight_processes_write_one_history_at_once(tmp_path):
     path = tmp_path / "history.sqlite3"
     writers = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", WRITER, path, str(number), "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-W", "error", WRITER, path, str(number), "60"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for number in range(8)
     ]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from novakit_widgets import Job, JobStatus, Tool
-from novakit_widgets.history import JobHistory
+from novakit_widgets.jobhistory import JobHistory
 
 URL = "https://x.example/api/v1"
 

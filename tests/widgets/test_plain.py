@@ -15,7 +15,23 @@ from novakit_widgets.run import JobRun, Phase, error_of_job
 from novakit_widgets.widgets.plain import plain, summary
 
 KEY = "sk_" + "0" * 64
-OURS = {"div", "style", "p", "strong", "span", "video", "audio", "img", "details", "summary", "table", "tr", "th", "td", "pre"}
+OURS = {
+    "div",
+    "style",
+    "p",
+    "strong",
+    "span",
+    "video",
+    "audio",
+    "img",
+    "details",
+    "summary",
+    "table",
+    "tr",
+    "th",
+    "td",
+    "pre",
+}
 
 
 class Reader(HTMLParser):
@@ -51,7 +67,10 @@ VIDEO = Media("https://cdn.example/a.mp4", "video")
     ("kept", "source"),
     [
         (Kept(VIDEO, "video/mp4", content=b"1234"), "data:video/mp4;base64,MTIzNA=="),
-        (Kept(VIDEO, "video/mp4", path=Path("/x/novakit-media/novakit-job_1-1.mp4")), "novakit-media/novakit-job_1-1.mp4"),
+        (
+            Kept(VIDEO, "video/mp4", path=Path("/x/novakit-media/novakit-job_1-1.mp4")),
+            "novakit-media/novakit-job_1-1.mp4",
+        ),
         (Kept(VIDEO, "video/mp4"), "https://cdn.example/a.mp4"),
     ],
 )
@@ -88,7 +107,7 @@ hostile = st.one_of(
         [
             "<script>alert(1)</script>",
             "<img src=x onerror=alert(1)>",
-            "\"><svg onload=alert(1)>",
+            '"><svg onload=alert(1)>',
             "javascript:alert(1)",
             "data:text/html,<script>alert(1)</script>",
             "</pre></details><iframe src=//evil>",

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from . import settings
 from .answers import utc_now
-from .history_schema import STEPS, VERSION
+from .jobhistory_schema import STEPS, VERSION
 from .jobs import Job, JobStatus, Tool
-from .parameters import canonical
+from .parameters import LONG, bounded, canonical
 from .redaction import redact
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ _T = TypeVar("_T")
 Stage = str
 INTENT, JOB, UNSENT, UNCERTAIN = "intent", "job", "unsent", "uncertain"
 _BUSY_SECONDS = 30.0  # many times longer than any of our transactions
-_LONG = 10_000  # characters of one text that are kept; a longer one (an upload) is kept as its digest
 # A POST with its retries takes at most some minutes. Where we can't ask whether a process lives, one as old as that is dead.
 _LONGEST_POST = timedelta(minutes=15)
 _TOKEN = secrets.token_hex(4)  # tells this process from an earlier one with the same number
@@ -515,18 +514,7 @@ def _entry(row: sqlite3.Row) -> HistoryEntry:
 
 
 def _written(value: Any) -> str:
-    return redact(json.dumps(_bounded(value), ensure_ascii=True, default=str))
-
-
-def _bounded(value: Any) -> Any:
-    """Replace texts that are uploads by their digests."""
-    if isinstance(value, str) and len(value) > _LONG:
-        return f"({len(value)} characters, sha256 {hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()})"
-    if isinstance(value, Mapping):
-        return {str(key): _bounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value]
-    return value
+    return redact(json.dumps(bounded(value), ensure_ascii=True, default=str))
 
 
 def _read(text: str | None) -> Any:
@@ -540,7 +528,7 @@ def _digest(tool: Tool, params: Mapping[str, Any]) -> str:
 def _words(params: Mapping[str, Any]) -> str:
     """Return what a search looks through."""
     texts = [params.get(name) for name in ("prompt", "input")]
-    return redact(" ".join(text for text in texts if isinstance(text, str))[:_LONG]).encode("utf-8", "replace").decode()
+    return redact(" ".join(text for text in texts if isinstance(text, str))[:LONG]).encode("utf-8", "replace").decode()
 
 
 def _process() -> str:

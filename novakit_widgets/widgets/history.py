@@ -1,0 +1,246 @@
+"""The past jobs: a list for programs, a table with actions for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import ipywidgets
+from markupsafe import Markup
+
+from .. import eventloop
+from ..calls import call_of
+from ..client import default_client
+from ..errors import ConfigurationError, NovaKitError
+from ..jobhistory import HistoryEntry, default_history
+from ..jobs import JobStatus, Tool
+from .job import JobWidget
+from .player import close_all
+from .view import label_of, prompt_of, shortened
+
+if TYPE_CHECKING:
+    from ..client import NovaKitClient
+    from ..jobhistory import JobHistory
+
+__all__ = ["HistoryView", "history"]
+
+_PROMPT_LENGTH = 70  # characters of a prompt in a row
+_MERGED = 100  # documented: the most that GET /jobs returns
+_ANY = "any"
+
+
+class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """The past jobs, newest first: a sequence of `HistoryEntry`, and a table on the page.
+
+    What the service's own list has besides is merged in, so that jobs started elsewhere with the same key are there too.
+
+    Args:
+        jobs: where they are kept.
+        client: asks the service; ``None`` to show only what is kept.
+        limit: rows at most.
+        tool: only this tool's.
+        status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
+        search: only those with these words in the prompt or the job id.
+
+    Example:
+        >>> from novakit_widgets.jobhistory import JobHistory
+        >>> len(HistoryView(JobHistory(None), None))
+        0
+    """
+
+    def __init__(
+        self,
+        jobs: JobHistory,
+        client: NovaKitClient | None,
+        *,
+        limit: int = 50,
+        tool: Tool | str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._client = client
+        self._limit = limit
+        self._entries: list[HistoryEntry] = []
+        tools = [("any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
+        states = [*(each.value for each in JobStatus), "unsent", "uncertain"]
+        statuses = [("any status", _ANY), *((each, each) for each in states)]
+        narrow = ipywidgets.Layout(width="auto")
+        self._search = ipywidgets.Text(
+            search or "", placeholder="words or job id", continuous_update=False, layout=narrow
+        )
+        self._tool = ipywidgets.Dropdown(
+            options=tools, value=_ANY if tool is None else Tool.of(tool).value, layout=narrow
+        )
+        self._status = ipywidgets.Dropdown(options=statuses, value=status or _ANY, layout=narrow)
+        self._table = ipywidgets.HTML()
+        self._choice = ipywidgets.Dropdown(description="Job", layout=ipywidgets.Layout(width="auto", max_width="640px"))
+        self._show = ipywidgets.Button(description="Show", tooltip="Show this job and its result; it costs nothing")
+        self._code = ipywidgets.Button(description="Code", tooltip="Write the call that makes this job again")
+        self._said = ipywidgets.HTML()
+        self._result = ipywidgets.VBox()
+        self.reload()
+        super().__init__(
+            children=[
+                ipywidgets.HBox([self._search, self._tool, self._status]),
+                self._table,
+                ipywidgets.HBox([self._choice, self._show, self._code], layout=ipywidgets.Layout(flex_flow="row wrap")),
+                self._said,
+                self._result,
+            ]
+        )
+        for control in (self._search, self._tool, self._status):
+            control.observe(lambda _change: self._on_loop(self.reload), "value")
+        self._show.on_click(lambda _button: self._on_loop(self._show_chosen))
+        self._code.on_click(lambda _button: self._on_loop(self._write_code))
+        loop = eventloop.current()
+        if client is not None and loop is not None:
+            eventloop.spawn(self._merge(client))
+
+    def __repr__(self) -> str:
+        return f"<HistoryView {len(self._entries)} jobs>"
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> HistoryEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[HistoryEntry]: ...
+    def __getitem__(self, index: int | slice) -> HistoryEntry | Sequence[HistoryEntry]:
+        return self._entries[index]
+
+    def __iter__(self) -> Iterator[HistoryEntry]:
+        return iter(self._entries)
+
+    def __bool__(self) -> bool:
+        return True  # a widget, also when there are no jobs
+
+    def reload(self) -> None:
+        """Read the kept jobs again, with the filters as they are set."""
+        self._entries = self._jobs.entries(
+            limit=self._limit,
+            tool=None if self._tool.value == _ANY else self._tool.value,
+            status=None if self._status.value == _ANY else self._status.value,
+            search=self._search.value or None,
+        )
+        self._table.value = str(table(self._entries))
+        self._choice.options = [(_line(entry), index) for index, entry in enumerate(self._entries)]
+        self._show.disabled = self._code.disabled = not self._entries
+
+    def close(self) -> None:
+        """Take the table off the page and release all that it is made of."""
+        close_all(self.children)
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        # For readers without a kernel, where the sanitiser or the converter takes HTML.
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": str(table(self._entries))}
+
+    def _on_loop(self, work: Any) -> None:
+        """Do a callback's work on the kernel's loop, whichever thread it came on."""
+        loop = eventloop.home()
+        if loop is None:
+            work()
+        else:
+            eventloop.hand_over(loop, work)
+
+    async def _merge(self, client: NovaKitClient) -> None:
+        """Take in the jobs that only the service knows."""
+        try:
+            jobs = await client.list(limit=_MERGED)
+        except NovaKitError as error:
+            self._said.value = str(Markup("<span>The service's own list is missing. {}</span>").format(error.message))
+            return
+        for job in reversed(jobs):
+            await asyncio.to_thread(self._jobs.update, job, base_url=client.base_url)
+        self.reload()
+
+    @property
+    def _chosen(self) -> HistoryEntry | None:
+        index = self._choice.value
+        return self._entries[index] if index is not None and index < len(self._entries) else None
+
+    def _show_chosen(self) -> None:
+        entry = self._chosen
+        if entry is None:
+            return
+        if entry.job is None or entry.job.id is None:
+            self._said.value = "There is no job id to show; nk.recover() looks up what was lost."
+            return
+        try:
+            card = JobWidget.attach(entry.job.id, client=self._client)
+        except ConfigurationError as error:
+            self._said.value = str(Markup("<span>{}</span>").format(error.message))
+            return
+        close_all(self._result.children)
+        self._result.children = (card,)
+
+    def _write_code(self) -> None:
+        entry = self._chosen
+        tool = None if entry is None else Tool.known(entry.tool)
+        if entry is not None and tool is not None:
+            self._said.value = str(Markup("<pre>{}</pre>").format(call_of(tool, entry.params)))
+
+
+def table(entries: Sequence[HistoryEntry]) -> Markup:
+    """Return jobs as a table of plain HTML, newest first.
+
+    Args:
+        entries: the rows.
+    """
+    row = Markup('<tr><td>{}</td><td>{}</td><td dir="auto">{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>')
+    rows = [
+        row.format(
+            f"{entry.begun_at.astimezone():%d %b %Y %H:%M}",
+            label_of(entry.tool),
+            shortened(prompt_of(entry.params), _PROMPT_LENGTH),
+            _state(entry),
+            "" if entry.job is None or entry.job.actual_credits is None else f"{entry.job.actual_credits:g}",
+            (entry.job and entry.job.id) or "",
+        )
+        for entry in entries
+    ]
+    if not rows:
+        return Markup("<p>No jobs yet.</p>")
+    return Markup(
+        "<table><thead><tr><th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
+        "<tbody>{}</tbody></table>"
+    ).format(Markup("").join(rows))
+
+
+def _state(entry: HistoryEntry) -> str:
+    return str(entry.job.status) if entry.job is not None else {"intent": "submitting"}.get(entry.stage, entry.stage)
+
+
+def _line(entry: HistoryEntry) -> str:
+    words = shortened(prompt_of(entry.params), 50)
+    return f"{entry.begun_at.astimezone():%d %b %H:%M} {label_of(entry.tool)}: {words} ({_state(entry)})"
+
+
+def history(
+    limit: int = 50,
+    *,
+    tool: Tool | str | None = None,
+    status: str | None = None,
+    search: str | None = None,
+    client: NovaKitClient | None = None,
+) -> HistoryView:
+    """Show the past jobs, newest first, and give them as a sequence.
+
+    Args:
+        limit: how many at most.
+        tool: only this tool's, such as ``"video"``.
+        status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
+        search: only those with these words in the prompt or the job id.
+        client: asks the service for jobs started elsewhere; where it is left out, one is made from the settings.
+
+    Example:
+        >>> [entry.job for entry in history(tool="video", status="completed")]  # doctest: +SKIP
+    """
+    try:
+        asks = client or default_client()
+    except ConfigurationError:
+        asks = None  # without a key there is still what is kept here
+    return HistoryView(default_history(), asks, limit=limit, tool=tool, status=status, search=search)

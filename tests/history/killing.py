@@ -1,0 +1,113 @@
+"""Kill what submits jobs, at random moments, and count what is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from novakit_widgets import NovaKitClient
+from novakit_widgets.jobhistory import JobHistory
+from novakit_widgets.recovery import look_up_all
+from novakit_widgets.sandbox import Sandbox
+from novakit_widgets.submission import Clockwork
+
+
+@dataclass
+class Toll:
+    """What a number of kills cost.
+
+    Attributes:
+        kills: how often a process was killed.
+        jobs: how many jobs the service has.
+        unknown: how many of them the history lacks.
+        doubled: how many stand in it, or were submitted, more than once.
+        recovered: how many were found again by looking them up.
+        never_started: how many submissions turned out never to have arrived.
+        unclear: how many could not be told.
+        unfinished: how many jobs have no result.
+    """
+
+    kills: int = 0
+    jobs: int = 0
+    unknown: int = 0
+    doubled: int = 0
+    recovered: int = 0
+    never_started: int = 0
+    unclear: int = 0
+    unfinished: int = 0
+
+
+async def _nap(_seconds: float) -> None:
+    """Wait for no time: a killed process's request has arrived or never will."""
+    await asyncio.sleep(0.01)
+
+
+def kill(times: int, folder: Path, *, seed: int = 7) -> Toll:
+    """Kill a submitting process so many times, recover after each, and count.
+
+    Args:
+        times: how often.
+        folder: for the history.
+        seed: of the moments.
+    """
+    luck, toll = random.Random(seed), Toll()
+    path = folder / "history.sqlite3"
+    submitter = Path(__file__).with_name("submitter.py")
+    with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=seed) as sandbox:
+        history, client = JobHistory(path), NovaKitClient(sandbox.api_key, sandbox.base_url)
+        for number in range(times):
+            process = subprocess.Popen(
+                [sys.executable, submitter, sandbox.base_url, sandbox.api_key, path, f"kill {number}"],
+                stdout=subprocess.PIPE,
+            )
+            process.stdout.readline()
+            time.sleep(luck.uniform(0.0, 0.04))  # a real process, at a real moment
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process.stdout.close()
+            toll.kills += 1
+            outcome = asyncio.run(_recover(client, history))
+            toll.recovered += len(outcome.found)
+            toll.never_started += len(outcome.unsent)
+            toll.unclear += len(outcome.unclear)
+        known = [entry.job.id for entry in history.entries(limit=100_000) if entry.job is not None]
+        toll.jobs = len(sandbox.jobs)
+        toll.unknown = len(sandbox.jobs.keys() - set(known))
+        toll.doubled = sum(count - 1 for count in Counter(known).values())
+        prompts = Counter(job.params["prompt"] for job in sandbox.jobs.values())
+        toll.doubled += sum(count - 1 for count in prompts.values())
+        toll.unfinished = asyncio.run(_unfinished(client, known))
+    return toll
+
+
+async def _recover(client, history):
+    try:
+        return await look_up_all(client, history, clockwork=Clockwork(sleep=_nap))
+    finally:
+        await client.aclose()
+
+
+async def _unfinished(client, job_ids):
+    """Count the jobs that do not come to a result."""
+    try:
+        count = 0
+        for job_id in job_ids:
+            job = await client.get(job_id, poll=True)
+            count += not job.media
+        return count
+    finally:
+        await client.aclose()
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as temporary:
+        print(kill(int(sys.argv[1]), Path(temporary)))  # noqa: T201 # run by hand, this is its output

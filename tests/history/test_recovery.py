@@ -1,0 +1,195 @@
+"""Recovering what nobody saw the end of, and not paying twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import warnings
+
+import pytest
+from killing import kill
+
+from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, configure
+from novakit_widgets.jobhistory import JobHistory, default_history
+from novakit_widgets.recovery import look_up_all, recover
+from novakit_widgets.sandbox import Fault
+from novakit_widgets.submission import Clockwork, submit
+
+
+@pytest.fixture
+def sandbox():
+    """A fast sandbox."""
+    with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1) as running:
+        yield running
+
+
+@pytest.fixture
+def history(tmp_path):
+    """An empty history."""
+    return JobHistory(tmp_path / "history.sqlite3")
+
+
+def go(sandbox, work):
+    """Run work with a client of its own."""
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        try:
+            return await work(client)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(main())
+
+
+async def nap(_seconds):
+    """Wait for nothing."""
+    await asyncio.sleep(0)
+
+
+QUICK = Clockwork(sleep=nap)
+PARAMS = {"prompt": "A lighthouse", "seed": 3}
+
+
+def begin_elsewhere(history, sandbox, params):
+    """Write an intent as a process did that has died since."""
+    code = (
+        "import sys, json; from pathlib import Path; from novakit_widgets import Tool;"
+        "from novakit_widgets.jobhistory import JobHistory;"
+        "JobHistory(Path(sys.argv[1])).begin(Tool.IMAGE, json.loads(sys.argv[2]), base_url=sys.argv[3])"
+    )
+    subprocess.run([sys.executable, "-c", code, history.path, json.dumps(params), sandbox.base_url], check=True)
+
+
+def test_a_lost_answer_is_found_and_billed_once(sandbox, history):
+    """The connection breaks after the work: the job is looked up, attached to, and submitted no second time."""
+    sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
+    job = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    assert list(sandbox.jobs) == [job.id]
+    (entry,) = history.entries()
+    assert (entry.stage, entry.job.id) == ("job", job.id)
+
+
+def test_a_request_that_never_arrived_is_not_sent_again_by_itself(sandbox, history):
+    """The connection breaks before the work: nobody can know that, so the user decides."""
+    sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
+    with pytest.raises(SubmissionUncertainError, match=r"no such job.*Nothing was submitted twice.*nk\.recover"):
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    assert not sandbox.jobs
+    assert history.entries()[0].stage == "uncertain"
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert len(outcome.unsent) == 1
+    assert history.lost() == []
+
+
+def test_an_earlier_twin_is_not_taken_for_the_lost_one(sandbox, history):
+    """A job of the same parameters that the history knows is no candidate."""
+    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
+    second = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    assert first.id != second.id
+    assert set(sandbox.jobs) == {first.id, second.id}
+
+
+def test_two_that_could_be_it_are_named_and_neither_is_taken(sandbox, history):
+    """When somebody else with the key made the same just now, the error has the candidates."""
+    other = JobHistory(None)
+    go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=other))
+    sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
+    with pytest.raises(SubmissionUncertainError, match="2 jobs could be it") as caught:
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    assert {job.id for job in caught.value.candidates} == set(sandbox.jobs)
+
+
+def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
+    """One submission arrived, another did not; equal ones are shared out among the jobs that there are."""
+    for params in (PARAMS, PARAMS, {"prompt": "never arrived"}):
+        begin_elsewhere(history, sandbox, params)
+    go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=JobHistory(None)))
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert [job.id for job in outcome.found] == list(sandbox.jobs)
+    assert len(outcome.unsent) == 2
+    assert "1 found, 2 never started, 0 unclear" in repr(outcome)
+    assert "nk.attach" in outcome._repr_html_()
+    assert len(sandbox.jobs) == 1
+
+
+def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
+    """A list that is refused resolves nothing, and says why."""
+    begin_elsewhere(history, sandbox, PARAMS)
+    fault = sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert len(outcome.unclear) == 1
+    assert "scope" in outcome.reasons[0]
+    assert len(history.lost()) == 1
+    assert fault.hits
+
+
+def test_recover_asks_the_history_of_the_settings(sandbox, tmp_path):
+    """nk.recover() needs no argument; without losses it says so."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    assert "nothing to recover" in recover()._repr_html_()
+
+
+def test_killed_at_random_moments_nothing_is_lost_or_doubled(tmp_path):
+    """Before, during and after the POST: every job that the service has is known, once, and has its result."""
+    toll = kill(12, tmp_path)
+    assert toll.jobs > 12
+    assert (toll.unknown, toll.doubled, toll.unclear, toll.unfinished) == (0, 0, 0, 0)
+
+
+def test_reuse_takes_the_job_of_the_history(sandbox, tmp_path):
+    """The same call again attaches to what there is: no POST, and the card says so; generate anew makes a new one."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    first = JobWidget("image", PARAMS).wait()
+    again = JobWidget("image", {**PARAMS, "n": 1}, reuse=True)
+    assert again.wait().id == first.id
+    assert len(sandbox.jobs) == 1
+    again.paint()
+    assert "not billed again" in again._parts.message.value
+    assert again._parts.button.description == "Generate anew"
+    again._act("anew")
+    assert again.wait().id != first.id
+    assert len(sandbox.jobs) == 2
+
+
+def test_without_reuse_an_equal_job_of_today_is_mentioned(sandbox, tmp_path):
+    """A new job is made, and one quiet line tells of the other; configure(reuse=True) turns reuse on for all."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    first = JobWidget("image", PARAMS).wait()
+    second = JobWidget("image", PARAMS)
+    assert first.id in second._parts.message.value
+    assert second.wait().id != first.id
+    configure(reuse=True)
+    assert JobWidget("image", PARAMS).wait().id == second.job_id
+
+
+def test_a_failed_job_is_not_reused(sandbox, tmp_path):
+    """There is nothing to be had from a failure, so reuse makes a new job."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    params = {"prompt": "fail please"}
+    for _ in range(2):
+        with pytest.raises(Exception, match="could not finish"):
+            JobWidget("image", params, reuse=True).wait()
+    assert len(sandbox.jobs) == 2
+
+
+def test_save_to_saves_every_finished_job(sandbox, tmp_path):
+    """configure(save_to=…): the file is there when wait() returns, and the history knows where."""
+    folder = tmp_path / "kept"
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"), save_to=folder)
+    job = JobWidget("image", PARAMS).wait()
+    (file,) = folder.iterdir()
+    assert default_history().find(job.id, base_url=sandbox.base_url).files == (file.absolute(),)
+
+
+def test_a_history_that_fails_costs_no_job(sandbox, tmp_path):
+    """With a path that can't be written the job runs as ever, after one warning."""
+    (tmp_path / "file").write_text("no folder")
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "file" / "h.sqlite3"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert JobWidget("image", PARAMS).wait().status == "completed"
+    assert len(caught) == 1

@@ -9,8 +9,10 @@ are meant to end, one entry a job, in any order; without it all are meant to be 
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ from traitlets import default
 
 from . import downloads
 from .client import NovaKitClient
+from .demo import interrupted_by_signals
 from .errors import MediaError
 from .jobs import Job, JobStatus
 
@@ -152,10 +155,42 @@ def execute(document: nbformat.NotebookNode, folder: Path, environment: Mapping[
         store_widget_state=False,
     )
     try:
-        client.execute(env=dict(environment))
+        # nbclient takes the handlers of signals away; this puts them back.
+        with interrupted_by_signals():
+            asyncio.run(_cells(client, environment))
     except (CellExecutionError, CellControlSignal, DeadKernelError) as problem:
         return [f"the notebook stopped: {problem}"]
     return []
+
+
+async def _cells(client: NotebookClient, environment: Mapping[str, str]) -> None:
+    """Execute the cells, and end the kernel in order on Ctrl-C: nbclient's own handler ends it under its own feet.
+
+    Raises:
+        KeyboardInterrupt: the user, or SIGTERM, interrupted it.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # for the type checker
+    interrupted = asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        task.cancel()
+
+    def take_over(**_notebook: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Windows, and threads other than the main one, know no such handlers.
+            with suppress(RuntimeError):
+                loop.add_signal_handler(number, interrupt)
+
+    client.on_notebook_start = take_over
+    try:
+        await client.async_execute(env=dict(environment))
+    except (asyncio.CancelledError, DeadKernelError):
+        # A cell that is cancelled says that its kernel has died.
+        if interrupted.is_set():
+            raise KeyboardInterrupt from None
+        raise
 
 
 async def _look_at_jobs(environment: Mapping[str, str]) -> list[JobLine]:

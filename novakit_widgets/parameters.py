@@ -347,7 +347,7 @@ def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
     """
     table = PARAMETERS[tool]
     kept = {
-        name: bounded(_plain(value))
+        str(name): bounded(_plain(value))
         for name, value in params.items()
         if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
     }

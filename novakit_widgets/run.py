@@ -27,7 +27,7 @@ from .submission import submit
 from .tracking import tracker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
     from .client import NovaKitClient
@@ -253,20 +253,25 @@ class JobRun:
         else:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(done(), home))
 
-    def wait_blocking(self, timeout: float | None = None) -> Job:
+    def wait_blocking(
+        self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, Job]] | None = None
+    ) -> Job:
         """Wait as `wait` does, in a cell, a thread or a plain script.
 
         Args:
             timeout: seconds to block; the job goes on after that.
+            wait: what to wait for instead of `wait`, which it includes.
 
         Raises:
             JobTimeoutError: the time is over.
             KeyboardInterrupt: the user interrupted it. The job goes on.
         """
-        return eventloop.run_blocking(self._wait_for(check_timeout(timeout)), farewell=self._leave_loop)
+        return eventloop.run_blocking(
+            self._wait_for(check_timeout(timeout), wait or self.wait), farewell=self._leave_loop
+        )
 
-    async def _wait_for(self, timeout: float | None) -> Job:
-        waiting = asyncio.ensure_future(self.wait())
+    async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
+        waiting = asyncio.ensure_future(wait())
         try:
             done, _ = await asyncio.wait((waiting,), timeout=timeout)
         finally:

@@ -42,6 +42,14 @@ class SandboxLink:
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
 
+    def stop(self) -> None:
+        """End the sandbox, where it runs in this process, and go back to the service."""
+        from ..settings import configure
+
+        if self.sandbox is not None:
+            self.sandbox.stop()
+        configure(base_url=None, api_key=None, speed=None)
+
     def __repr__(self) -> str:
         return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -150,6 +151,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._note = ""
         self._kept: tuple[Kept, ...] | None = None
         self._places = Places()
+        self._context = contextvars.copy_context()
+        self._waiting = 0
         self._parts = Parts()
         super().__init__(children=self._parts.rows)
         self.add_class("novakit-card")
@@ -163,6 +166,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._note = ""
         self._kept = None
         self._result: JobRun | None = None
+        self._showing: asyncio.Task[None] | None = None
+        self._replaced = False
         run.on_change = self._changed
         self._changed()
 
@@ -187,7 +192,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def __await__(self) -> Generator[Any, None, Job]:
         """Wait for the job without blocking the kernel; a card that nobody has shown yet shows itself."""
         self._show_if_hidden()
-        return self._run.wait().__await__()
+        return self._wait().__await__()
 
     def wait(self, timeout: float | None = None) -> Job:
         """Block until the job has ended; the page goes on moving.
@@ -204,7 +209,23 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             KeyboardInterrupt: the user interrupted the kernel. The job goes on.
         """
         self._show_if_hidden()
-        return self._run.wait_blocking(timeout)
+        return self._run.wait_blocking(timeout, self._wait)
+
+    async def _wait(self) -> Job:
+        """Wait for the job, and where the card is on a page, until its result is there too.
+
+        What is replaced while the cell still runs is replaced on that cell's behalf. nbclient, and with it papermill and
+        `jupyter execute`, take no other update.
+        """
+        self._waiting += 1
+        try:
+            return await self._run.wait()
+        finally:
+            self._waiting -= 1
+            showing = self._showing
+            if showing is not None and self._places.any and self._run.settled:
+                await asyncio.wait((showing,))
+                self._replace()
 
     def show(self) -> None:
         """Show the card in the cell that runs: as plain HTML, which stays with the saved notebook, once the job has ended.
@@ -295,7 +316,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._ask_to_be_painted()
         if run.phase is Phase.ENDED and self._result is not run and eventloop.current() is not None:
             self._result = run
-            eventloop.spawn(self._show_result(run))
+            # In the context of the cell that made the card, so that whatever is printed or shown goes there.
+            self._showing = self._context.run(eventloop.spawn, self._show_result(run))
 
     def _ask_to_be_painted(self) -> None:
         loop = eventloop.current()
@@ -310,8 +332,14 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             await self._play(run)
         if run.saving is not None:
             await asyncio.wait((run.saving,))  # so that the plain result says where it was saved
-        bundle = self._plain_bundle() if run is self._run else None
+        if run is self._run and not self._waiting:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Put the plain result where the card was shown, once."""
+        bundle = None if self._replaced else self._plain_bundle()
         if bundle is not None:
+            self._replaced = True
             self._places.replace(bundle)
 
     async def _play(self, run: JobRun) -> None:

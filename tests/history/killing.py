@@ -68,7 +68,7 @@ def kill(times: int, folder: Path, *, seed: int = 7) -> Toll:
                 stdout=subprocess.PIPE,
             )
             process.stdout.readline()
-            time.sleep(luck.uniform(0.0, 0.04))  # a real process, at a real moment
+            time.sleep(luck.uniform(0.0, 0.1))  # a real process, at a real moment
             process.send_signal(signal.SIGKILL)
             process.wait()
             process.stdout.close()

@@ -88,7 +88,7 @@ def test_text_is_shown_as_text(client):
 
 
 def test_several_images_have_a_place_each(client):
-    """n images are n pictures, with the prompt as their alternative text."""
+    """N images are n pictures, with the prompt as their alternative text."""
 
     async def main():
         widget = image("Two <boats>", n=2, size="512x512", client=client)

@@ -1,0 +1,36 @@
+"""Which browser the tests drive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+
+HOW_TO_GET_ONE = (
+    "no Chromium: apt-get install chromium, or playwright install chromium, or let NOVAKIT_CHROMIUM name one; "
+    "and pip install novakit_widgets[test]"
+)
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# A container has no sandbox for the browser, and nothing here is to talk to the world.
+_FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking")
+
+
+def chromium(playwright: Playwright) -> str | None:
+    """Return the browser's path: the one that NOVAKIT_CHROMIUM names, else one on PATH, else Playwright's own."""
+    named = os.environ.get("NOVAKIT_CHROMIUM")
+    if named:
+        return shutil.which(named)
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    own = playwright.chromium.executable_path
+    return found or (own if Path(own).is_file() else None)
+
+
+async def launch(playwright: Playwright, path: str) -> Browser:
+    """Start a browser that plays media without a click, as a user's click would allow it."""
+    return await playwright.chromium.launch(
+        executable_path=path, args=[*_FLAGS, "--autoplay-policy=no-user-gesture-required"]
+    )

@@ -1,0 +1,131 @@
+"""``novakit-widgets demo``: JupyterLab and the sandbox begin and end together."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from queue import Empty, Queue
+
+import psutil
+import pytest
+import requests
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to end a command with"),
+]
+
+SECONDS = 60.0
+
+
+class Demo:
+    """The command in a process of its own, and what it prints."""
+
+    def __init__(self, folder):
+        command = [sys.executable, "-m", "novakit_widgets", "demo", "--no-browser", "--folder", str(folder)]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.said = ""
+        self._lines = Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, pattern):
+        """Return the match of the first line that has the pattern."""
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            try:
+                line = self._lines.get(timeout=1.0)
+            except Empty:
+                continue
+            if line is None:
+                break
+            self.said += line
+            found = re.search(pattern, line)
+            if found:
+                return found
+        raise AssertionError(f"{pattern!r} was never printed:\n{self.said}")
+
+    def family(self):
+        """Return the processes that it has started, kernels included."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self):
+        """Return its exit status, and what else it said."""
+        status = self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        while (line := self._lines.get(timeout=1.0)) is not None:
+            self.said += line
+        return status
+
+    def close(self):
+        """Leave nothing behind, whatever the test has found."""
+        if self.process.poll() is None:
+            for one in [*self.family(), psutil.Process(self.process.pid)]:
+                one.kill()
+        self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A demo whose JupyterLab answers, and that address with its token."""
+    demo = Demo(tmp_path)
+    try:
+        sandbox = demo.wait_for(r"sandbox at (http://127\.0\.0\.1:\d+)")[1]
+        found = demo.wait_for(r"(http://127\.0\.0\.1:\d+)/lab/tree/01_quickstart\.ipynb\?token=(\w+)")
+        yield demo, sandbox, found[1], {"token": found[2]}
+    finally:
+        demo.close()
+
+
+def in_parts(family):
+    """Sort the processes into the sandbox, JupyterLab, and the kernels."""
+    lines = {one: " ".join(one.cmdline()) for one in family}
+    return tuple(
+        [one for one, line in lines.items() if module in line]
+        for module in ("novakit_widgets.sandbox", "jupyterlab", "ipykernel_launcher")
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_everything(running, tmp_path, number):
+    """Ctrl-C, or SIGTERM, ends the sandbox, JupyterLab and its kernels, and the command itself with status 0."""
+    demo, sandbox, lab, query = running
+    assert requests.get(f"{sandbox}/sandbox", timeout=10).json()["speed"] == 12.0
+    served = requests.get(f"{lab}/api/contents/01_quickstart.ipynb", params=query, timeout=10).json()
+    assert served["content"]["metadata"]["kernelspec"]["name"] == "python3"
+    requests.post(f"{lab}/api/kernels", params=query, json={"name": "python3"}, timeout=30).raise_for_status()
+    family = demo.family()
+    assert [len(part) > 0 for part in in_parts(family)] == [True, True, True]
+
+    demo.process.send_signal(number)
+    assert demo.end() == 0, demo.said
+    assert str(tmp_path / "01_quickstart.ipynb") in demo.said
+    assert "Traceback" not in demo.said
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+def test_end_of_jupyterlab_ends_the_sandbox(running):
+    """When JupyterLab is shut down from its page, the sandbox and the command end too."""
+    demo, _, lab, query = running
+    family = demo.family()
+    requests.post(f"{lab}/api/shutdown", params=query, timeout=30).raise_for_status()
+    assert demo.end() == 0, demo.said
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []

@@ -1,0 +1,356 @@
+"""The parameter table: what is documented, what is sent, and what is refused before anything is billed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import JSON
+
+from novakit_widgets import NovaKitClient, shortforms
+from novakit_widgets.calls import call_of
+from novakit_widgets.errors import InvalidParameterError
+from novakit_widgets.jobs import Tool
+from novakit_widgets.parameters import PARAMETERS, Parameter, check, check_names
+from novakit_widgets.sandbox.checks import refusal
+
+KEY = "sk_" + "a" * 64
+FORMS = {
+    Tool.VIDEO: (shortforms.video, "prompt"),
+    Tool.MUSIC: (shortforms.music, "prompt"),
+    Tool.IMAGE: (shortforms.image, "prompt"),
+    Tool.IMAGE_EDIT: (shortforms.edit_image, "prompt"),
+    Tool.TTS: (shortforms.speech, "input"),
+    Tool.STT: (shortforms.transcribe, "file"),
+}
+OURS = {"client", "timeout", "embed", "autostart", "reuse"}
+
+# The vendor's public documentation, written down a second time by hand: required, or the default.
+REQUIRED = object()
+DOCUMENTED = {
+    Tool.VIDEO: {
+        "prompt": REQUIRED,
+        "model": "fal-ai/minimax/video-01",
+        "duration_seconds": 5,
+        "resolution": "720p",
+        "fps": 30,
+        "aspect_ratio": "16:9",
+        "mode": "text_to_video",
+        "source_image": None,
+        "source_video": None,
+        "negative_prompt": None,
+        "seed": None,
+        "prompt_optimizer": True,
+        "loop": False,
+    },
+    Tool.MUSIC: {
+        "prompt": REQUIRED,
+        "model": "fal-ai/stable-audio",
+        "duration_seconds": 30,
+        "mode": "text_to_music",
+        "source_audio": None,
+        "output_format": "mp3",
+        "negative_prompt": None,
+        "model_inputs": None,
+    },
+    Tool.IMAGE: {
+        "prompt": REQUIRED,
+        "model": "fal-ai/flux/dev",
+        "size": "1024x1024",
+        "n": 1,
+        "style": "vivid",
+        "upscale": None,
+        "negative_prompt": None,
+        "seed": None,
+    },
+    Tool.IMAGE_EDIT: {"prompt": None, "operation": None, "image": None, "mask": None},
+    Tool.TTS: {
+        "input": REQUIRED,
+        "model": "fal-ai/f5-tts",
+        "voice": "nova",
+        "speed": 1.0,
+        "response_format": "mp3",
+        "reference_audio": None,
+        "reference_text": None,
+    },
+    Tool.STT: {
+        "file": REQUIRED,
+        "model": "fal-ai/whisper",
+        "language": "auto",
+        "response_format": "json",
+        "timestamp_granularities": ["segment"],
+        "diarization": False,
+        "translation": False,
+        "model_inputs": None,
+    },
+}
+ROWS = [(tool, parameter) for tool in Tool for parameter in PARAMETERS[tool].values()]
+NEEDED = {
+    Tool.VIDEO: {"prompt": "A sunset"},
+    Tool.MUSIC: {"prompt": "Slow jazz"},
+    Tool.IMAGE: {"prompt": "A lighthouse"},
+    Tool.IMAGE_EDIT: {},
+    Tool.TTS: {"input": "Hello"},
+    Tool.STT: {"file": "https://example.org/a.mp3"},
+}
+
+
+@pytest.fixture
+def widget_of(monkeypatch):
+    """Note what a short form hands to the widget, and check it as the widget does."""
+    from novakit_widgets.widgets import job as module
+
+    class Noted:
+        def __init__(self, tool, params, **ours):
+            check(tool, params)
+            self.tool, self.params, self.ours = tool, params, ours
+
+    monkeypatch.setattr(module, "JobWidget", Noted)
+
+
+def call(tool, **more):
+    form, first = FORMS[tool]
+    given_ = {**NEEDED[tool], **more}
+    return form(given_.pop(first), **given_) if first in given_ else form(**given_)
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_the_table_is_the_documentation(tool):
+    """Names, defaults and what is required are those of the vendor's pages, in their order."""
+    table = {name: REQUIRED if one.required else one.default for name, one in PARAMETERS[tool].items()}
+    assert table == DOCUMENTED[tool]
+    assert list(table) == list(DOCUMENTED[tool])
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_the_signatures_are_the_table(tool):
+    """What completion and ``?`` show are the documented names, in order, with the documented defaults."""
+    form, first = FORMS[tool]
+    shown = dict(inspect.signature(form).parameters)
+    assert next(iter(shown)) == first
+    assert shown.pop("params").kind is inspect.Parameter.VAR_KEYWORD
+    assert shown.keys() >= OURS
+    assert [name for name in shown if name not in OURS] == list(DOCUMENTED[tool])
+    for name, documented in DOCUMENTED[tool].items():
+        default = shown[name].default
+        if documented is REQUIRED:
+            assert default is inspect.Parameter.empty
+        else:
+            assert (list(default) if isinstance(default, tuple) else default) == documented
+        assert f"{name}:" in form.__doc__
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_what_is_not_said_is_not_sent(tool, widget_of):
+    """The service's defaults are the service's: left out, never something else."""
+    widget = call(tool)
+    assert widget.params == NEEDED[tool]
+    assert widget.ours == {}
+    assert widget.tool is tool
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_what_goes_over_the_wire_is_what_was_said(tool):
+    """The body of the POST has the parameters as they were given and nothing beside them."""
+    bodies = []
+
+    def answer(request):
+        bodies.append(request)
+        return httpx.Response(200, json={"id": "job_1", "status": "pending"})
+
+    async def main():
+        client = NovaKitClient(KEY, "https://x.example", transport=httpx.MockTransport(answer))
+        await client.submit(tool.endpoint, NEEDED[tool])
+        await client.aclose()
+
+    asyncio.run(main())
+    assert bodies[0].url.path == f"/{tool.endpoint}"
+    assert bodies[0].url.query == b"async=true"
+    assert httpx.Response(200, content=bodies[0].content).json() == NEEDED[tool]
+
+
+def _fitting(parameter):
+    """A value that the documentation allows."""
+    if parameter.choices:
+        return [parameter.choices[-1]] if parameter.kind is list else parameter.choices[-1]
+    return {str: "https://example.org/x", int: 7, float: 2.0, bool: True, dict: {"a": 1}}[parameter.kind]
+
+
+@pytest.mark.parametrize(("tool", "parameter"), ROWS, ids=lambda value: getattr(value, "name", value))
+def test_every_short_form_takes_every_documented_parameter(tool, parameter, widget_of):
+    """Each documented name is a keyword, and its value arrives as it was given."""
+    company = {}
+    value = _fitting(parameter)
+    if parameter.name == "mode":  # the last mode needs its source
+        company = {one.name: "https://example.org/x" for one in PARAMETERS[tool].values() if value in one.modes}
+    if tool is Tool.MUSIC and parameter.name == "duration_seconds":
+        value = 47
+    if parameter.required:
+        assert call(tool, **{parameter.name: value}).params[parameter.name] == value
+    else:
+        assert call(tool, **{parameter.name: value}, **company).params[parameter.name] == value
+    if parameter.default is not None:
+        # Said aloud, the default is sent like anything else.
+        default = parameter.default
+        assert call(tool, **{parameter.name: default}).params[parameter.name] == default
+
+
+def test_ours_go_to_the_widget(widget_of):
+    """client, timeout, embed and autostart are not the service's."""
+    widget = shortforms.video("A sunset", timeout=5, embed="link", autostart=False, brightness=3)
+    assert widget.ours == {"timeout": 5, "embed": "link", "autostart": False}
+    assert widget.params == {"prompt": "A sunset", "brightness": 3}
+
+
+BAD = [
+    (Tool.VIDEO, {"prompt": ""}, "prompt"),
+    (Tool.VIDEO, {"prompt": "  \n"}, "prompt"),
+    (Tool.VIDEO, {"prompt": None}, "prompt"),
+    (Tool.VIDEO, {}, "prompt"),
+    (Tool.VIDEO, {"prompt": 5}, "prompt"),
+    (Tool.VIDEO, {"prompt": "x", "fps": 29}, "fps"),
+    (Tool.VIDEO, {"prompt": "x", "fps": 30.0}, "fps"),
+    (Tool.VIDEO, {"prompt": "x", "fps": True}, "fps"),
+    (Tool.VIDEO, {"prompt": "x", "duration_seconds": 0}, "duration_seconds"),
+    (Tool.VIDEO, {"prompt": "x", "duration_seconds": -1}, "duration_seconds"),
+    (Tool.VIDEO, {"prompt": "x", "duration_seconds": math.nan}, "duration_seconds"),
+    (Tool.VIDEO, {"prompt": "x", "duration_seconds": math.inf}, "duration_seconds"),
+    (Tool.VIDEO, {"prompt": "x", "duration_seconds": "5"}, "duration_seconds"),
+    (Tool.VIDEO, {"prompt": "x", "resolution": "1440p"}, "resolution"),
+    (Tool.VIDEO, {"prompt": "x", "loop": 1}, "loop"),
+    (Tool.VIDEO, {"prompt": "x", "mode": "image_to_video"}, "source_image"),
+    (Tool.VIDEO, {"prompt": "x", "mode": "video_to_video", "source_image": "https://x"}, "source_video"),
+    (Tool.VIDEO, {"prompt": "x", "seed": 1.5}, "seed"),
+    (Tool.MUSIC, {"prompt": "x", "duration_seconds": 48}, "duration_seconds"),
+    (Tool.MUSIC, {"prompt": "x", "duration_seconds": 48, "model": None}, "duration_seconds"),
+    (Tool.MUSIC, {"prompt": "x", "duration_seconds": 61, "model": "fal-ai/minimax-music/v2"}, "duration_seconds"),
+    (Tool.MUSIC, {"prompt": "x", "duration_seconds": 10**400}, "duration_seconds"),
+    (Tool.MUSIC, {"prompt": "x", "mode": "audio_to_audio"}, "source_audio"),
+    (Tool.MUSIC, {"prompt": "x", "model_inputs": "x"}, "model_inputs"),
+    (Tool.IMAGE, {"prompt": "x", "n": 0}, "n"),
+    (Tool.IMAGE, {"prompt": "x", "n": 11}, "n"),
+    (Tool.IMAGE, {"prompt": "x", "style": "y" * 9000}, "style"),
+    (Tool.IMAGE_EDIT, {"operation": "inpainting"}, "mask"),
+    (Tool.TTS, {"input": "x" * 10_001}, "input"),
+    (Tool.TTS, {"input": "x", "speed": 0.2}, "speed"),
+    (Tool.TTS, {"input": "x", "speed": 4.1}, "speed"),
+    (Tool.STT, {"file": ""}, "file"),
+    (Tool.STT, {"file": "x", "timestamp_granularities": ["sentence"]}, "timestamp_granularities"),
+    (Tool.STT, {"file": "x", "timestamp_granularities": "word"}, "timestamp_granularities"),
+]
+
+
+@pytest.mark.parametrize(("tool", "params", "name"), BAD, ids=lambda value: repr(value)[:40])
+def test_what_is_obviously_bad_is_refused(tool, params, name):
+    """The error names the parameter, says what is wrong in one line, and that nothing was billed."""
+    with pytest.raises(InvalidParameterError, match="Nothing was sent or billed") as caught:
+        check(tool, params)
+    assert caught.value.parameter == name
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("params", [None, "A sunset", 5, ["prompt"]])
+def test_parameters_are_a_mapping(params):
+    """Anything else is refused, not stumbled over."""
+    with pytest.raises(InvalidParameterError, match="dict"):
+        check(Tool.VIDEO, params)
+
+
+@pytest.mark.parametrize(
+    ("tool", "params"),
+    [
+        (Tool.VIDEO, {"prompt": "x", "model": "brand/new"}),
+        (Tool.VIDEO, {"prompt": "x", "brightness": 3}),
+        (Tool.VIDEO, {"prompt": "x", "seed": None, "resolution": None}),
+        (Tool.MUSIC, {"prompt": "x", "duration_seconds": 60, "model": "fal-ai/minimax-music/v2"}),
+        (Tool.TTS, {"input": "x" * 10_000, "voice": "grandmother"}),
+        (Tool.STT, {"file": "x", "language": "en", "timestamp_granularities": ("segment", "word")}),
+        (Tool.IMAGE_EDIT, {"operation": "inpainting", "mask": "https://x"}),
+    ],
+)
+def test_what_may_be_right_is_passed_on(tool, params):
+    """The service's lists grow, so an unknown model, voice or parameter is its business."""
+    check(tool, params)
+    assert refusal(tool, {"image": "x", **params}) is None
+
+
+@given(tool=st.sampled_from(Tool), data=st.data())
+def test_no_parameters_crash_the_check(tool, data):
+    """Whatever the values are, they pass or are refused with an InvalidParameterError."""
+    names = st.sampled_from(list(PARAMETERS[tool])) | st.text(max_size=8)
+    params = data.draw(st.dictionaries(names, JSON | st.sampled_from([10**400, object(), b"x"]), max_size=5))
+    if data.draw(st.booleans()):
+        params = {**NEEDED[tool], **params}
+    try:
+        check(tool, params)
+    except InvalidParameterError as error:
+        assert error.parameter in PARAMETERS[tool]
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "meant"), [(Tool.VIDEO, "aspect_ration", "aspect_ratio"), (Tool.TTS, "voices", "voice")]
+)
+def test_a_slip_of_the_hand_is_told(tool, name, meant, widget_of):
+    """A keyword that is nearly a documented one is a TypeError, which suggests the right one."""
+    with pytest.raises(TypeError, match=f"did you mean '{meant}'"):
+        check_names(tool, {name: 1})
+    with pytest.raises(TypeError, match=f"did you mean '{meant}'"):
+        call(tool, **{name: 1})
+    check_names(tool, {"brightness": 1})
+
+
+def test_without_the_prompt_python_says_so(widget_of):
+    """The required argument is Python's own."""
+    with pytest.raises(TypeError, match="prompt"):
+        shortforms.video()
+
+
+def test_a_sound_from_this_machine(widget_of, tmp_path):
+    """A path or bytes are sent as base64; text is sent as it is; what is too large or missing is refused."""
+    sound = tmp_path / "a.mp3"
+    sound.write_bytes(b"ID3 sound")
+    assert shortforms.transcribe(sound).params == {"file": "SUQzIHNvdW5k"}
+    assert shortforms.transcribe(b"ID3 sound").params == {"file": "SUQzIHNvdW5k"}
+    assert shortforms.transcribe("https://x.example/a.mp3").params == {"file": "https://x.example/a.mp3"}
+    with pytest.raises(InvalidParameterError, match="can't be read"):
+        shortforms.transcribe(tmp_path / "missing.mp3")
+    with pytest.raises(InvalidParameterError, match="25 MB"):
+        shortforms.transcribe(bytes(shortforms.MAX_UPLOAD_BYTES + 1))
+    with sound.open("wb") as file:
+        file.truncate(shortforms.MAX_UPLOAD_BYTES + 1)
+    with pytest.raises(InvalidParameterError, match="25 MB"):
+        shortforms.transcribe(sound)
+    with pytest.raises(InvalidParameterError, match="empty"):
+        shortforms.transcribe(b"")
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_the_line_that_asks_again_asks_for_the_same(tool, widget_of):
+    """What a card offers for copying is Python that gives the same parameters."""
+    import novakit_widgets
+
+    params = {**NEEDED[tool], "extra": [1, None, "x'y"]}
+    line = call_of(tool, params)
+    if line.startswith("nk.JobWidget("):
+        assert line == f"nk.JobWidget({tool.endpoint!r}, {params!r})"
+    else:
+        made = eval(line, {"nk": novakit_widgets})
+        assert (made.tool, dict(made.params)) == (tool, params)
+    for name in ("timeout", "class", "not a name"):
+        line = call_of(tool, {**params, name: 1})
+        assert line == f"nk.JobWidget({tool.endpoint!r}, {({**params, name: 1})!r})"
+
+
+def test_a_parameter_says_what_is_wrong():
+    """A problem is a few words; no problem is None."""
+    number = Parameter("x", float, minimum=0, maximum=1, unit="s")
+    assert number.problem(0.5) is None
+    assert number.problem(None) is None
+    assert number.problem(2) == "2 is more than 1 s"
+    assert number.problem(-1) == "-1 is less than 0 s"
+    assert number.problem("x" * 99).endswith("…)")

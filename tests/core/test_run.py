@@ -1,0 +1,659 @@
+"""One generation from its submission to its result: every phase, every way out, every thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from novakit_widgets import NovaKitClient, eventloop, run as module, settings
+from novakit_widgets.errors import (
+    ConfigurationError,
+    JobCancelledError,
+    JobError,
+    JobFailedError,
+    JobNotStartedError,
+    JobTimeoutError,
+    NotFoundError,
+    NovaKitConnectionError,
+    PermissionDeniedError,
+    SubmissionUncertainError,
+)
+from novakit_widgets.jobs import Job, JobStatus, Tool
+from novakit_widgets.run import JobRun, Phase, check_timeout, error_of_job
+from novakit_widgets.sandbox import Fault
+from novakit_widgets.tracking import tracker_of
+
+FOREVER = 1_000_000.0  # a job that ends in no test: at this speed, a quarter of an hour
+
+
+class Listener:
+    """Notes the phases that a run goes through."""
+
+    def __init__(self, run):
+        self.run = run
+        self.phases = []
+        run.on_change = self
+
+    def __call__(self):
+        if self.phases[-1:] != [self.run.phase]:
+            self.phases.append(self.run.phase)
+
+
+def image(client, **options):
+    return JobRun(Tool.IMAGE, {"prompt": "A lighthouse"}, client=client, **options)
+
+
+async def until(condition, seconds=5.0):
+    """Wait for something that another task or the sandbox does."""
+    async with asyncio.timeout(seconds) if hasattr(asyncio, "timeout") else _no_limit():
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+class _no_limit:  # noqa: N801 # stands in for asyncio.timeout, which Python 3.10 has not
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+
+async def test_from_new_to_ended(client):
+    """Submitting, watching, ended; then nothing is left running and the result stays."""
+    run = image(client)
+    listener = Listener(run)
+    assert (run.phase, run.job_id, run.elapsed, run.settled) == (Phase.NEW, None, None, False)
+    with pytest.raises(JobNotStartedError):
+        run.result()
+    assert run.start() is True
+    assert run.start() is True, "starting twice starts once"
+    job = await run.wait()
+    assert listener.phases == [Phase.SUBMITTING, Phase.WATCHING, Phase.ENDED]
+    assert job.status == JobStatus.COMPLETED
+    assert job is run.job is run.result() is await run.wait()
+    assert run.error is None
+    assert run.elapsed == job.seconds
+    assert not tracker_of(client).busy
+
+
+async def test_a_job_that_fails(client):
+    """It ends with the service's words and what it cost, and waiting again tells the same."""
+    run = JobRun(Tool.IMAGE, {"prompt": "fail please"}, client=client)
+    for _ in range(2):
+        with pytest.raises(JobFailedError, match="could not finish") as caught:
+            await run.wait()
+        assert caught.value.job is run.job
+        assert "not billed" in str(caught.value)
+    assert run.phase is Phase.ENDED
+
+
+async def test_a_service_that_answers_at_once(serve, nothing_left):
+    """A result without a job is ended without being watched."""
+    sandbox = serve(sync_tools=("tts",))
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    run = JobRun(Tool.TTS, {"input": "Hello"}, client=client)
+    listener = Listener(run)
+    job = await run.wait()
+    assert listener.phases == [Phase.SUBMITTING, Phase.ENDED]
+    assert job.id is None
+    assert job.media
+    await client.aclose()
+
+
+async def test_it_is_refused(client, sandbox):
+    """The service's own words end it, and nothing was started."""
+    run = JobRun(Tool.VIDEO, {"prompt": "x", "fps": 29}, client=client)
+    with pytest.raises(Exception, match="Invalid fps"):
+        await run.wait()
+    assert run.phase is Phase.REFUSED
+    assert run.elapsed is not None
+
+
+# Cancelling, in each phase
+
+
+async def test_cancelled_before_it_was_submitted(client, sandbox):
+    """Nothing is ever sent."""
+    before = len(sandbox.requests)
+    run = image(client)
+    run.cancel()
+    assert run.phase is Phase.REFUSED
+    with pytest.raises(JobCancelledError, match="nothing was billed"):
+        await run.wait()
+    run.cancel()
+    assert len(sandbox.requests) == before
+
+
+def test_cancelled_before_it_was_submitted_in_a_plain_script():
+    """Without any loop it is the same."""
+    run = image(NovaKitClient("sk_" + "a" * 64))
+    assert run.start() is False
+    run.keep_watching()
+    run.cancel()
+    assert run.phase is Phase.REFUSED
+
+
+async def test_cancelled_while_it_is_submitted(client, sandbox):
+    """As soon as it has an id it is cancelled; meanwhile the run says so."""
+    sandbox.next_duration(FOREVER)
+    sandbox.inject(Fault.delay(0.05), method="POST")
+    run = image(client)
+    run.start()
+    await until(lambda: run.phase is Phase.SUBMITTING)
+    run.cancel()
+    assert run.cancelling
+    with pytest.raises(JobCancelledError, match="was cancelled"):
+        await run.wait()
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+    assert not run.cancelling
+
+
+async def test_cancelled_while_a_submission_is_refused(client, sandbox):
+    """There is nothing to cancel, and the run does not say so for ever."""
+    sandbox.inject(Fault.delay(0.05), method="POST")
+    sandbox.inject(Fault.status(403), method="POST")
+    sandbox.clear_faults()
+    sandbox.inject(Fault.status(403), method="POST")
+    run = image(client)
+    run.start()
+    run.cancel()
+    assert run.cancelling
+    with pytest.raises(PermissionDeniedError):
+        await run.wait()
+    assert run.phase is Phase.REFUSED
+    assert not run.cancelling
+
+
+async def test_cancelled_while_it_is_watched(client, sandbox):
+    """The service's word counts: cancelled, and not billed."""
+    sandbox.next_duration(FOREVER)
+    run = image(client)
+    run.start()
+    await until(lambda: run.phase is Phase.WATCHING)
+    run.cancel()
+    run.cancel()
+    assert run.cancelling
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    assert run.phase is Phase.ENDED
+    assert [r.method for r in sandbox.requests if r.path.endswith(run.job_id)].count("DELETE") == 1
+
+
+async def test_cancelled_too_late(client, sandbox):
+    """A job that has ended meanwhile keeps its end."""
+    run = image(client)
+    await run.wait()
+    before = len(sandbox.requests)
+    run.cancel()
+    assert not run.cancelling
+    assert len(sandbox.requests) == before
+
+
+async def test_a_cancellation_that_fails(client, sandbox):
+    """It is told, the job is watched on, and it can be asked for again."""
+    sandbox.next_duration(FOREVER)
+    sandbox.inject(Fault.status(500), method="DELETE", times=None)
+    run = image(client)
+    run.start()
+    await until(lambda: run.phase is Phase.WATCHING)
+    troubles = []
+    run.on_change = lambda: troubles.append(run.trouble)
+    run.cancel()
+    await until(lambda: not run.cancelling)
+    await until(lambda: any(getattr(trouble, "status_code", None) == 500 for trouble in troubles))
+    assert run.phase is Phase.WATCHING
+    sandbox.clear_faults()
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+
+
+async def test_cancelled_after_we_left_it(client, sandbox):
+    """A job that is not watched any more can still be cancelled."""
+    sandbox.next_duration(FOREVER)
+    run = image(client, timeout=0.05)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    run.cancel()
+    await until(lambda: run.phase is Phase.ENDED)
+    assert isinstance(run.error, JobCancelledError)
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+
+
+async def test_a_cancellation_that_fails_after_we_left(client, sandbox):
+    """The run stays left, with its job."""
+    sandbox.next_duration(FOREVER)
+    run = image(client, timeout=0.05)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    sandbox.inject(Fault.status(403), method="DELETE")
+    run.cancel()
+    await until(lambda: run.trouble is not None)
+    assert run.phase is Phase.LEFT
+    assert not run.cancelling
+    run.cancel()
+    await until(lambda: run.phase is Phase.ENDED)
+
+
+async def test_a_job_that_ended_while_nobody_watched(client, sandbox):
+    """Cancelling it learns of its end."""
+    sandbox.next_duration(200.0)
+    run = image(client, timeout=0.05)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    await asyncio.sleep(0.25)
+    run.cancel()
+    await until(lambda: run.phase is Phase.ENDED)
+    assert run.result().status == JobStatus.COMPLETED
+
+
+# Watching, leaving, watching on
+
+
+async def test_watching_ends_and_goes_on(client, sandbox):
+    """A time-out stops the watching only; kept watching, the job ends as ever."""
+    sandbox.next_duration(300.0)
+    run = image(client, timeout=0.1)
+    listener = Listener(run)
+    with pytest.raises(JobTimeoutError, match="not cancelled") as caught:
+        await run.wait()
+    assert caught.value.job_id == run.job_id
+    elapsed = run.elapsed
+    await asyncio.sleep(0.02)
+    assert run.elapsed == elapsed
+    run.timeout = 10.0
+    run.keep_watching()
+    run.keep_watching()
+    assert run.error is None
+    await until(lambda: run.phase is Phase.ENDED)
+    assert listener.phases == [Phase.SUBMITTING, Phase.WATCHING, Phase.LEFT, Phase.WATCHING, Phase.ENDED]
+    assert run.result().status == JobStatus.COMPLETED
+
+
+async def test_waiting_again_watches_on(client, sandbox):
+    """Who waits for a job that was left means it."""
+    sandbox.next_duration(300.0)
+    run = image(client, timeout=0.1)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    run.timeout = 10.0
+    assert (await run.wait()).status == JobStatus.COMPLETED
+
+
+async def test_how_long_is_watched(client):
+    """The time-out given, or the tool's, or the longest where the tool is unknown."""
+    assert image(client, timeout=7).watch_seconds == 7.0
+    assert image(client).watch_seconds == Tool.IMAGE.timeout
+    attached = JobRun.attached("job_1", client=client)
+    assert attached.watch_seconds == 300.0
+    assert attached.typical_seconds is None
+    attached.job = Job("job_1", JobStatus.PENDING, tool="music")
+    assert attached.watch_seconds == 180.0
+    settings.configure(speed=10)
+    assert image(client).typical_seconds == (0.5, 3.0)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", []])
+def test_a_time_out_is_a_length_of_time(timeout):
+    """Anything else is refused before anything is sent."""
+    with pytest.raises(ConfigurationError, match="Nothing was sent or billed"):
+        check_timeout(timeout)
+    with pytest.raises(ConfigurationError):
+        image(None, timeout=timeout)
+    with pytest.raises(ConfigurationError):
+        image(NovaKitClient("sk_" + "a" * 64)).wait_blocking(timeout)
+
+
+# Attaching
+
+
+async def test_attaching_to_a_job(client, sandbox):
+    """Running or ended, it is picked up with its tool and its parameters, and not submitted again."""
+    sandbox.next_duration(200.0)
+    job = await client.submit("image", {"prompt": "A lighthouse"})
+    before = set(sandbox.jobs)
+    run = JobRun.attached(job.id, client=client)
+    assert run.job_id == job.id
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert run.tool is Tool.IMAGE
+    assert run.params == {"prompt": "A lighthouse"}
+    again = JobRun.attached(job.id, client=client)
+    listener = Listener(again)
+    assert (await again.wait()).id == job.id
+    assert listener.phases == [Phase.SUBMITTING, Phase.ENDED]
+    assert set(sandbox.jobs) == before
+
+
+async def test_attaching_to_no_job(client, sandbox):
+    """The error says so; nothing is known against the job, so it can be looked for again."""
+    run = JobRun.attached("job_unknown", client=client)
+    with pytest.raises(NotFoundError):
+        await run.wait()
+    assert run.phase is Phase.LEFT
+    assert run.job_id == "job_unknown"
+    with pytest.raises(NotFoundError):
+        await run.wait()
+    job = await client.submit("image", {"prompt": "x"})
+    sandbox.inject(Fault.reset_before(), method="GET", times=2)
+    run = JobRun.attached(job.id, client=client)
+    with pytest.raises(NovaKitConnectionError):
+        await run.wait()
+    assert (await run.wait()).id == job.id
+
+
+async def test_cancelling_while_a_job_is_looked_for(client, sandbox):
+    """It is cancelled as soon as it is found; where it is not, the run does not say so for ever."""
+    sandbox.next_duration(FOREVER)
+    job = await client.submit("image", {"prompt": "x"})
+    run = JobRun.attached(job.id, client=client)
+    run.start()
+    run.cancel()
+    assert run.cancelling
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    lost = JobRun.attached("job_unknown", client=client)
+    lost.start()
+    lost.cancel()
+    with pytest.raises(NotFoundError):
+        await lost.wait()
+    assert not lost.cancelling
+
+
+async def test_cancelling_a_job_that_could_not_be_looked_at(client, sandbox):
+    """The id is enough."""
+    sandbox.next_duration(FOREVER)
+    job = await client.submit("image", {"prompt": "x"})
+    sandbox.inject(Fault.status(403), method="GET")
+    run = JobRun.attached(job.id, client=client)
+    with pytest.raises(PermissionDeniedError):
+        await run.wait()
+    run.cancel()
+    await until(lambda: run.phase is Phase.ENDED)
+    assert isinstance(run.error, JobCancelledError)
+
+
+# Waiting, on any thread
+
+
+async def test_giving_up_waiting_does_nothing_to_the_job(client, sandbox):
+    """An interrupted await leaves the job running; waiting again works."""
+    sandbox.next_duration(200.0)
+    run = image(client)
+    waiting = asyncio.ensure_future(run.wait())
+    await until(lambda: run.phase is Phase.WATCHING)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert run.phase is Phase.WATCHING
+    assert not run._waiters
+    assert (await run.wait()).status == JobStatus.COMPLETED
+
+
+async def test_many_wait_for_one_job(client, sandbox):
+    """On this loop, on other loops, and blocking on other threads: all get the same job, which is submitted once."""
+    sandbox.next_duration(200.0)
+    before = set(sandbox.jobs)
+    run = image(client)
+
+    def on_a_loop_of_its_own():
+        return asyncio.run(run.wait())
+
+    jobs = await asyncio.gather(
+        run.wait(),
+        run.wait(),
+        asyncio.to_thread(on_a_loop_of_its_own),
+        asyncio.to_thread(on_a_loop_of_its_own),
+        asyncio.to_thread(run.wait_blocking),
+        asyncio.to_thread(run.wait_blocking, 10.0),
+    )
+    assert all(job is jobs[0] for job in jobs)
+    assert len(set(sandbox.jobs) - before) == 1
+
+
+async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
+    """A callback on a thread with a running loop of its own only hands work over: all of it happens on the main loop."""
+    sandbox.next_duration(FOREVER)
+    loop = asyncio.get_running_loop()
+    assert eventloop.home() is loop
+    loops = set()
+
+    def elsewhere(work):
+        async def callback():
+            return work()
+
+        return asyncio.run(callback())
+
+    run = image(client)
+    run.on_change = lambda: loops.add(asyncio.get_running_loop())
+    assert await asyncio.to_thread(elsewhere, run.start) is True
+    await until(lambda: run.phase is Phase.WATCHING)
+    attached = JobRun.attached(run.job_id, client=client)
+    await asyncio.to_thread(elsewhere, attached.start)
+    await until(lambda: attached.phase is Phase.WATCHING)
+    await asyncio.to_thread(elsewhere, run.cancel)
+    await until(lambda: run.phase is attached.phase is Phase.ENDED)
+    assert loops == {loop}
+
+
+async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbox):
+    """It does not get the old time-out once more, but the job."""
+    sandbox.next_duration(300.0)
+    assert eventloop.home() is asyncio.get_running_loop()
+    run = image(client, timeout=0.1)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    run.timeout = 10.0
+    job = await asyncio.to_thread(lambda: asyncio.run(run.wait()))
+    assert job.status == JobStatus.COMPLETED
+
+
+async def test_another_thread_gives_up(client, sandbox):
+    """A loop that is gone with its waiter is no trouble to the others."""
+    sandbox.next_duration(200.0)
+    assert eventloop.home() is asyncio.get_running_loop()
+    run = image(client)
+    run.start()
+
+    def give_up():
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(run.wait())
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+        return task
+
+    task = await asyncio.to_thread(give_up)
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    task._log_destroy_pending = False
+    task.get_coro().close()
+
+
+async def test_a_blocking_wait_on_another_thread_has_a_time_out(client, sandbox):
+    """The job goes on; the thread is free."""
+    sandbox.next_duration(300.0)
+    run = image(client)
+    run.start()
+    with pytest.raises(JobTimeoutError, match="wait again"):
+        await asyncio.to_thread(run.wait_blocking, 0.05)
+    assert not run.settled
+    assert (await run.wait()).status == JobStatus.COMPLETED
+
+
+# In a plain script
+
+
+@pytest.fixture
+def script_client(sandbox):
+    """A client for tests that have no loop, as a plain script has none."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    yield client
+    assert not client._connections, "every loop's connections were closed before the loop"
+
+
+def test_a_plain_script_waits(script_client):
+    """wait_blocking makes a loop, and leaves nothing on it."""
+    run = image(script_client)
+    job = run.wait_blocking()
+    assert job.status == JobStatus.COMPLETED
+    assert run.wait_blocking() is job
+
+
+def test_a_plain_script_waits_again(script_client, sandbox):
+    """After a time-out the job is left, not lost: the second wait watches it on a new loop, and it is billed once."""
+    sandbox.next_duration(300.0)
+    before = set(sandbox.jobs)
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError, match=r"0\.1 s") as caught:
+        run.wait_blocking(0.1)
+    assert caught.value.job_id == run.job_id
+    assert run.phase is Phase.LEFT
+    assert run.wait_blocking(10.0).status == JobStatus.COMPLETED
+    assert len(set(sandbox.jobs) - before) == 1
+
+
+def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
+    """There is no loop any more, so it is done at once."""
+    sandbox.next_duration(FOREVER)
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.1)
+    sandbox.inject(Fault.status(403), method="DELETE")
+    run.cancel()
+    assert (run.phase, run.cancelling) == (Phase.LEFT, False)
+    run.cancel()
+    assert run.phase is Phase.ENDED
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+    with pytest.raises(JobCancelledError):
+        run.wait_blocking()
+    run.cancel()
+
+
+def test_a_plain_script_is_interrupted(script_client, sandbox):
+    """Ctrl-C ends the waiting; the job goes on, and waiting again works."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait_blocking()
+    timer.join()
+    assert run.phase is Phase.LEFT
+    assert run.wait_blocking(10.0).status == JobStatus.COMPLETED
+
+
+def test_an_answer_on_its_way_is_worth_some_seconds(script_client, sandbox):
+    """A time-out in the middle of the submission does not lose the job's id."""
+    sandbox.next_duration(FOREVER)
+    sandbox.inject(Fault.delay(0.3), method="POST")
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.1)
+    assert run.phase is Phase.LEFT
+    assert run.job_id in sandbox.jobs
+    run.cancel()
+
+
+def test_an_answer_that_does_not_come(script_client, sandbox, monkeypatch):
+    """After those seconds we say that there may be a job; an attached one is only left."""
+    monkeypatch.setattr(module, "_PARTING_SECONDS", 0.05)
+    sandbox.inject(Fault.delay(0.6), times=2)
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.05)
+    assert run.phase is Phase.UNCERTAIN
+    with pytest.raises(SubmissionUncertainError, match="may run and be billed"):
+        run.wait_blocking()
+    attached = JobRun.attached("job_unknown", client=script_client)
+    with pytest.raises(JobTimeoutError, match="job_unknown"):
+        attached.wait_blocking(0.05)
+    assert attached.phase is Phase.LEFT
+    assert type(attached.error) is JobError
+    assert "not affected" in str(attached.error)
+    with pytest.raises(NotFoundError):
+        attached.wait_blocking()
+
+
+def test_many_threads_of_a_plain_script(sandbox):
+    """A pool of threads, each waiting for its own job with its own loop and the same client."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+
+    def make(seed):
+        return JobRun(Tool.IMAGE, {"prompt": "x", "seed": seed}, client=client).wait_blocking()
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = list(pool.map(make, range(8)))
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert len({job.id for job in jobs}) == 8
+
+
+# What else
+
+
+async def test_a_fault_of_ours_does_not_keep_anybody_waiting(client, sandbox, nothing_left, monkeypatch):
+    """Whoever waits is told; the exception itself comes out where the loop shows such things."""
+
+    async def broken(*_args, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "submit", broken)
+    run = image(client)
+    with pytest.raises(SubmissionUncertainError, match="ZeroDivisionError"):
+        await run.wait()
+    with pytest.raises(ZeroDivisionError):
+        await run._answering
+
+
+async def test_results_are_saved_where_all_are(client, sandbox, tmp_path, monkeypatch):
+    """With configure(save_to=…) each finished job's media are there; what fails is told, and the job is done."""
+    settings.configure(save_to=tmp_path / "all")
+    run = image(client)
+    await run.wait()
+    await run.saving
+    assert [file.parent for file in run.saved] == [tmp_path / "all"]
+    assert all(isinstance(file, Path) and file.stat().st_size for file in run.saved)
+    assert run.note.startswith(f"Saved as {run.saved[0].name}")
+    sandbox.inject(Fault.status(410), path="/media/*", times=None)
+    run = image(client)
+    job = await run.wait()
+    await run.saving
+    assert job.status == JobStatus.COMPLETED
+    assert run.saved == ()
+    assert run.note.startswith("Not saved in")
+
+
+def test_a_plain_script_waits_for_the_saving(script_client, tmp_path):
+    """The files are there when the wait is over."""
+    settings.configure(save_to=tmp_path / "all")
+    run = image(script_client)
+    run.wait_blocking()
+    assert len(run.saved) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "kind", "said"),
+    [
+        (Job("job_1", JobStatus.COMPLETED), None, None),
+        (Job("job_1", "odd"), None, None),
+        (Job("job_1", JobStatus.FAILED), JobFailedError, "it gave no reason"),
+        (Job("job_1", JobStatus.FAILED, error="No machine."), JobFailedError, "job_1: No machine. Try again"),
+        (Job("job_1", JobStatus.FAILED, actual_credits=0.0), JobFailedError, "not billed"),
+        (Job("job_1", JobStatus.FAILED, actual_credits=2.5), JobFailedError, "It cost 2.5 credits"),
+        (Job(None, JobStatus.FAILED), JobFailedError, "the job"),
+        (Job("job_1", JobStatus.CANCELLED), JobCancelledError, "job_1 was cancelled."),
+    ],
+)
+def test_what_an_end_stands_for(job, kind, said):
+    """A completed job is no error; the others carry the job, the service's words and the cost."""
+    error = error_of_job(job)
+    if kind is None:
+        assert error is None
+    else:
+        assert type(error) is kind
+        assert said in str(error)
+        assert error.job is job

@@ -1,0 +1,277 @@
+"""What a card says, in every phase, and that no markup from outside survives in its HTML."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novakit_widgets import settings
+from novakit_widgets.errors import JobFailedError, NovaKitConnectionError, RateLimitError
+from novakit_widgets.jobs import Job, JobStatus, Tool
+from novakit_widgets.run import JobRun, Phase
+from novakit_widgets.widgets.cards import figures, head, icon, message
+from novakit_widgets.widgets.view import Samples, View, duration, label_of, prompt_of, shortened
+
+PARAMS = {"prompt": "A sunset"}
+
+
+def run_in(phase, *, tool=Tool.VIDEO, params=PARAMS, **state):
+    """A run in some state, without a service."""
+    run = JobRun(tool, params, client=SimpleNamespace(base_url="https://x.example"))
+    run.phase = phase
+    for name, value in state.items():
+        setattr(run, name, value)
+    return run
+
+
+def view_of(phase, **state):
+    return View.of(run_in(phase, **state), Samples())
+
+
+def job_in(status, **more):
+    return Job("job_1", status, tool="video", **more)
+
+
+DONE = job_in(JobStatus.COMPLETED, output={"video": {"url": "https://cdn.example/a.mp4"}})
+FAILED = job_in(JobStatus.FAILED, error="No machine")
+RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "status", "tone", "action"),
+    [
+        (Phase.NEW, {}, "not started", "quiet", "cancel"),
+        (Phase.SUBMITTING, {}, "submitting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"_attached_to": "job_1"}, "looking for it", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "reconnecting", "waiting", "cancel"),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "waiting for its turn", "waiting", "cancel"),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PROCESSING)}, "being made", "running", "cancel"),
+        (Phase.WATCHING, {"job": job_in("queued <b>x</b>")}, "queued <b>x</b>", "running", "cancel"),
+        (
+            Phase.WATCHING,
+            {"job": job_in(JobStatus.PENDING), "trouble": RateLimitError("x", 429)},
+            "waiting for the rate limit",
+            "waiting",
+            "cancel",
+        ),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "cancelling", "waiting", "cancel"),
+        (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "not being watched", "waiting", "watch"),
+        (Phase.UNCERTAIN, {}, "answer lost", "bad", None),
+        (Phase.REFUSED, {}, "not started", "bad", "again"),
+        (Phase.ENDED, {"job": DONE}, "done", "good", "save"),
+        (Phase.ENDED, {"job": RESULTLESS}, "done", "good", ""),
+        (Phase.ENDED, {"job": FAILED}, "failed", "bad", "again"),
+        (Phase.ENDED, {"job": FAILED, "tool": None}, "failed", "bad", ""),
+        (Phase.ENDED, {"job": job_in(JobStatus.CANCELLED)}, "cancelled", "quiet", "again"),
+    ],
+)
+def test_each_phase_in_words(phase, state, status, tone, action):
+    """Status, tone and the one button that makes sense."""
+    view = view_of(phase, **state)
+    assert (view.status, view.tone) == (status, tone)
+    if action is not None:
+        assert view.action == action
+    assert view.moving is (phase in (Phase.SUBMITTING, Phase.WATCHING))
+    assert view.busy is state.get("cancelling", False)
+
+
+def test_percent_is_what_the_service_says_and_whole_when_done():
+    """Unknown stays unknown."""
+    assert view_of(Phase.SUBMITTING).percent is None
+    assert view_of(Phase.WATCHING, job=job_in(JobStatus.PENDING)).percent is None
+    assert view_of(Phase.WATCHING, job=job_in(JobStatus.PROCESSING, progress=40.0)).percent == 40.0
+    assert view_of(Phase.ENDED, job=DONE).percent == 100.0
+
+
+def test_what_went_wrong_comes_before_a_note():
+    """An error, else a trouble, else the note."""
+    run = run_in(Phase.ENDED, job=DONE)
+    assert View.of(run, Samples(), note="Saved.").message == "Saved."
+    run.trouble = NovaKitConnectionError("No answer.")
+    assert View.of(run, Samples(), note="Saved.").message == "No answer."
+    run.error = JobFailedError("It failed.")
+    assert View.of(run, Samples(), note="Saved.").message == "It failed."
+
+
+def test_times_in_words():
+    """Elapsed, what is usual, what is left, and nothing before the beginning."""
+    settings.configure(speed=1.0)
+    now = 0.0
+    run = run_in(Phase.WATCHING, job=job_in(JobStatus.PROCESSING), _clock=lambda: now)
+    samples = Samples()
+    assert View.of(run, samples).times == ""
+    run._began = 0.0
+    now = 7.0
+    assert View.of(run, samples).times == "0:07 · usually 30 to 120 s"
+    now = 40.0
+    assert View.of(run, samples).times == "0:40"
+    samples.add(10.0, 20.0)
+    samples.add(40.0, 50.0)
+    assert View.of(run, samples).times == "0:40 · about 0:50 left"
+    run.phase, run._stopped = Phase.LEFT, 41.0
+    assert View.of(run, samples).times == "0:41 so far"
+    run.phase = Phase.ENDED
+    assert View.of(run, samples).times == "0:41"
+    run.phase, run.tool, run._stopped, now = Phase.WATCHING, None, None, 3700.0
+    assert View.of(run, Samples()).times == "1:01:40"
+
+
+def test_a_remaining_time_needs_a_pace():
+    """Two points, some percent and some seconds apart; otherwise it says nothing."""
+    samples = Samples()
+    assert samples.remaining(1.0) is None
+    samples.add(None, 5.0)
+    samples.add(1.0, None)
+    samples.add(1.0, 10.0)
+    assert samples.remaining(1.0) is None
+    samples.add(2.0, 12.0)
+    assert samples.remaining(2.0) is None
+    samples.add(2.5, 90.0)
+    assert samples.remaining(2.5) is None
+    samples.add(5.0, 90.0)
+    samples.add(11.0, 91.0)
+    assert samples.remaining(None) is None
+    assert samples.remaining(11.0) is None
+    assert samples.remaining(99.0) is None
+
+
+@given(steps=st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 100)), max_size=30), now=st.floats(0, 1e7))
+def test_a_remaining_time_is_never_nonsense(steps, now):
+    """Whatever the progress was: no time, or a positive one."""
+    samples = Samples()
+    for seconds, percent in steps:
+        samples.add(seconds, percent)
+    left = samples.remaining(now)
+    assert left is None or left > 0.0
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"prompt": "A sunset", "input": "x"}, "A sunset"),
+        ({"prompt": "", "input": "Hello"}, "Hello"),
+        ({"file": "https://x.example/a.mp3"}, "https://x.example/a.mp3"),
+        ({"file": "SUQz"}, "an uploaded file"),
+        ({"image": "data:image/png;base64,AAAA"}, "an uploaded file"),
+        ({"prompt": 5}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_words_that_it_was_asked_for_with(params, words):
+    """The prompt, the text, or the file, of which base64 is not shown."""
+    assert prompt_of(params) == words
+
+
+@given(text=st.text(), length=st.integers(2, 50))
+def test_a_shortened_text_is_one_short_line(text, length):
+    """Never longer than asked, never more than one line, and whole where it fits."""
+    line = shortened(text, length)
+    assert len(line) <= length
+    assert len(line.splitlines()) <= 1
+    whole = " ".join(text.split())
+    if len(whole) <= length and len(text) <= length * 8:
+        assert line == whole
+
+
+def test_labels_and_durations():
+    """A tool that is newer than this package is shown as it is."""
+    assert label_of(Tool.TTS) == "Speech"
+    assert label_of("hologram") == "hologram"
+    assert label_of(None) == "Job"
+    assert [duration(seconds) for seconds in (0.4, 59.6, 3599.9)] == ["0:00", "1:00", "1:00:00"]
+    assert icon("hologram") == icon("")
+
+
+class Parsed(HTMLParser):
+    """What a browser would make of some HTML: tags with the names of their attributes, and the text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.values = [], "", {}
+        self.feed(str(html))
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.values.update({(tag, name): value for name, value in attrs})
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_comment(self, data):
+        self.tags.append(("!--", ()))
+
+    def handle_pi(self, data):
+        self.tags.append(("?", ()))
+
+    def handle_decl(self, decl):
+        self.tags.append(("!", ()))
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(
+            ["<script>", "<img src=x onerror=alert(1)>", '"', "'", ">", "<", "&", "&lt;", "</span>", "-->", "<!--", "{}", "{0}", "%s", "x", " "]
+        ),
+        max_size=8,
+    ).map("".join),
+)
+
+
+def plain_view(**more):
+    values = {
+        "tool": "video",
+        "label": "x",
+        "prompt": "x",
+        "full_prompt": "x",
+        "status": "x",
+        "tone": "good",
+        "percent": 40.0,
+        "moving": True,
+        "times": "x",
+        "message": "x",
+        "action": "cancel",
+        "busy": False,
+    }
+    return View(**{**values, **more})
+
+
+@given(words=HOSTILE)
+def test_no_markup_from_outside_survives(words):
+    """Wherever a string from outside stands, the HTML has the same tags as with a harmless one, and says those words."""
+    hostile = {name: words for name in ("label", "prompt", "full_prompt", "status", "times", "message", "tool")}
+    view, harmless = plain_view(**hostile), plain_view(tool="")
+    for show in (head, figures):
+        shown = Parsed(show(view))
+        assert shown.tags == Parsed(show(harmless)).tags
+    said = words.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    shown = Parsed(head(view))
+    assert said in shown.text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if words:
+        told = Parsed(message(words))
+        assert told.tags == Parsed(message("x")).tags
+
+
+def test_the_prompt_is_in_the_tooltip_too():
+    """Whole, where the line shows it shortened."""
+    view = View.of(run_in(Phase.NEW, params={"prompt": '"><script>' + "x" * 500}), Samples())
+    shown = Parsed(head(view))
+    assert shown.values["span", "title"].startswith('"><script>')
+    assert len(shown.values["span", "title"]) > 500
+    assert "script" not in [tag for tag, _ in shown.tags]
+
+
+def test_a_bar_for_those_who_do_not_see_it():
+    """Percent and times as text, and no value where it is unknown."""
+    known = Parsed(figures(plain_view(percent=40.4, times="0:07")))
+    assert known.values["span", "aria-valuenow"] == "40"
+    assert known.text == "40 % · 0:07"
+    unknown = Parsed(figures(plain_view(percent=None, times="")))
+    assert ("span", "aria-valuenow") not in unknown.values
+    assert unknown.text == "x"
+    assert message("") == ""

@@ -214,7 +214,7 @@ class Job:
     @property
     def media(self) -> tuple[Media, ...]:
         """The videos, sounds and images of the result; empty while there are none."""
-        return find_media(self.output, tool=self.tool)
+        return find_media(self.output, tool=self.tool, ratio=(self.params or {}).get("aspect_ratio"))
 
     @property
     def text(self) -> str | None:

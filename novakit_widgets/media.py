@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ _KIND_OF_TOOL: Mapping[str, MediaKind] = {
     "image": "image",
     "image_edit": "image",
 }
+_LINES = 720  # documented: of the default resolution
 # What the standard library's table leaves to the operating system, which may have none.
 _MIME_OF_SUFFIX = {
     ".aac": "audio/aac",
@@ -64,8 +66,8 @@ class Media:
     Attributes:
         url: where the service keeps it, always http or https; temporary, so save what should stay.
         kind: ``"video"``, ``"audio"`` or ``"image"``.
-        width: pixels, where the service said so.
-        height: pixels, where the service said so.
+        width: pixels, where the service said so; for a video otherwise those of the shape that was asked for.
+        height: pixels, likewise.
         seconds: how long it plays, where the service said so.
         caption: the service's own words, such as a revised prompt.
 
@@ -150,12 +152,13 @@ def is_web_address(text: object) -> bool:
         return False
 
 
-def find_media(output: object, *, tool: str | None = None) -> tuple[Media, ...]:
+def find_media(output: object, *, tool: str | None = None, ratio: object = None) -> tuple[Media, ...]:
     """Find the media in a result, in any of the shapes that the service is known to use.
 
     Args:
         output: a job's ``outputData`` or the whole answer of a generation answered at once.
         tool: the job's tool; says what a bare ``url`` is.
+        ratio: the ``aspect_ratio`` that was asked for, such as ``"16:9"``: the shape of a video that does not tell its own.
 
     Returns:
         What has a http or https URL, in the service's order, each URL once. Anything else in the result stays
@@ -163,8 +166,20 @@ def find_media(output: object, *, tool: str | None = None) -> tuple[Media, ...]:
     """
     found: dict[str, Media] = {}
     for media in _walk(output, _KIND_OF_TOOL.get(tool or "")):
-        found.setdefault(media.url, media)
+        found.setdefault(media.url, _shaped(media, ratio))
     return tuple(found.values())
+
+
+def _shaped(media: Media, ratio: object) -> Media:
+    """Give a video the shape that was asked for, so that a page can keep its place free before it has loaded."""
+    if media.kind != "video" or media.width or media.height:
+        return media
+    found = re.fullmatch(r"(\d{1,2}):(\d{1,2})", ratio) if isinstance(ratio, str) else None
+    wide, high = (int(found[1]), int(found[2])) if found else (16, 9)  # documented: the default
+    if not wide or not high:
+        return media
+    height = _LINES if wide >= high else _LINES * high // wide
+    return replace(media, width=round(height * wide / high), height=height)
 
 
 def find_text(output: object) -> str | None:

@@ -19,13 +19,14 @@ from .view import duration, label_of, prompt_of, shortened
 
 if TYPE_CHECKING:
     from ..embedding import Kept
+    from ..media import Media
     from ..run import JobRun
 
-__all__ = ["media_tag", "plain", "summary"]
+__all__ = ["media_tag", "plain", "shown_size", "summary"]
 
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
-_IMAGE_WIDTH = 320  # pixels of each of several images; one alone may have twice that
+_ROOM = (640, 480)  # pixels for one result; several have half of that each
 _STYLE = Markup("""<style>
 .novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
@@ -103,15 +104,29 @@ def media_tag(kept: Kept, prompt: str, *, alone: bool) -> Markup:
         alone: whether there are no others beside it.
     """
     source = _source(kept)
-    if kept.media.kind == "image":
-        width = _IMAGE_WIDTH * (2 if alone else 1)
-        return Markup('<img src="{}" alt="{}" width="{}">').format(
-            source, shortened(prompt, 200) or "the result", width
-        )
-    tag = Markup('<video controls preload="metadata" width="640" title="{title}" src="{source}"></video>')
+    title = shortened(prompt, 200)
     if kept.media.kind == "audio":
-        tag = Markup('<audio controls preload="metadata" title="{title}" src="{source}"></audio>')
-    return tag.format(title=shortened(prompt, 200), source=source)
+        return Markup('<audio controls preload="metadata" title="{}" src="{}"></audio>').format(title, source)
+    width, height = shown_size(kept.media, alone=alone)
+    # With both, a page keeps the place free until the media are there, and nothing jumps.
+    size = Markup(' width="{}"').format(width) + (Markup(' height="{}"').format(height) if height else _BLANK)
+    if kept.media.kind == "image":
+        return Markup('<img src="{}" alt="{}"{}>').format(source, title or "the result", size)
+    return Markup('<video controls preload="metadata" title="{}" src="{}"{}></video>').format(title, source, size)
+
+
+def shown_size(media: Media, *, alone: bool = True) -> tuple[int, int | None]:
+    """Return the width and height that media are shown with, in pixels; the height is ``None`` where their shape is unknown.
+
+    Args:
+        media: what is shown.
+        alone: whether there are no others beside it.
+    """
+    wide, high = _ROOM if alone else (_ROOM[0] // 2, _ROOM[1] // 2)
+    if not media.width or not media.height:
+        return wide, None
+    scale = min(wide / media.width, high / media.height)
+    return round(media.width * scale), round(media.height * scale)
 
 
 def _source(kept: Kept) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 from markupsafe import Markup
 
-from .plain import media_tag
+from .plain import media_tag, shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,13 @@ def player(kept: Kept, *, title: str) -> ipywidgets.DOMWidget:
         return ipywidgets.HTML(media_tag(kept, title, alone=True))
     # Bytes travel faster to these two than a data URI to an HTML widget does. They take no tooltip: with one, the view of a
     # widget that has no description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
-    kind = ipywidgets.Video if kept.media.kind == "video" else ipywidgets.Audio
     source = kept.media.url.encode() if kept.content is None else kept.content
     form = "url" if kept.content is None else kept.mime.partition("/")[2]
-    return kind(value=source, format=form, autoplay=False, loop=False, controls=True)
+    quiet = {"value": source, "format": form, "autoplay": False, "loop": False, "controls": True}
+    if kept.media.kind == "audio":
+        return ipywidgets.Audio(**quiet)
+    width, height = shown_size(kept.media)
+    return ipywidgets.Video(width=str(width), height=str(height or ""), **quiet)
 
 
 def text_block(text: str) -> ipywidgets.HTML:

@@ -1,0 +1,59 @@
+"""What is imported, and when: each in a fresh interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from novakit_widgets import Sandbox
+
+KEY = "sk_" + "0" * 64
+CARD = f"import novakit_widgets as nk; w = nk.video('x', client=nk.NovaKitClient('{KEY}', 'http://127.0.0.1:9/api/v1'))"
+
+
+def imported(code, *names):
+    """Run code in a fresh interpreter, and return which of some modules it has imported."""
+    script = f"{code}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_the_package_alone_imports_next_to_nothing():
+    """Importing it costs neither ipywidgets nor httpx nor asyncio."""
+    names = ("ipywidgets", "httpx", "nest_asyncio2", "asyncio", "sqlite3", "stamina", "novakit_widgets.client")
+    assert imported("import novakit_widgets", *names) == []
+
+
+def test_a_card_alone_imports_no_http():
+    """A card that has sent nothing has imported ipywidgets, and nothing that sends."""
+    assert imported(CARD, "httpx", "nest_asyncio2", "stamina", "ipywidgets") == ["ipywidgets"]
+
+
+def test_a_request_imports_httpx_and_only_a_blocking_wait_in_a_cell_imports_nest_asyncio2():
+    """Awaiting needs no patch of asyncio; waiting in a plain script needs none either."""
+    with Sandbox(speed=500, limits="off", media="canned") as sandbox:
+        client = f"nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
+        cell = "import asyncio, novakit_widgets as nk\nasync def f(): return {}\nasyncio.run(f())"
+        awaited = cell.format(f"await nk.image('x', client={client})")
+        waited = f"import novakit_widgets as nk; nk.image('x', client={client}).wait()"
+        nested = cell.format(f"nk.image('x', client={client}).wait()")
+        assert imported(awaited, "httpx", "nest_asyncio2") == ["httpx"]
+        assert imported(waited, "httpx", "nest_asyncio2") == ["httpx"]
+        assert imported(nested, "httpx", "nest_asyncio2") == ["httpx", "nest_asyncio2"]
+
+
+@pytest.mark.parametrize("folder", ["widgets", ""])
+def test_the_arrows_go_one_way(folder):
+    """Nothing under widgets/ imports httpx, nothing outside it imports ipywidgets, and only client.py imports httpx."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    root = Path(find_spec("novakit_widgets").origin).parent
+    for file in (root / folder).glob("*.py"):
+        text = file.read_text()
+        if file.name != "client.py":
+            assert "import httpx" not in text, file
+        if not folder:
+            assert "import ipywidgets" not in text, file

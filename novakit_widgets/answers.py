@@ -21,8 +21,10 @@ from .errors import (
 )
 from .redaction import redact
 
-__all__ = ["Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
+__all__ = ["HEADERS", "Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
 
+# All that we read; the others are left alone, since an error's traceback may show what its frames hold.
+HEADERS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 # Documented as the body of a 429: what to wait when neither header nor body says how long.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from . import settings
-from .answers import Action, Answer, RateLimit, answer_of
+from .answers import HEADERS, Action, Answer, RateLimit, answer_of
 from .errors import (
     InvalidParameterError,
     MediaError,
@@ -24,7 +24,7 @@ from .errors import (
 from .jobs import Job, Tool
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
-from .redaction import guard_logs, redact
+from .redaction import guard_logs, redact_bytes
 from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
 
 if TYPE_CHECKING:
@@ -412,9 +412,13 @@ class NovaKitClient:
                 f"The connection to NovaKit broke before the answer was there ({type(error).__name__}).",
                 job_id=action.job_id,
             )
+        except BaseException as error:  # noqa: BLE001 # it is raised again
+            # Cut off from httpx's frames, too: those of an await that was interrupted show the key in a verbose traceback.
+            raise error.with_traceback(None) from None
         else:
-            self._rate_limit = RateLimit.from_headers(response.headers) or self._rate_limit
-            return answer_of(response.status_code, response.headers, content_read, action)
+            told = {name: response.headers[name] for name in HEADERS if name in response.headers}
+            self._rate_limit = RateLimit.from_headers(told) or self._rate_limit
+            return answer_of(response.status_code, told, content_read, action)
         # Raised out here so that it carries no traceback through httpx, whose frames hold the key.
         raise failure
 
@@ -430,8 +434,7 @@ async def _bounded(response: httpx.Response) -> bytes | None:
         content += chunk
         if len(content) > MAX_JSON_BYTES:
             return None
-    # Latin-1 gives every byte back as it was.
-    return redact(content.decode("latin-1")).encode("latin-1") if b"sk_" in content else bytes(content)
+    return redact_bytes(bytes(content))
 
 
 def _encode(params: Mapping[str, Any]) -> bytes:

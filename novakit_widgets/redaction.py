@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 
-__all__ = ["KEY", "RedactingFilter", "guard_logs", "redact"]
+__all__ = ["KEY", "RedactingFilter", "guard_logs", "redact", "redact_bytes"]
 
 # Documented: "sk_" and 64 hex digits.
 KEY = re.compile(r"sk_[0-9a-fA-F]{64}")
+_KEY_IN_BYTES = re.compile(KEY.pattern.encode())
 # A filter works on its own logger only, not on that logger's children, so each that httpcore uses is named.
 _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
@@ -21,6 +22,16 @@ def redact(text: str) -> str:
         'Bearer sk_…'
     """
     return KEY.sub("sk_…", text)
+
+
+def redact_bytes(content: bytes) -> bytes:
+    """Take every API key out of bytes, which need not be text.
+
+    Example:
+        >>> redact_bytes(b"Bearer sk_" + b"a" * 64) == "Bearer sk_…".encode()
+        True
+    """
+    return _KEY_IN_BYTES.sub("sk_…".encode(), content)
 
 
 class RedactingFilter(logging.Filter):

@@ -126,7 +126,11 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             search=self._search.value or None,
         )
         self._table.value = str(table(self._entries))
-        self._choice.options = [(_line(entry), index) for index, entry in enumerate(self._entries)]
+        chosen = self._choice.value
+        intents = [entry.intent for entry in self._entries]
+        self._choice.options = [(_line(entry), entry.intent) for entry in self._entries]
+        # A dropdown whose options are set chooses none of them.
+        self._choice.value = chosen if chosen in intents else next(iter(intents), None)
         self._show.disabled = self._code.disabled = not self._entries
 
     def close(self) -> None:
@@ -159,8 +163,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
 
     @property
     def _chosen(self) -> HistoryEntry | None:
-        index = self._choice.value
-        return self._entries[index] if index is not None and index < len(self._entries) else None
+        return next((entry for entry in self._entries if entry.intent == self._choice.value), None)
 
     def _show_chosen(self) -> None:
         entry = self._chosen

@@ -1,0 +1,110 @@
+"""The box for the key: it takes the key, forgets it, and never shows it."""
+
+from __future__ import annotations
+
+import keyring
+import keyring.backend
+import keyring.errors
+import pytest
+
+from novakit_widgets import configure, settings
+from novakit_widgets.widgets import login as login_module
+from novakit_widgets.widgets.login import LoginForm, login
+
+KEY = "sk_" + "c0ffee" * 10 + "beef"
+
+
+class Memory(keyring.backend.KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def get_password(self, service, username):
+        return self.kept.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.kept[service, username] = password
+
+    def delete_password(self, service, username):
+        if self.kept.pop((service, username), None) is None:
+            raise keyring.errors.PasswordDeleteError
+
+
+class Broken(Memory):
+    """A keyring that takes nothing, and says so with the password in its words."""
+
+    def set_password(self, service, username, password):
+        raise keyring.errors.PasswordSetError(f"no room for {password}")
+
+
+@pytest.fixture
+def ring():
+    """A keyring in place of the machine's."""
+    before = keyring.get_keyring()
+    memory = Memory()
+    keyring.set_keyring(memory)
+    yield memory
+    keyring.set_keyring(before)
+    configure(api_key=None)
+
+
+def type_in(form, text):
+    """Enter a text as a user does."""
+    form._key.value = text
+
+
+def everything(form):
+    """Return all state that a front end or a saved notebook could see."""
+    return repr([widget.get_state() for widget in (form, *form.children)])
+
+
+def test_the_key_is_used_and_forgotten(ring):
+    """The box is empty as soon as the key holds; only its last four characters are shown."""
+    form = LoginForm()
+    type_in(form, KEY)
+    assert settings.api_key().value.reveal() == KEY
+    assert form._key.value == ""
+    assert "sk_…beef" in form._said.value
+    assert KEY not in everything(form)
+    assert ring.kept == {}
+
+
+def test_the_key_is_kept_in_the_keyring_only_if_asked(ring):
+    """With the box ticked a later kernel finds it; forget_key takes it out again."""
+    form = LoginForm()
+    form._keep.value = True
+    type_in(form, KEY)
+    configure(api_key=None)
+    assert settings.api_key().source == "keyring"
+    settings.forget_key()
+    assert ring.kept == {}
+
+
+def test_a_slip_of_the_hand_is_told_without_repeating_it(ring):
+    """What is no key is refused, and stands nowhere."""
+    form = LoginForm()
+    type_in(form, KEY[:-1])
+    assert "64 hexadecimal digits" in form._said.value
+    assert KEY[:-1] not in everything(form)
+
+
+def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
+    """The error does not have the backend's words, which may have the key."""
+    keyring.set_keyring(Broken())
+    form = LoginForm()
+    form._keep.value = True
+    type_in(form, KEY)
+    assert "holds for this kernel" in form._said.value
+    assert KEY not in everything(form)
+    assert settings.api_key().source == "configure"
+
+
+def test_at_a_terminal_it_asks_there(ring, monkeypatch):
+    """Without a page the key is read by getpass, which shows nothing."""
+    monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY)
+    assert login() is None
+    assert settings.api_key().value.reveal() == KEY

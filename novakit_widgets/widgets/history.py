@@ -28,6 +28,11 @@ __all__ = ["HistoryView", "history"]
 _PROMPT_LENGTH = 70  # characters of a prompt in a row
 _MERGED = 100  # documented: the most that GET /jobs returns
 _ANY = "any"
+_STYLE = Markup("""<style>
+.novakit-history { border-collapse: collapse; line-height: 1.4; margin: 6px 0; }
+.novakit-history th, .novakit-history td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; }
+.novakit-history tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
+</style>""")
 
 
 class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -66,6 +71,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         tools = [("any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
         states = [*(each.value for each in JobStatus), "unsent", "uncertain"]
         statuses = [("any status", _ANY), *((each, each) for each in states)]
+        wrap = ipywidgets.Layout(flex_flow="row wrap")
         narrow = ipywidgets.Layout(width="auto")
         self._search = ipywidgets.Text(
             search or "", placeholder="words or job id", continuous_update=False, layout=narrow
@@ -75,17 +81,23 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         )
         self._status = ipywidgets.Dropdown(options=statuses, value=status or _ANY, layout=narrow)
         self._table = ipywidgets.HTML()
-        self._choice = ipywidgets.Dropdown(description="Job", layout=ipywidgets.Layout(width="auto", max_width="640px"))
-        self._show = ipywidgets.Button(description="Show", tooltip="Show this job and its result; it costs nothing")
-        self._code = ipywidgets.Button(description="Code", tooltip="Write the call that makes this job again")
+        self._choice = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="auto", max_width="520px"))
+        self._show = ipywidgets.Button(
+            description="Show", tooltip="Show this job and its result; it costs nothing", layout=narrow
+        )
+        self._code = ipywidgets.Button(
+            description="Code", tooltip="Write the call that makes this job again", layout=narrow
+        )
+        self._fresh = ipywidgets.Button(
+            description="Refresh", tooltip="Read the list again, the service's too", layout=narrow
+        )
         self._said = ipywidgets.HTML()
         self._result = ipywidgets.VBox()
-        self.reload()
         super().__init__(
             children=[
-                ipywidgets.HBox([self._search, self._tool, self._status]),
+                ipywidgets.HBox([self._search, self._tool, self._status, self._fresh], layout=wrap),
                 self._table,
-                ipywidgets.HBox([self._choice, self._show, self._code], layout=ipywidgets.Layout(flex_flow="row wrap")),
+                ipywidgets.HBox([self._choice, self._show, self._code], layout=wrap),
                 self._said,
                 self._result,
             ]
@@ -94,9 +106,8 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             control.observe(lambda _change: self._on_loop(self.reload), "value")
         self._show.on_click(lambda _button: self._on_loop(self._show_chosen))
         self._code.on_click(lambda _button: self._on_loop(self._write_code))
-        loop = eventloop.current()
-        if client is not None and loop is not None:
-            eventloop.spawn(self._merge(client))
+        self._fresh.on_click(lambda _button: self._on_loop(self.refresh))
+        self.refresh()
 
     def __repr__(self) -> str:
         return f"<HistoryView {len(self._entries)} jobs>"
@@ -124,6 +135,8 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             tool=None if self._tool.value == _ANY else self._tool.value,
             status=None if self._status.value == _ANY else self._status.value,
             search=self._search.value or None,
+            # A sandbox's jobs are gone with it, and another service's can't be shown with this key.
+            base_url=None if self._client is None else self._client.base_url,
         )
         self._table.value = str(table(self._entries))
         chosen = self._choice.value
@@ -132,6 +145,12 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         # A dropdown whose options are set chooses none of them.
         self._choice.value = chosen if chosen in intents else next(iter(intents), None)
         self._show.disabled = self._code.disabled = not self._entries
+
+    def refresh(self) -> None:
+        """Read the kept jobs again, and soon after those that only the service knows."""
+        self.reload()
+        if self._client is not None and eventloop.current() is not None:
+            eventloop.spawn(self._merge(self._client))
 
     def close(self) -> None:
         """Take the table off the page and release all that it is made of."""
@@ -207,8 +226,9 @@ def table(entries: Sequence[HistoryEntry]) -> Markup:
     ]
     if not rows:
         return Markup("<p>No jobs yet.</p>")
-    return Markup(
-        "<table><thead><tr><th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
+    return _STYLE + Markup(
+        '<table class="novakit-history"><thead><tr>'
+        "<th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
         "<tbody>{}</tbody></table>"
     ).format(Markup("").join(rows))
 

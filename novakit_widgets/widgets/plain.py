@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..calls import call_of
 from ..jobs import JobStatus
-from .view import duration, label_of, prompt_of, shortened
+from .view import label_of, prompt_of, shortened, took
 
 if TYPE_CHECKING:
     from ..embedding import Kept
@@ -143,9 +143,7 @@ def _facts(run: JobRun) -> list[str]:
     assert job is not None
     facts = [str(job.status)]
     if run.elapsed is not None:
-        facts[0] += (
-            f" after {duration(run.elapsed)}" if job.status != JobStatus.COMPLETED else f" in {duration(run.elapsed)}"
-        )
+        facts[0] += f" after {took(run.elapsed)}" if job.status != JobStatus.COMPLETED else f" in {took(run.elapsed)}"
     if job.model:
         facts.append(job.model)
     moment = job.completed_at or job.created_at

@@ -157,6 +157,16 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def took(seconds: float) -> str:
+    """Write how long something took in the end.
+
+    Example:
+        >>> took(0.4), took(75)
+        ('under 1 s', '1:15')
+    """
+    return duration(seconds) if seconds >= 1 else "under 1 s"
+
+
 def _status(run: JobRun) -> tuple[str, Tone]:
     if run.phase is Phase.NEW:
         return "not started", "quiet"
@@ -198,7 +208,7 @@ def _times(run: JobRun, samples: Samples) -> str:
     if elapsed is None:
         return ""
     if run.settled:
-        return duration(elapsed) if run.phase is Phase.ENDED else f"{duration(elapsed)} so far"
+        return took(elapsed) if run.phase is Phase.ENDED else f"{duration(elapsed)} so far"
     left = samples.remaining(elapsed)
     if left is not None:
         return f"{duration(elapsed)} · about {duration(left)} left"

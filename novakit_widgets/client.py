@@ -331,8 +331,9 @@ class NovaKitClient:
 
             guard_logs()
 
-            for other in [loop for loop in self._connections if loop.is_closed()]:
-                del self._connections[other]
+            # From a copy, because other threads have loops of their own and come here too.
+            for other in [loop for loop in list(self._connections) if loop.is_closed()]:
+                self._connections.pop(other, None)
             timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
             self._connections[loop] = (

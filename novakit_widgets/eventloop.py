@@ -104,8 +104,17 @@ def run_blocking(
 
 
 async def _and_then(coroutine: Coroutine[Any, Any, _T], farewell: Callable[[], Coroutine[Any, Any, None]] | None) -> _T:
+    task = asyncio.current_task()
+    assert task is not None  # for the type checker
     try:
-        return await coroutine
+        # Python 3.11's asyncio.run does the same; before it, an interrupt could land in the middle of a submission.
+        with _interrupt_ends(task, asyncio.get_running_loop()) as interrupted:
+            try:
+                return await coroutine
+            except asyncio.CancelledError:
+                if interrupted.is_set():
+                    raise KeyboardInterrupt from None
+                raise
     finally:
         if farewell is not None:
             await farewell()

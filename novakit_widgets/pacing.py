@@ -83,7 +83,7 @@ class PollingBudget:
     """
 
     def __init__(self, window: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._window = window
+        self.window = window
         self._clock = clock
         self._sleep = sleep
         self._taken: deque[float] = deque()
@@ -107,7 +107,7 @@ class PollingBudget:
         self._limit = limit.limit
         if limit.remaining == 0 and limit.reset is not None:
             # The next request would be refused. A clock that is wrong must not stop us for longer than a window.
-            self.pause(min(max(limit.reset - wall, 0.0), self._window))
+            self.pause(min(max(limit.reset - wall, 0.0), self.window))
 
     def pause(self, seconds: float) -> None:
         """Let no polling request through for so many seconds."""
@@ -120,13 +120,13 @@ class PollingBudget:
             keep: places to leave for requests that matter more.
         """
         now = self._clock()
-        while self._taken and self._taken[0] <= now - self._window:
+        while self._taken and self._taken[0] <= now - self.window:
             self._taken.popleft()
         paused = max(0.0, self._paused_until - now)
         places = max(1, self.places - keep)
         if len(self._taken) < places:
             return paused
-        return max(paused, self._taken[len(self._taken) - places] + self._window - now)
+        return max(paused, self._taken[len(self._taken) - places] + self.window - now)
 
     async def take(self, keep: int = 0) -> None:
         """Wait for a place and take it."""

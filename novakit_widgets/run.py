@@ -278,9 +278,9 @@ class JobRun:
             waiting.cancel()
         if done:
             return waiting.result()
+        later = f", or nk.attach({self.job_id!r}) later" if self.job_id else ""
         raise JobTimeoutError(
-            f"{self.job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again, or "
-            f"nk.attach({self.job_id!r}) later.",
+            f"{self.job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",
             job_id=self.job_id,
             job=self.job,
         )
@@ -403,7 +403,7 @@ class JobRun:
             self.error = watch.error
             self._set(Phase.LEFT)
         else:
-            self.on_change()
+            self._tell()
 
     def _end(self) -> None:
         assert self.job is not None  # for the type checker
@@ -432,7 +432,7 @@ class JobRun:
             self.note = f"Not saved in {folder}: {error}"
         else:
             self.note = f"Saved as {', '.join(file.name for file in self.saved)} in {folder}"
-        self.on_change()
+        self._tell()
 
     def _cancel(self) -> None:
         if self.phase is Phase.NEW:
@@ -440,15 +440,15 @@ class JobRun:
             self._set(Phase.REFUSED)
         elif self.phase is Phase.SUBMITTING:
             self.cancelling = True
-            self.on_change()
+            self._tell()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
             self.cancelling = True
-            self.on_change()
+            self._tell()
             eventloop.spawn(self._delete())
 
     async def _cancel_now(self) -> None:
         self.cancelling = True
-        self.on_change()
+        self._tell()
         await self._delete()
 
     async def _delete(self) -> None:
@@ -465,14 +465,14 @@ class JobRun:
             # Also when a loop that is being closed breaks it off: it can be asked for again.
             self.cancelling = False
         if job is None:
-            self.on_change()
+            self._tell()
             return
         if self.phase is Phase.WATCHING:
             tracker_of(self.client).heard(job)
         elif self.phase is Phase.LEFT and job.ended:
             self.job = job if self.job is None else self.job.advanced(job)
             self._end()
-        self.on_change()
+        self._tell()
 
     def _keep_watching(self) -> None:
         if self.phase is not Phase.LEFT:
@@ -488,7 +488,19 @@ class JobRun:
 
     def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
         self.trouble = reason
-        self.on_change()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the listener. A fault of its own is shown, and costs the job nothing."""
+        try:
+            self.on_change()
+        except Exception as error:  # it is the user's own code, such as an observer
+            # In a callback or a background task it would be seen nowhere in the notebook.
+            self.note = f"Something that observes this job failed: {type(error).__name__}: {error}"
+            loop = eventloop.current()
+            if loop is None:
+                raise
+            loop.call_exception_handler({"message": "An observer of a job failed", "exception": error})
 
     def _set(self, phase: Phase) -> None:
         self.phase = phase
@@ -497,7 +509,7 @@ class JobRun:
             self._watch = None
             for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
                 eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
-        self.on_change()
+        self._tell()
 
 
 def error_of_job(job: Job) -> NovaKitError | None:

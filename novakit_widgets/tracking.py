@@ -94,6 +94,7 @@ class JobTracker:
         sleep: waits for so many seconds.
         random: a number in [0, 1), for jitter.
         wall: unix seconds, to hold the service's reset times against.
+        budget: the polling requests of the key, where several trackers share it.
 
     Example:
         >>> tracker = JobTracker(client)                                # doctest: +SKIP
@@ -109,6 +110,7 @@ class JobTracker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = random_module.random,
         wall: Callable[[], float] = time.time,
+        budget: PollingBudget | None = None,
     ) -> None:
         self._client = client
         self._pace = pace or Pace()
@@ -116,7 +118,7 @@ class JobTracker:
         self._sleep = sleep
         self._random = random
         self._wall = wall
-        self._budget = PollingBudget(self._pace.window, clock=clock, sleep=sleep)
+        self._budget = budget or PollingBudget(self._pace.window, clock=clock, sleep=sleep)
         self._watches: dict[str, list[Watch]] = {}
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
@@ -428,6 +430,8 @@ def _report(task: asyncio.Task[None]) -> None:
         task.get_loop().call_exception_handler(context)
 
 
+# Limits and pauses are the key's, whichever client of this process meets them.
+_budgets: weakref.WeakValueDictionary[str, PollingBudget] = weakref.WeakValueDictionary()
 _trackers: weakref.WeakKeyDictionary[Any, tuple[asyncio.AbstractEventLoop, JobTracker]] = weakref.WeakKeyDictionary()
 
 
@@ -440,6 +444,11 @@ def tracker_of(client: NovaKitClient) -> JobTracker:
     loop = asyncio.get_running_loop()
     known = _trackers.get(client)
     if known is None or known[0] is not loop:
-        known = (loop, JobTracker(client, pace=Pace.at(settings.speed().value)))
+        pace = Pace.at(settings.speed().value)
+        budget = _budgets.get(client.account)
+        if budget is None or budget.window != pace.window:
+            budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep)
+            _budgets[client.account] = budget
+        known = (loop, JobTracker(client, pace=pace, budget=budget))
         _trackers[client] = known
     return known[1]

@@ -308,16 +308,18 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         run = self._run
         percent = None if run.job is None else run.job.progress
         self._samples.add(run.elapsed, percent)
-        self.set_trait("job_id", run.job_id)
-        self.set_trait("job", run.job)
-        self.set_trait("error", run.error)
-        self.set_trait("progress", percent)
-        self.set_trait("status", str(run.phase if run.job is None else run.job.status))
         self._ask_to_be_painted()
         if run.phase is Phase.ENDED and self._result is not run and eventloop.current() is not None:
             self._result = run
             # In the context of the cell that made the card, so that whatever is printed or shown goes there.
             self._showing = self._context.run(eventloop.spawn, self._show_result(run))
+        # Last, and all of them before anybody is told: an observer that fails must not leave half of it undone.
+        with self.hold_trait_notifications():
+            self.set_trait("job_id", run.job_id)
+            self.set_trait("job", run.job)
+            self.set_trait("error", run.error)
+            self.set_trait("progress", percent)
+            self.set_trait("status", str(run.phase if run.job is None else run.job.status))
 
     def _ask_to_be_painted(self) -> None:
         loop = eventloop.current()

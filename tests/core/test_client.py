@@ -185,7 +185,14 @@ def test_bad_input_never_makes_a_request(monkeypatch):
         client = client_of(answer)
         with pytest.raises(InvalidParameterError):
             await client.submit("hologram", {})
-        for params in ({"a": float("nan")}, {"a": float("inf")}, {"a": object()}, {"a": {1, 2}}, {"a": "\ud800"}, cycle):
+        for params in (
+            {"a": float("nan")},
+            {"a": float("inf")},
+            {"a": object()},
+            {"a": {1, 2}},
+            {"a": "\ud800"},
+            cycle,
+        ):
             with pytest.raises(InvalidParameterError, match="Nothing was sent"):
                 await client.submit("video", params)
         with pytest.raises(InvalidParameterError, match="Nothing was sent"):
@@ -307,7 +314,8 @@ async def test_an_answer_has_a_longest_size(nothing_left, extra):
 
 async def test_an_answer_that_can_not_be_decompressed(nothing_left):
     """It is unreadable, and for a submission uncertain."""
-    client = client_of(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"this is no gzip"), headers={"content-encoding": "gzip"}))
+    body, headers = httpx.ByteStream(b"this is no gzip"), {"content-encoding": "gzip"}
+    client = client_of(lambda _: httpx.Response(200, stream=body, headers=headers))
     with pytest.raises(UnreadableAnswerError, match="decompressed"):
         await client.get("job_1")
     with pytest.raises(SubmissionUncertainError):
@@ -354,6 +362,14 @@ async def test_a_proxy_does_not_come_between_us_and_this_machine(sandbox, nothin
     async with client.open_media(done.media[0].url) as stream:
         assert stream.status == 200
     await client.aclose()
+
+
+def test_connections_of_a_closed_loop_are_forgotten():
+    """Whoever closes a loop without aclose leaves nothing behind that grows."""
+    client = client_of(lambda _: httpx.Response(200, json={"jobs": []}))
+    for _ in range(3):
+        asyncio.run(client.list())
+    assert len(client._connections) == 1
 
 
 def test_one_client_on_several_loops(sandbox):

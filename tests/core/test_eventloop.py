@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ def on_thread(work):
     def target():
         try:
             box["result"] = work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 # it is raised again, on the thread that asked
             box["error"] = error
 
     thread = threading.Thread(target=target)
@@ -149,7 +148,6 @@ def run_script(source):
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "COVERAGE_PROCESS_START": ""},
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.split()
@@ -217,6 +215,47 @@ def test_interrupting_a_cell_ends_the_waiting_only():
         asyncio.run(cell())
     """)
     assert told == ["interrupted", "survived", "cancelled"]
+
+
+@pytest.fixture
+def unpatched(monkeypatch):
+    """Nested runs without nest-asyncio2, whose changes to asyncio this process would keep."""
+    applied = []
+    monkeypatch.setattr("nest_asyncio2.apply", applied.append)
+    return applied
+
+
+def test_a_nested_run_has_a_result_an_error_or_an_interrupt(unpatched):
+    """nest-asyncio2 is applied to that loop; a result and an exception come out; SIGINT is a KeyboardInterrupt."""
+    loop = asyncio.new_event_loop()
+
+    async def fails(error):
+        raise error
+
+    assert eventloop._run_nested(loop, asyncio.sleep(0, 7)) == 7
+    assert unpatched == [loop]
+    with pytest.raises(ValueError, match="x"):
+        eventloop._run_nested(loop, fails(ValueError("x")))
+    with pytest.raises(asyncio.CancelledError):
+        eventloop._run_nested(loop, fails(asyncio.CancelledError()))
+    loop.call_soon(signal.raise_signal, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        eventloop._run_nested(loop, asyncio.sleep(60))
+    loop.close()
+
+
+async def test_in_the_kernels_own_loop_the_run_is_nested(monkeypatch):
+    """Only there: everywhere else nobody's asyncio is changed."""
+    nested = []
+
+    def run_nested(loop, coroutine):
+        nested.append(loop)
+        coroutine.close()
+        return 7
+
+    monkeypatch.setattr(eventloop, "_run_nested", run_nested)
+    assert eventloop.run_blocking(asyncio.sleep(0)) == 7
+    assert nested == [asyncio.get_running_loop()]
 
 
 def test_the_old_nest_asyncio_is_warned_of(monkeypatch):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from novakit_widgets import NovaKitClient, eventloop, run as module, settings
+from novakit_widgets import NovaKitClient, eventloop, settings
+from novakit_widgets import run as module
 from novakit_widgets.errors import (
     ConfigurationError,
     JobCancelledError,
@@ -51,17 +52,12 @@ def image(client, **options):
 
 async def until(condition, seconds=5.0):
     """Wait for something that another task or the sandbox does."""
-    async with asyncio.timeout(seconds) if hasattr(asyncio, "timeout") else _no_limit():
+
+    async def holds():
         while not condition():
             await asyncio.sleep(0.001)
 
-
-class _no_limit:  # noqa: N801 # stands in for asyncio.timeout, which Python 3.10 has not
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        return None
+    await asyncio.wait_for(holds(), seconds)
 
 
 async def test_from_new_to_ended(client):
@@ -156,9 +152,6 @@ async def test_cancelled_while_it_is_submitted(client, sandbox):
 
 async def test_cancelled_while_a_submission_is_refused(client, sandbox):
     """There is nothing to cancel, and the run does not say so for ever."""
-    sandbox.inject(Fault.delay(0.05), method="POST")
-    sandbox.inject(Fault.status(403), method="POST")
-    sandbox.clear_faults()
     sandbox.inject(Fault.status(403), method="POST")
     run = image(client)
     run.start()
@@ -506,12 +499,13 @@ def test_a_plain_script_waits(script_client):
 
 def test_a_plain_script_waits_again(script_client, sandbox):
     """After a time-out the job is left, not lost: the second wait watches it on a new loop, and it is billed once."""
-    sandbox.next_duration(300.0)
+    sandbox.next_duration(1_500.0)
     before = set(sandbox.jobs)
     run = image(script_client)
-    with pytest.raises(JobTimeoutError, match=r"0\.1 s") as caught:
-        run.wait_blocking(0.1)
+    with pytest.raises(JobTimeoutError, match=r"0\.5 s") as caught:
+        run.wait_blocking(0.5)
     assert caught.value.job_id == run.job_id
+    assert f"nk.attach({run.job_id!r})" in str(caught.value)
     assert run.phase is Phase.LEFT
     assert run.wait_blocking(10.0).status == JobStatus.COMPLETED
     assert len(set(sandbox.jobs) - before) == 1
@@ -552,8 +546,9 @@ def test_an_answer_on_its_way_is_worth_some_seconds(script_client, sandbox):
     sandbox.next_duration(FOREVER)
     sandbox.inject(Fault.delay(0.3), method="POST")
     run = image(script_client)
-    with pytest.raises(JobTimeoutError):
+    with pytest.raises(JobTimeoutError, match="The job has not ended") as caught:
         run.wait_blocking(0.1)
+    assert "None" not in str(caught.value)
     assert run.phase is Phase.LEFT
     assert run.job_id in sandbox.jobs
     run.cancel()
@@ -584,7 +579,7 @@ def test_many_threads_of_a_plain_script(sandbox):
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
 
     def make(seed):
-        return JobRun(Tool.IMAGE, {"prompt": "x", "seed": seed}, client=client).wait_blocking()
+        return JobRun(Tool.IMAGE, {"prompt": "x", "seed": seed}, client=client, timeout=20).wait_blocking()
 
     with ThreadPoolExecutor(4) as pool:
         jobs = list(pool.map(make, range(8)))
@@ -633,6 +628,25 @@ def test_a_plain_script_waits_for_the_saving(script_client, tmp_path):
     run = image(script_client)
     run.wait_blocking()
     assert len(run.saved) == 1
+
+
+async def test_a_listener_that_fails_costs_the_job_nothing(client, nothing_left):
+    """Its exception is shown in the note and told to the loop, and the job is completed."""
+    run = image(client)
+    run.on_change = lambda: 1 / 0
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert "ZeroDivisionError" in run.note
+    assert nothing_left
+    assert all(isinstance(problem["exception"], ZeroDivisionError) for problem in nothing_left)
+    nothing_left.clear()
+
+
+def test_a_listener_that_fails_without_a_loop():
+    """There is nobody to tell but the caller."""
+    run = image(NovaKitClient("sk_" + "a" * 64))
+    run.on_change = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        run.cancel()
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_configure_changes_all_or_nothing():
         settings.configure(api_key=KEYS[0], speed=-1)
     with pytest.raises(MissingKeyError):
         settings.api_key()
-    with pytest.raises(TypeError, match="api_kay.*api_key"):
+    with pytest.raises(TypeError, match=r"api_kay.*api_key"):
         settings.configure(api_kay=KEYS[0])
 
 

@@ -62,9 +62,7 @@ def looked_up(service, *, known=(), params=PARAMS):
             now=lambda: START + timedelta(seconds=loop.time()), clock=loop.time, sleep=asyncio.sleep, random=lambda: 0.5
         )
         try:
-            found = await look_up(
-                service, Tool.VIDEO, params, since=START, lost=LOST, known=known, clockwork=works
-            )
+            found = await look_up(service, Tool.VIDEO, params, since=START, lost=LOST, known=known, clockwork=works)
         except SubmissionUncertainError as error:
             return error, loop.time()
         return found, loop.time()
@@ -208,7 +206,9 @@ def test_nested_parameters_are_the_same_too():
 
 @given(
     tool=st.sampled_from(Tool),
-    extra=st.dictionaries(st.text(max_size=5) | st.integers(), st.integers() | st.floats(allow_nan=False) | st.text(), max_size=4),
+    extra=st.dictionaries(
+        st.text(max_size=5) | st.integers(), st.integers() | st.floats(allow_nan=False) | st.text(), max_size=4
+    ),
 )
 def test_parameters_are_the_same_as_themselves(tool, extra):
     """Whatever was sent and came back as JSON; the defaults said aloud change nothing."""

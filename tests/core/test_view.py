@@ -216,7 +216,19 @@ HOSTILE = st.one_of(
     st.text(max_size=40),
     st.lists(
         st.sampled_from(
-            ["<script>", "<img src=x onerror=alert(1)>", '"', "'", ">", "<", "&", "&lt;", "</span>", "-->", "<!--", "{}", "{0}", "%s", "x", " "]
+            [
+                "<script>",
+                "<img src=x onerror=alert(1)>",
+                *"\"'><& ",
+                "&lt;",
+                "</span>",
+                "-->",
+                "<!--",
+                "{}",
+                "{0}",
+                "%s",
+                "x",
+            ]
         ),
         max_size=8,
     ).map("".join),
@@ -244,7 +256,7 @@ def plain_view(**more):
 @given(words=HOSTILE)
 def test_no_markup_from_outside_survives(words):
     """Wherever a string from outside stands, the HTML has the same tags as with a harmless one, and says those words."""
-    hostile = {name: words for name in ("label", "prompt", "full_prompt", "status", "times", "message", "tool")}
+    hostile = dict.fromkeys(("label", "prompt", "full_prompt", "status", "times", "message", "tool"), words)
     view, harmless = plain_view(**hostile), plain_view(tool="")
     for show in (head, figures):
         shown = Parsed(show(view))

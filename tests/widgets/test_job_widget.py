@@ -38,7 +38,7 @@ def go(main, client):
 
     async def whole():
         try:
-            return await main()
+            return await asyncio.wait_for(main(), 30)
         finally:
             await tracker_of(client).aclose()
             await client.aclose()
@@ -286,3 +286,20 @@ def test_save_writes_the_result(client, tmp_path):
     files = widget.save(tmp_path / "kept")
     assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG"] * 2
     assert all(widget.job_id in file.name for file in files)
+
+
+def test_a_faulty_observer_is_shown_and_costs_the_job_nothing(client):
+    """An exception in the user's own observer stands in the card; the job ends as ever."""
+
+    async def main():
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context["exception"]))
+        widget = image("Observed", size="512x512", client=client)
+        widget.observe(lambda _change: 1 / 0, "status")
+        assert (await widget).status == "completed"
+        await shown(widget)
+        widget.paint()
+        assert "ZeroDivisionError" in text_of(widget)
+        assert {type(problem) for problem in problems} == {ZeroDivisionError}
+
+    go(main, client)

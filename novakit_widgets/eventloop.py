@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sized
 
-__all__ = ["current", "hand_over", "home", "run_blocking", "spawn"]
+__all__ = ["current", "hand_over", "home", "run_blocking", "run_on", "spawn"]
 
 _T = TypeVar("_T")
 
@@ -69,6 +69,19 @@ def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> No
         work()
     else:
         loop.call_soon_threadsafe(work)
+
+
+async def run_on(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do on one loop what is waited for on this one, which may be another thread's.
+
+    Args:
+        loop: where; when it has ended, nothing is done.
+        work: makes the coroutine, since a task can only be waited for on its own loop.
+    """
+    if current() is loop:
+        await work()
+    elif loop.is_running():
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
 
 
 def spawn(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:

@@ -6,115 +6,50 @@ the history, never the job: one warning, and every method still returns.
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import json
-import os
 import secrets
-import socket
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import settings
 from .answers import utc_now
-from .jobhistory_schema import STEPS, VERSION
+from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
+from .jobhistory_rows import (
+    INTENT,
+    JOB,
+    LASTING,
+    UNCERTAIN,
+    UNSENT,
+    HistoryEntry,
+    Stage,
+    by_id,
+    change,
+    digest_of,
+    entry_of,
+    execute,
+    facts_of,
+    first,
+    insert,
+    job_of,
+    select,
+    words_of,
+    written,
+)
 from .jobs import Job, JobStatus, Tool
-from .parameters import LONG, bounded, canonical
-from .redaction import redact
+from .processes import lives, this_process
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["HistoryEntry", "HistoryWarning", "JobHistory", "Stage", "default_history"]
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-Stage = str
-INTENT, JOB, UNSENT, UNCERTAIN = "intent", "job", "unsent", "uncertain"
-_BUSY_SECONDS = 30.0  # many times longer than any of our transactions
 # A POST with its retries takes at most some minutes. Where we can't ask whether a process lives, one as old as that is dead.
 _LONGEST_POST = timedelta(minutes=15)
-_TOKEN = secrets.token_hex(4)  # tells this process from an earlier one with the same number
-
-
-class HistoryWarning(UserWarning):
-    """The history can't be read or written. The jobs themselves are not affected."""
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One row: a job, or the intent to start one.
-
-    Attributes:
-        intent: our own id of the row.
-        base_url: the service that it belongs to.
-        tool: such as ``"video"``.
-        params: the parameters; a text of more than 10,000 characters stands as its digest.
-        stage: ``"intent"`` (the POST was on its way), ``"job"``, ``"unsent"`` or ``"uncertain"``.
-        reason: why it is unsent or uncertain.
-        begun_at: when it was begun, with time zone.
-        job: what is known of the job; ``None`` before there is one.
-        files: what was saved of it.
-        notebook: where it was started, where known.
-        note: the user's words.
-        star: whether the user marked it.
-    """
-
-    intent: str
-    base_url: str
-    tool: str | None
-    params: Mapping[str, Any]
-    stage: Stage
-    reason: str | None
-    begun_at: datetime
-    job: Job | None
-    files: tuple[Path, ...] = ()
-    notebook: str | None = None
-    note: str = ""
-    star: bool = False
-
-
-def _survives(
-    default: Callable[[], _T],
-) -> Callable[[Callable[Concatenate[JobHistory, _P], _T]], Callable[Concatenate[JobHistory, _P], _T]]:
-    """Make a method return a default, and warn once, when the disk or the file is of no use."""
-
-    def decorate(method: Callable[Concatenate[JobHistory, _P], _T]) -> Callable[Concatenate[JobHistory, _P], _T]:
-        def guarded(self: JobHistory, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-            if self.path is None:
-                return default()
-            import sqlite3
-
-            inode = self._inode()
-            try:
-                try:
-                    return method(self, *args, **kwargs)
-                except sqlite3.DatabaseError as error:
-                    # Its subclasses mean a file that is locked, full or read-only; itself, one that is no database.
-                    if type(error) is not sqlite3.DatabaseError:
-                        raise
-                    self._set_aside(inode)
-                    return method(self, *args, **kwargs)
-            except (sqlite3.Error, OSError, _NewerSchemaError) as error:
-                self._complain(error)
-                return default()
-
-        functools.update_wrapper(guarded, method)
-        return guarded
-
-    return decorate
-
-
-class _NewerSchemaError(Exception):
-    """The file was written by a newer version of this package."""
+_LITTLE_PATIENCE = 0.2  # seconds to wait for a file that kept us waiting in vain before
 
 
 class JobHistory:
@@ -138,14 +73,14 @@ class JobHistory:
     def __init__(self, path: Path | None, *, now: Callable[[], datetime] = utc_now) -> None:
         self.path = path
         self._now = now
-        self._complained = False
+        self._file = None if path is None else HistoryFile(path, now=now)
+        self._to_complain = [True]  # taken by the first of several threads
 
     def __repr__(self) -> str:
         return f"JobHistory({str(self.path) if self.path else 'off'!r})"
 
     # Writing
 
-    @_survives(lambda: "")
     def begin(self, tool: Tool, params: Mapping[str, Any], *, base_url: str, notebook: str | None = None) -> str:
         """Note that a job is about to be submitted.
 
@@ -159,97 +94,106 @@ class JobHistory:
             The intent's id, for `started`, `unsent` or `uncertain`; ``""`` where there is no history.
         """
         intent = secrets.token_hex(12)
-        row = {
-            "intent": intent,
-            "base_url": base_url,
-            "tool": str(tool),
-            "params": _written(params),
-            "digest": _digest(tool, params),
-            "words": _words(params),
-            "stage": INTENT,
-            "process": _process(),
-            "begun_at": self._now().timestamp(),
-            "notebook": notebook,
-        }
-        with self._transaction() as database:
-            _insert(database, row)
-        return intent
 
-    @_survives(lambda: None)
+        def work(database: sqlite3.Connection) -> str:
+            row = {
+                "intent": intent,
+                "base_url": base_url,
+                **_asked(tool, str(tool), params),
+                "stage": INTENT,
+                "process": this_process(),
+                "begun_at": self._now().timestamp(),
+                "notebook": notebook,
+            }
+            insert(database, row)
+            return intent
+
+        return self._run(work, "", write=True)
+
     def started(self, intent: str, job: Job, *, base_url: str) -> None:
         """Note that the service answered with a job. One that was answered at once has no id, and is noted as well."""
-        with self._transaction() as database:
-            facts = {**_facts_of(job), "stage": JOB, "reason": None}
-            taken = (
-                job.id
-                and database.execute(
-                    "SELECT intent FROM jobs WHERE base_url = ? AND job_id = ? AND intent != ?",
-                    (base_url, job.id, intent),
-                ).fetchone()
-            )
-            if taken:  # somebody attached to it while its own submission was unsure of it
-                database.execute("DELETE FROM jobs WHERE intent = ?", (intent,))
-                intent = taken[0]
-            _update(database, facts, "intent = :key", intent)
 
-    @_survives(lambda: None)
+        def work(database: sqlite3.Connection) -> None:
+            row = first(database, "intent = ?", [intent])
+            if row is None:  # the disk was full, say, when it was begun
+                self._note(database, job, base_url)
+                return
+            newest = job
+            facts: dict[str, Any] = {"stage": JOB, "reason": None}
+            other = by_id(database, job.id, base_url)
+            if other is not None and other["intent"] != intent:
+                known = job_of(other)
+                newest = job if known is None else known.advanced(job)
+                if other["process"]:  # a submission of its own, which was given our job by mistake
+                    nothing = dict.fromkeys(LASTING)
+                    change(database, other, {**nothing, "stage": UNCERTAIN, "reason": "its job was another's"})
+                else:  # somebody attached to it while its submission was unsure of it
+                    execute(database, "DELETE FROM jobs WHERE number = ?", [other["number"]])
+                    facts.update({name: other[name] for name in ("files", "note", "star") if other[name] != row[name]})
+            before = job_of(row)
+            if before is not None and before.id == job.id:
+                newest = before.advanced(newest)
+            elif before is not None:  # looked up by another kernel, which took a twin for it
+                facts = {**dict.fromkeys(LASTING), **facts}
+            change(database, row, {**facts, **facts_of(newest)})
+            if before is not None and before.id != job.id:
+                self._note(database, before, base_url)
+
+        self._run(work, None, write=True)
+
     def unsent(self, intent: str, reason: str) -> None:
         """Note that a submission certainly started nothing."""
-        with self._transaction() as database:
-            _update(database, {"stage": UNSENT, "reason": redact(reason)}, "intent = :key", intent)
+        self._resolve(intent, UNSENT, reason)
 
-    @_survives(lambda: None)
     def uncertain(self, intent: str, reason: str) -> None:
         """Note that a submission may have started a job."""
-        with self._transaction() as database:
-            _update(database, {"stage": UNCERTAIN, "reason": redact(reason)}, "intent = :key", intent)
+        self._resolve(intent, UNCERTAIN, reason)
 
-    @_survives(lambda: None)
+    def _resolve(self, intent: str, stage: Stage, reason: str) -> None:
+        # A job that is known stays known: another kernel may have looked for it too early.
+        statement = "UPDATE jobs SET stage = ?, reason = ? WHERE intent = ? AND stage != ?"
+        self._change(statement, [stage, reason, intent, JOB])
+
     def update(self, job: Job, *, base_url: str) -> None:
-        """Note what is known of a job now; one that was submitted elsewhere gets a row."""
-        if job.id is None:
-            return
-        with self._transaction() as database:
-            known = database.execute(
-                "SELECT intent FROM jobs WHERE base_url = ? AND job_id = ?", (base_url, job.id)
-            ).fetchone()
-            if known:
-                _update(database, _facts_of(job), "intent = :key", known[0])
-                return
-            tool = Tool.known(job.tool)
-            params = job.params or {}
-            begun = job.created_at or self._now()
-            row = {
-                "intent": secrets.token_hex(12),
-                "base_url": base_url,
-                "tool": job.tool,
-                "params": _written(params),
-                "digest": None if tool is None else _digest(tool, params),
-                "words": _words(params),
-                "stage": JOB,
-                "begun_at": begun.timestamp(),
-                **_facts_of(job),
-            }
-            _insert(database, row)
+        """Note what is known of a job now; one that was submitted elsewhere gets a row.
 
-    @_survives(lambda: None)
+        Answers overtake each other, in one kernel and between several. So an older one changes nothing: see `Job.advanced`.
+        """
+        if job.id is not None:
+            self._run(lambda database: self._note(database, job, base_url), None, write=True)
+
+    def _note(self, database: sqlite3.Connection, job: Job, base_url: str) -> None:
+        row = by_id(database, job.id, base_url)
+        known = None if row is None else job_of(row)
+        if row is not None:
+            change(database, row, facts_of(job if known is None else known.advanced(job)))
+            return
+        now = self._now().timestamp()
+        asked = _asked(Tool.known(job.tool), job.tool, job.params or {})
+        # The service's time, as far as it can be one: an odd one would make every list of jobs unreadable.
+        begun = now if job.created_at is None else min(now, max(0.0, job.created_at.timestamp()))
+        facts = {"stage": JOB, "begun_at": begun, **facts_of(job)}
+        insert(database, {"intent": secrets.token_hex(12), "base_url": base_url, **asked, **facts})
+
     def saved(self, job_id: str, files: Sequence[Path], *, base_url: str) -> None:
         """Note where a job's results were saved."""
-        written = json.dumps([str(file.absolute()) for file in files])
-        with self._transaction() as database:
-            database.execute("UPDATE jobs SET files = ? WHERE base_url = ? AND job_id = ?", (written, base_url, job_id))
+        names = json.dumps([str(file.absolute()) for file in files])
+        statement = "UPDATE jobs SET files = ? WHERE base_url = ? AND job_id = ?"
+        self._change(statement, [names, base_url, job_id])
 
-    @_survives(lambda: None)
     def annotate(self, intent: str, *, note: str | None = None, star: bool | None = None) -> None:
         """Keep the user's words, or a mark, with a row."""
-        facts = {name: value for name, value in (("note", note), ("star", star)) if value is not None}
-        if facts:
-            with self._transaction() as database:
-                _update(database, facts, "intent = :key", intent)
+        statement = "UPDATE jobs SET note = coalesce(?, note), star = coalesce(?, star) WHERE intent = ?"
+        self._change(statement, [note, star, intent])
+
+    def _change(self, statement: str, values: Sequence[Any]) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            execute(database, statement, values)
+
+        self._run(work, None, write=True)
 
     # Reading
 
-    @_survives(list[HistoryEntry])
     def entries(
         self,
         *,
@@ -274,8 +218,8 @@ class JobHistory:
         if status is not None:
             wanted.append(("coalesce(status, stage) = ?", str(status)))
         if search:
-            pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            wanted.append(("(words || ' ' || coalesce(job_id, '')) LIKE ? ESCAPE '\\'", pattern))
+            # No LIKE: its pattern ends at a NUL, may have 50,000 bytes at most, and takes Ü for no ü.
+            wanted.append(("instr(lower(words || ' ' || coalesce(job_id, '')), ?) > 0", search.casefold()))
         if base_url is not None:
             wanted.append(("base_url = ?", base_url))
         where = " AND ".join(condition for condition, _ in wanted) or "1"
@@ -287,7 +231,14 @@ class JobHistory:
 
         Those that a living process is still waiting for are not among them.
         """
-        return [entry for entry, process in self._open(base_url) if self._is_lost(entry, process)]
+        where = "stage IN (?, ?) AND (? IS NULL OR base_url = ?) ORDER BY number"
+        values = [INTENT, UNCERTAIN, base_url, base_url]
+
+        def work(database: sqlite3.Connection) -> list[HistoryEntry]:
+            rows = [(entry_of(row), row["process"]) for row in select(database, where, values)]
+            return [entry for entry, process in rows if self._is_lost(entry, process)]
+
+        return self._run(work, [])
 
     def twin(
         self, tool: Tool, params: Mapping[str, Any], *, base_url: str, within: timedelta | None = None
@@ -304,7 +255,7 @@ class JobHistory:
         found = self._select(
             "digest = ? AND base_url = ? AND job_id IS NOT NULL AND status NOT IN (?, ?) AND begun_at >= ? "
             "ORDER BY number DESC LIMIT 1",
-            [_digest(tool, params), base_url, str(JobStatus.FAILED), str(JobStatus.CANCELLED), since],
+            [digest_of(tool, params), base_url, str(JobStatus.FAILED), str(JobStatus.CANCELLED), since],
         )
         return found[0] if found else None
 
@@ -313,98 +264,47 @@ class JobHistory:
         found = self._select("base_url = ? AND job_id = ?", [base_url, job_id])
         return found[0] if found else None
 
-    @_survives(frozenset[str])
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
         """Return the ids of all jobs that we know."""
-        begun = 0.0 if since is None else since.timestamp()
-        with self._connection() as database:
-            rows = database.execute(
-                "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND begun_at >= ?", (base_url, begun)
-            ).fetchall()
-        return frozenset(row[0] for row in rows)
+        statement = "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND begun_at >= ?"
+        values = [base_url, 0.0 if since is None else since.timestamp()]
+        return self._run(
+            lambda database: frozenset(row[0] for row in execute(database, statement, values)), frozenset()
+        )
 
-    @_survives(list[HistoryEntry])
     def _select(self, where: str, values: Sequence[Any]) -> list[HistoryEntry]:
-        with self._connection() as database:
-            rows = database.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 # ours
-        return [_entry(row) for row in rows]
-
-    @_survives(list[tuple[HistoryEntry, str]])
-    def _open(self, base_url: str | None) -> list[tuple[HistoryEntry, str]]:
-        with self._connection() as database:
-            rows = database.execute(
-                "SELECT * FROM jobs WHERE stage IN (?, ?) AND (? IS NULL OR base_url = ?) ORDER BY number",
-                (INTENT, UNCERTAIN, base_url, base_url),
-            ).fetchall()
-        return [(_entry(row), row["process"]) for row in rows]
+        return self._run(lambda database: [entry_of(row) for row in select(database, where, values)], [])
 
     def _is_lost(self, entry: HistoryEntry, process: str) -> bool:
         if entry.stage == UNCERTAIN:
             return True
-        alive = _lives(process)
+        alive = lives(process)
         return self._now() - entry.begun_at > _LONGEST_POST if alive is None else not alive
 
     # The file
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as database:
-            # IMMEDIATE: a transaction that began by reading can't wait for its turn to write.
-            database.execute("BEGIN IMMEDIATE")
-            with database:
-                yield database
-
-    @contextlib.contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one use: connections are shared with no thread and no forked process."""
+    def _run(self, work: Callable[[sqlite3.Connection], _T], default: _T, *, write: bool = False) -> _T:
+        """Do some work on the file; return a default, and warn once, when the disk or the file is of no use."""
+        if self._file is None:
+            return default
         import sqlite3
 
-        database = self._open_file()
         try:
-            database.row_factory = sqlite3.Row
-            yield database
-        finally:
-            database.close()
+            return self._file.run(work, write=write)
+        except (sqlite3.Error, OSError, UnusableFileError) as error:
+            self._complain(self._file, error)
+            return default
 
-    def _open_file(self) -> sqlite3.Connection:
-        assert self.path is not None
-        if not self.path.exists():
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made before SQLite makes it, so that nobody else can ever read it.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        return _connected(self.path)
-
-    def _inode(self) -> int | None:
+    def _complain(self, file: HistoryFile, error: Exception) -> None:
+        # A job has several things to note: it must not wait as long for each of them.
+        file.patience = _LITTLE_PATIENCE
         try:
-            return None if self.path is None else self.path.stat().st_ino
-        except OSError:
-            return None  # not made yet, or out of reach
-
-    def _set_aside(self, inode: int | None) -> None:
-        """Put a file that is no database out of the way, unless another process just did and began a new one."""
-        assert self.path is not None
-        if inode is None or self._inode() != inode:
+            self._to_complain.pop()
+        except IndexError:
             return
-        kept = self.path.with_name(f"{self.path.stem}.corrupt-{self._now():%Y%m%d-%H%M%S}{self.path.suffix}")
-        for ending in ("-wal", "-shm", ""):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self.path}{ending}").replace(f"{kept}{ending}")
-        warnings.warn(
-            f"The job history {self.path} was damaged. It was kept as {kept.name}, and a new one was begun. "
-            "No job is affected: the service has them all.",
-            HistoryWarning,
-            stacklevel=3,
-        )
-
-    def _complain(self, error: Exception) -> None:
-        if self._complained:
-            return
-        self._complained = True
-        warnings.warn(
+        warn(
             f"The job history {self.path} can't be used ({error}). Jobs run as ever, but are not remembered. "
-            "NOVAKIT_HISTORY names another file, or 'off'.",
-            HistoryWarning,
-            stacklevel=4,
+            "NOVAKIT_HISTORY names another file, or 'off'."
         )
 
 
@@ -420,136 +320,6 @@ def default_history() -> JobHistory:
     return _default
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    """Open a file and bring its schema up to date."""
-    import sqlite3
-
-    database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise _NewerSchemaError(f"it is of a newer version of this package, {version}; ours is {VERSION}")
-        if version < VERSION:
-            _migrate(database)
-        # Committed rows survive the death of the process; a power cut may cost the last ones.
-        database.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    # Where the file system can't do WAL, SQLite stays with what it can, and says so by its answer.
-    database.execute("PRAGMA journal_mode = WAL").fetchone()
-    database.execute("BEGIN IMMEDIATE")
-    with database:
-        # Asked again: another process may have been faster.
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        for step in STEPS[version:]:
-            for statement in step:
-                database.execute(statement)
-        database.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _insert(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    names = ", ".join(row)
-    places = ", ".join(f":{name}" for name in row)
-    database.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", dict(row))  # noqa: S608 # the names are ours
-
-
-def _update(database: sqlite3.Connection, facts: Mapping[str, Any], where: str, key: str) -> None:
-    changes = ", ".join(f"{name} = :{name}" for name in facts)
-    database.execute(f"UPDATE jobs SET {changes} WHERE {where}", {**facts, "key": key})  # noqa: S608 # the names are ours
-
-
-def _facts_of(job: Job) -> dict[str, Any]:
-    """Return what lasts of a snapshot. What it does not know is left as it is."""
-    facts: dict[str, Any] = {
-        "job_id": job.id,
-        "status": str(job.status),
-        "error": None if job.error is None else redact(job.error),
-        "output": None if job.output is None else _written(job.output),
-        "model": job.model,
-        "created_at": None if job.created_at is None else job.created_at.isoformat(),
-        "completed_at": None if job.completed_at is None else job.completed_at.isoformat(),
-        "estimated_credits": job.estimated_credits,
-        "actual_credits": job.actual_credits,
-    }
-    return {name: value for name, value in facts.items() if value is not None}
-
-
-def _entry(row: sqlite3.Row) -> HistoryEntry:
-    params = MappingProxyType(_read(row["params"]) or {})
-    job = None
-    if row["stage"] == JOB:
-        body = {
-            "id": row["job_id"] or row["intent"],
-            "status": row["status"],
-            "tool": row["tool"],
-            "inputParams": dict(params),
-            "outputData": _read(row["output"]),
-            "errorMessage": row["error"],
-            "model": row["model"],
-            "createdAt": row["created_at"],
-            "completedAt": row["completed_at"],
-            "estimatedCredits": row["estimated_credits"],
-            "actualCredits": row["actual_credits"],
-        }
-        job = replace(Job.from_json(body), id=row["job_id"])
-    return HistoryEntry(
-        intent=row["intent"],
-        base_url=row["base_url"],
-        tool=row["tool"],
-        params=params,
-        stage=row["stage"],
-        reason=row["reason"],
-        begun_at=datetime.fromtimestamp(row["begun_at"], tz=timezone.utc),
-        job=job,
-        files=tuple(Path(file) for file in _read(row["files"]) or ()),
-        notebook=row["notebook"],
-        note=row["note"],
-        star=bool(row["star"]),
-    )
-
-
-def _written(value: Any) -> str:
-    return redact(json.dumps(bounded(value), ensure_ascii=True, default=str))
-
-
-def _read(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
-
-
-def _digest(tool: Tool, params: Mapping[str, Any]) -> str:
-    return hashlib.sha256(f"{tool} {canonical(tool, params)}".encode("utf-8", "replace")).hexdigest()
-
-
-def _words(params: Mapping[str, Any]) -> str:
-    """Return what a search looks through."""
-    texts = [params.get(name) for name in ("prompt", "input")]
-    return redact(" ".join(text for text in texts if isinstance(text, str))[:LONG]).encode("utf-8", "replace").decode()
-
-
-def _process() -> str:
-    """Name this process, so that others can tell whether it lives."""
-    return f"{socket.gethostname()} {os.getpid()} {_TOKEN}"
-
-
-def _lives(process: str) -> bool | None:
-    """Whether a process lives; ``None`` where that can't be told."""
-    host, _, rest = process.rpartition(" ")[0].rpartition(" ")
-    token = process.rpartition(" ")[2]
-    if not rest.isdecimal() or host != socket.gethostname():
-        return None
-    if int(rest) == os.getpid():
-        return token == _TOKEN
-    if sys.platform == "win32":
-        return None  # there, asking a process is ending it
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _asked(tool: Tool | None, name: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    digest = None if tool is None else digest_of(tool, params)
+    return {"tool": name, "params": written(params), "digest": digest, "words": words_of(params)}

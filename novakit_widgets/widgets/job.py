@@ -224,8 +224,11 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._waiting -= 1
             showing = self._showing
             if showing is not None and self._places.any and self._run.settled:
-                await asyncio.wait((showing,))
-                self._replace()
+                await eventloop.run_on(showing.get_loop(), lambda: self._shown(showing))
+
+    async def _shown(self, showing: asyncio.Task[None]) -> None:
+        await asyncio.wait((showing,))
+        self._replace()
 
     def show(self) -> None:
         """Show the card in the cell that runs: as plain HTML, which stays with the saved notebook, once the job has ended.

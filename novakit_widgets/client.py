@@ -57,12 +57,14 @@ class MediaStream:
         content_type: as the server says; ``""`` where it does not.
         total: bytes of the whole file, where known.
         chunks: the bytes from the place asked for.
+        first: the number of the first byte that comes, where the server says so.
     """
 
     status: int
     content_type: str
     total: int | None
     chunks: AsyncIterator[bytes]
+    first: int | None = None
 
 
 class NovaKitClient:
@@ -244,7 +246,7 @@ class NovaKitClient:
             APIError: the service would not.
             NovaKitConnectionError: no answer, so it may or may not be cancelled.
         """
-        action = Action("cancel the job", "The job still runs and will be billed.", job_id)
+        action = Action("cancel the job", "It may still run and be billed.", job_id)
         path = f"jobs/{_checked_id(job_id)}"
         answer = await retried(lambda: self._exchange("DELETE", path, action), worth_reading_again)
         return isinstance(answer.body, Mapping) and answer.body.get("success") is True
@@ -308,6 +310,7 @@ class NovaKitClient:
                     response.headers.get("content-type", "").partition(";")[0].strip().lower(),
                     _total_of(response.headers),
                     response.aiter_bytes(),
+                    _first_of(response.headers),
                 )
                 return
         except httpx.HTTPError as error:
@@ -469,6 +472,12 @@ def _total_of(headers: Mapping[str, str]) -> int | None:
         return None  # compressed against our wish, so no number fits the bytes that we see
     size = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
     return int(size) if size.isdecimal() else None
+
+
+def _first_of(headers: Mapping[str, str]) -> int | None:
+    """Find where a partial answer begins: "bytes 100-199/200" begins at 100."""
+    first = headers.get("content-range", "").removeprefix("bytes ").partition("-")[0].strip()
+    return int(first) if first.isdecimal() else None
 
 
 _default: tuple[tuple[Any, str], NovaKitClient] | None = None

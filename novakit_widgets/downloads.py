@@ -150,6 +150,8 @@ async def _pieces(client: OpensMedia, url: str) -> AsyncGenerator[tuple[bytes, i
             async with client.open_media(url, start=done) as stream:
                 _check_status(stream.status)
                 skip = done if done and stream.status != HTTPStatus.PARTIAL_CONTENT else 0
+                if stream.status == HTTPStatus.PARTIAL_CONTENT and stream.first not in (None, done):
+                    raise MediaError("The server sent another part of the result than was asked for.")
                 async for chunk in stream.chunks:
                     fresh = chunk[skip:] if skip else chunk
                     skip = max(0, skip - len(chunk))

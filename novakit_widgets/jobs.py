@@ -200,6 +200,12 @@ class Job:
             raw=MappingProxyType(dict(body)),
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view of a dict can't be pickled, so a copy of the dict travels.
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        copies = {name: dict(value) for name, value in values.items() if isinstance(value, MappingProxyType)}
+        return _rebuilt, ({**values, **copies},)
+
     def __repr__(self) -> str:
         """Return one line; the whole answer is in ``raw``."""
         told = [f"{self.progress:g} %"] if self.progress is not None and not self.ended else []
@@ -281,6 +287,12 @@ class Job:
         if not newer.ended and self.progress is not None and newer.progress is not None:
             filled["progress"] = max(self.progress, newer.progress)
         return replace(self, **filled)
+
+
+def _rebuilt(values: dict[str, Any]) -> Job:
+    """Make a job again that was pickled or copied."""
+    views = {name: MappingProxyType(values[name]) for name in ("params", "raw") if values[name] is not None}
+    return Job(**{**values, **views})
 
 
 def _rank(status: JobStatus | str) -> int:

@@ -30,7 +30,7 @@ def parsed(answer: Answer, parse: Callable[[Any], _T], job_id: str | None) -> _T
 def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> Job:
     """Read the answer to a submission: a job, or the result itself."""
     body = answer.body
-    if isinstance(body, Mapping) and body and not {"id", "status"} & body.keys():
+    if isinstance(body, Mapping) and body and not {"id", "status", "error"} & body.keys():
         return Job.from_result(tool, params, body)
     job = parsed(answer, Job.from_json, None)
     return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)

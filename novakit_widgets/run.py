@@ -113,6 +113,7 @@ class JobRun:
         self._attached_to: str | None = None
         self._watch: Watch | None = None
         self._noting: list[asyncio.Task[None]] = []
+        self._asides: list[asyncio.Task[None]] = []
         self.saving: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -298,6 +299,12 @@ class JobRun:
         if self._watch is not None:
             tracker_of(self.client).stop(self._watch)
             self._set(Phase.LEFT)
+        # Before the connections are closed, because it would open new ones.
+        asides = [task for task in self._asides if not task.done()]
+        for task in asides:
+            task.cancel()
+        if asides:
+            await asyncio.wait(asides)
         await tracker_of(self.client).aclose()
         await self.client.aclose()
 
@@ -313,6 +320,10 @@ class JobRun:
         if self.job is None or not self.job.ended:
             raise JobNotStartedError("The job has not ended yet.", job_id=self.job_id)
         return self.job
+
+    def aside(self, task: asyncio.Task[None]) -> None:
+        """Take charge of what is done beside the job, such as showing it: it ends with the loop that it is on."""
+        self._asides = [other for other in self._asides if not other.done()] + [task]
 
     # What happens on the loop
 
@@ -455,12 +466,16 @@ class JobRun:
         """Cancel the job, and take the service's own word for what became of it."""
         job_id = self.job_id
         assert job_id is not None  # for the type checker
+        job: Job | None
         try:
             await self.client.cancel(job_id)
-            job: Job | None = await self.client.get(job_id)
+            answer = await self.client.get(job_id)
         except NovaKitError as error:
-            self.trouble = error
+            self.note = f"Not cancelled. {error.message}"
             job = None
+        else:
+            job = answer
+            self.note = "" if answer.ended else "NovaKit did not cancel it: it still runs."
         finally:
             # Also when a loop that is being closed breaks it off: it can be asked for again.
             self.cancelling = False

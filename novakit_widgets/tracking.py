@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import settings
-from .errors import APIError, AuthenticationError, JobTimeoutError, NovaKitError, RateLimitError
+from .errors import APIError, AuthenticationError, ConfigurationError, JobTimeoutError, NovaKitError, RateLimitError
 from .jobs import Job, JobStatus
 from .pacing import Pace, PollingBudget
 
@@ -214,8 +214,22 @@ class JobTracker:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(_report)
+        task.add_done_callback(self._broke)
         return task
+
+    def _broke(self, task: asyncio.Task[None]) -> None:
+        """End all watches when a task ends by something that nobody foresaw: their owners must not wait in vain."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        context = {"message": "A task of JobTracker failed", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
+        self._give_up(
+            list(self._watches),
+            NovaKitError(
+                f"Watching stopped by a fault of novakit_widgets itself ({type(error).__name__}: {error}). The job goes on: keep "
+                "watching, or nk.attach(id). Please report this."
+            ),
+        )
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Cancel a task, and hold it until it is gone. A task that ends itself is left to do so."""
@@ -398,6 +412,8 @@ class JobTracker:
 
 def _is_final(error: NovaKitError) -> bool:
     """Whether asking again would bring the same answer."""
+    if isinstance(error, ConfigurationError):
+        return True  # such as an id that no request can have
     status = error.status_code
     return (
         status is not None
@@ -423,16 +439,10 @@ def _call(watch: Watch) -> None:
         asyncio.get_running_loop().call_exception_handler(context)
 
 
-def _report(task: asyncio.Task[None]) -> None:
-    """Show an exception that no code of ours foresaw, rather than wait for the garbage collector to do so."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": "A task of JobTracker failed", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
-
-
 # Limits and pauses are the key's, whichever client of this process meets them.
 _budgets: weakref.WeakValueDictionary[str, PollingBudget] = weakref.WeakValueDictionary()
-_trackers: weakref.WeakKeyDictionary[Any, tuple[asyncio.AbstractEventLoop, JobTracker]] = weakref.WeakKeyDictionary()
+_Trackers = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, "JobTracker"]
+_trackers: weakref.WeakKeyDictionary[Any, _Trackers] = weakref.WeakKeyDictionary()
 
 
 def tracker_of(client: NovaKitClient) -> JobTracker:
@@ -442,13 +452,12 @@ def tracker_of(client: NovaKitClient) -> JobTracker:
         client: whose jobs are to be watched.
     """
     loop = asyncio.get_running_loop()
-    known = _trackers.get(client)
-    if known is None or known[0] is not loop:
+    trackers = _trackers.setdefault(client, weakref.WeakKeyDictionary())
+    if loop not in trackers:
         pace = Pace.at(settings.speed().value)
         budget = _budgets.get(client.account)
         if budget is None or budget.window != pace.window:
             budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep)
             _budgets[client.account] = budget
-        known = (loop, JobTracker(client, pace=pace, budget=budget))
-        _trackers[client] = known
-    return known[1]
+        trackers[loop] = JobTracker(client, pace=pace, budget=budget)
+    return trackers[loop]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 import stamina
 
@@ -11,6 +12,11 @@ from novakit_widgets import client, eventloop, settings
 
 # Nobody's own keyring is asked, and no desktop's dialog opens. Read when keyring is first imported.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("novakit", deadline=None)
+hypothesis.settings.load_profile("novakit")
 
 
 @pytest.fixture(autouse=True)

@@ -316,6 +316,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._result = run
             # In the context of the cell that made the card, so that whatever is printed or shown goes there.
             self._showing = self._context.run(eventloop.spawn, self._show_result(run))
+            run.aside(self._showing)
         # Last, and all of them before anybody is told: an observer that fails must not leave half of it undone.
         with self.hold_trait_notifications():
             self.set_trait("job_id", run.job_id)
@@ -350,8 +351,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     async def _play(self, run: JobRun) -> None:
         job = run.result()
         kept = await keep(run.client, job, self._embed, folder=Path.cwd())
-        if run is not self._run:
-            return  # tried again in the meantime
+        if run is not self._run or not self._made:
+            return  # tried again, or closed, in the meantime: nobody would close what is made now
         self._kept = kept
         title = "" if self._view is None else self._view.full_prompt
         made = [player(one, title=title) for one in kept]

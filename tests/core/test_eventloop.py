@@ -124,6 +124,16 @@ def test_blocking_in_a_plain_script():
     assert len(said) == 2
 
 
+def test_a_cancellation_in_a_plain_script_is_no_interrupt():
+    """What cancels itself comes out as that."""
+
+    async def cancelled():
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        eventloop.run_blocking(cancelled())
+
+
 async def test_blocking_on_another_thread_uses_the_home():
     """A thread, with or without a loop of its own, blocks itself and not the kernel."""
     loop = asyncio.get_running_loop()

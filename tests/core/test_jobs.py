@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -249,3 +251,15 @@ def test_a_snapshot_is_immutable():
         job.params["prompt"] = "another"
     assert job == Job.from_json({**DOCUMENTED, "extra": 1})
     assert timedelta(seconds=job.seconds) == job.completed_at - job.created_at
+
+
+def test_a_job_can_be_pickled_and_copied():
+    """A snapshot goes to another process, or into a cache, and comes back equal."""
+    job = Job.from_json(
+        {"id": "job_1", "status": "completed", "inputParams": {"prompt": "x"}, "outputData": {"a": [1]}}
+    )
+    for copied in (pickle.loads(pickle.dumps(job)), copy.deepcopy(job)):
+        assert copied == job
+        assert copied.raw == job.raw
+        with pytest.raises(TypeError):
+            copied.params["prompt"] = "y"

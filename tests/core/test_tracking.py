@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from virtual import Service, run
 
+from novakit_widgets.client import NovaKitClient
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
+    InvalidParameterError,
     JobTimeoutError,
     NotFoundError,
     NovaKitConnectionError,
@@ -19,7 +22,7 @@ from novakit_widgets.errors import (
 )
 from novakit_widgets.jobs import Job, JobStatus
 from novakit_widgets.pacing import Pace
-from novakit_widgets.tracking import JobTracker
+from novakit_widgets.tracking import JobTracker, tracker_of
 
 
 def tracker_for(service, *, pace=None, random=lambda: 0.5):
@@ -204,7 +207,7 @@ def test_a_lost_connection_is_shown_and_survived():
         assert listener.watch.trouble is None
         assert listener.watch.job.status == "completed"
         polls = [at for at, kind, _ in service.requests if kind == "poll"]
-        gaps = [b - a for a, b in zip(polls[1:], polls[2:6], strict=False)]
+        gaps = [b - a for a, b in pairwise(polls[1:6])]
         assert gaps == pytest.approx([1.02, 2.02, 4.02, 8.02], abs=0.01)
 
     run(main())
@@ -353,7 +356,7 @@ def test_an_ended_job_needs_no_watch():
 
 
 def test_closing_leaves_no_task():
-    """aclose ends what runs, in the middle of long polls, and returns when it is gone."""
+    """Closing ends what runs, in the middle of long polls, and returns when it is gone."""
 
     async def main():
         service = Service()
@@ -395,3 +398,53 @@ def test_a_sandbox_that_runs_faster_is_asked_faster():
         assert len(listener.seen) >= 6
 
     run(main())
+
+
+def test_a_fault_of_ours_ends_the_watching_and_says_so():
+    """Something that nobody foresaw must not leave a card waiting for ever."""
+
+    async def main():
+        service = Service()
+        tracker = tracker_for(service)
+        listener = watch(tracker, service.add(60.0))
+
+        async def get(job_id, **options):
+            raise KeyError("nobody foresaw this")
+
+        service.get = get
+        await all_over(listener)
+        assert "fault of novakit_widgets" in str(listener.watch.error)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop.problems[0]["exception"], KeyError)
+        loop.problems.clear()
+
+    run(main())
+
+
+def test_an_id_that_no_request_can_have_ends_the_watch_at_once():
+    """What the client refuses to ask for is no passing trouble."""
+
+    async def main():
+        service = Service()
+        tracker = tracker_for(service)
+        listener = watch(tracker, service.add(60.0))
+        service.fail(InvalidParameterError("no job id", parameter="job_id"), kind="poll")
+        await all_over(listener)
+        assert isinstance(listener.watch.error, InvalidParameterError)
+        assert asyncio.get_running_loop().time() < 1.0
+
+    run(main())
+
+
+def test_two_loops_of_one_client_have_a_tracker_each():
+    """Threads with loops of their own must not stop each other's watches."""
+    client = NovaKitClient("sk_" + "0" * 64)
+    trackers = []
+
+    async def main():
+        trackers.append(tracker_of(client))
+        assert tracker_of(client) is trackers[-1]
+
+    run(main())
+    run(main())
+    assert trackers[0] is not trackers[1]

@@ -118,7 +118,7 @@ class View:
             percent=_percent(run),
             moving=run.phase in (Phase.SUBMITTING, Phase.WATCHING),
             times=_times(run, samples),
-            message=_message(run) or note or run.note,
+            message=" ".join(part for part in (_message(run), note or run.note) if part),
             action=_action(run),
             busy=run.cancelling,
         )

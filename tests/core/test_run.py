@@ -195,11 +195,10 @@ async def test_a_cancellation_that_fails(client, sandbox):
     run = image(client)
     run.start()
     await until(lambda: run.phase is Phase.WATCHING)
-    troubles = []
-    run.on_change = lambda: troubles.append(run.trouble)
     run.cancel()
-    await until(lambda: not run.cancelling)
-    await until(lambda: any(getattr(trouble, "status_code", None) == 500 for trouble in troubles))
+    await until(lambda: "Not cancelled" in run.note)
+    assert not run.cancelling
+    assert run.trouble is None
     assert run.phase is Phase.WATCHING
     sandbox.clear_faults()
     run.cancel()
@@ -228,7 +227,7 @@ async def test_a_cancellation_that_fails_after_we_left(client, sandbox):
         await run.wait()
     sandbox.inject(Fault.status(403), method="DELETE")
     run.cancel()
-    await until(lambda: run.trouble is not None)
+    await until(lambda: "Not cancelled" in run.note)
     assert run.phase is Phase.LEFT
     assert not run.cancelling
     run.cancel()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from servers import Server
 
-PATIENCE = 30_000  # milliseconds that a page on a busy machine may take for one step
+PATIENCE = 20_000  # milliseconds that a page on a busy machine may take for one step
+expect.set_options(timeout=PATIENCE)
 
 
 def write_notebook(path: Path, cells: Sequence[str], *, kernel: str = "python3") -> Path:
@@ -53,8 +54,9 @@ class Traffic:
     largest: int = 0
 
     def listen(self, socket: WebSocket) -> None:
-        """Count what a socket receives."""
-        socket.on("framereceived", self._add)
+        """Count what a kernel's socket receives."""
+        if "/channels" in socket.url:
+            socket.on("framereceived", self._add)
 
     def _add(self, payload: str | bytes) -> None:
         size = len(payload)
@@ -89,7 +91,8 @@ class Notebook:
         notebook.page.on("websocket", notebook.traffic.listen)
         notebook.page.on("dialog", notebook._answer)
         await notebook.page.goto(server.address(path))
-        await notebook.wait_for_kernel()
+        if server.kind != "voila":  # it shows no cells, only what they leave
+            await notebook.wait_for_kernel()
         return notebook
 
     async def _answer(self, dialog: Dialog) -> None:
@@ -117,21 +120,36 @@ class Notebook:
         """Return the plain results in a cell's output."""
         return self.output(index).locator(".novakit-plain")
 
-    async def wait_for_kernel(self) -> None:
-        """Return when a kernel is there and has nothing to do."""
+    async def wait_for_kernel(self, *, heard: int = 0) -> None:
+        """Return when a kernel is there and has nothing to do.
+
+        Args:
+            heard: how many messages had come before there was reason for others.
+        """
         await expect(self.cell(0)).to_be_visible(timeout=PATIENCE)
+        # The page shows a kernel as idle before it has one.
+        await self.until(lambda: self.traffic.frames > heard)
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
         await expect(idle.first).to_be_attached(timeout=PATIENCE)
 
-    async def has_run(self, index: int, *, seconds: float = 30) -> int:
+    async def has_run(self, index: int) -> int:
         """Return a cell's execution count as soon as it has run."""
         prompt = self.cell(index).locator(".jp-InputPrompt")
-        await expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=seconds * 1000)
+        await expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
         return int(re.sub(r"\D", "", await prompt.inner_text()))
 
     async def is_running(self, index: int) -> None:
         """Return when a cell runs or is queued."""
-        await expect(self.cell(index).locator(".jp-InputPrompt")).to_have_text("[*]:", timeout=PATIENCE)
+        await expect(self.cell(index).locator(".jp-InputPrompt")).to_have_text("[*]:")
+
+    async def until(self, fact: Callable[[], object]) -> None:
+        """Return when something that the page does not show is so."""
+
+        async def so() -> None:
+            while not fact():
+                await asyncio.sleep(0.05)
+
+        await asyncio.wait_for(so(), PATIENCE / 1000)
 
     # What a user does
 
@@ -178,15 +196,15 @@ class Notebook:
         """Save, and return what is in the file then."""
         before = self.path.stat().st_mtime_ns
         await self.page.keyboard.press("Control+s")
-        while self.path.stat().st_mtime_ns == before:
-            await self.page.wait_for_timeout(50)
+        await self.until(lambda: self.path.stat().st_mtime_ns != before)
         saved: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
         return saved
 
     async def reload(self) -> None:
         """Load the page anew."""
+        heard = self.traffic.frames
         await self.page.reload()
-        await self.wait_for_kernel()
+        await self.wait_for_kernel(heard=heard)
 
     async def close(self) -> None:
         """Close the page; the kernel goes on."""
@@ -199,8 +217,9 @@ class Notebook:
     async def restart(self) -> None:
         """Restart the kernel."""
         await self.choose("Kernel", "Restart Kernel…")
-        await self.confirm("Restart")
-        await self.wait_for_kernel()
+        heard = self.traffic.frames
+        await self.confirm("Confirm Kernel Restart")
+        await self.wait_for_kernel(heard=heard)
 
     async def shut_down_kernel(self) -> None:
         """Shut the kernel down."""
@@ -208,16 +227,11 @@ class Notebook:
 
     async def trust(self) -> None:
         """Trust the notebook."""
-        await self.choose("File", "Trust Notebook")
-        await self.confirm("Trust")
+        await self.page.keyboard.press("Control+Shift+c")  # no menu has it
+        await self.page.get_by_role("textbox", name="SEARCH").fill("Trust Notebook")
+        await self.page.keyboard.press("Enter")
+        await self.confirm("Confirm Trusting this notebook")
 
     async def is_trusted(self) -> bool:
         """Whether the page takes the notebook for trusted."""
         return await self.page.get_by_title("Notebook trusted").count() > 0
-
-
-@contextlib.asynccontextmanager
-async def opened(context: BrowserContext, server: Server, path: Path) -> AsyncIterator[Notebook]:
-    """Open a notebook as long as the block, and end its kernel with it."""
-    notebook = await Notebook.open(context, server, path)
-    yield notebook

@@ -67,6 +67,11 @@ class Server:
     origin: str
     token: str
 
+    @property
+    def kernels(self) -> Path:
+        """The folder whose subfolder `kernels` has kernels besides the one of these tests; it may change at any time."""
+        return self.folder.parent / "data"
+
     def address(self, notebook: Path) -> str:
         """Return where a notebook is opened."""
         inside = quote(notebook.relative_to(self.folder).as_posix())
@@ -74,20 +79,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(kind: Kind, folder: Path, *, jupyter_path: Path | None = None) -> Iterator[Server]:
+def serving(kind: Kind, folder: Path) -> Iterator[Server]:
     """Run a front end as long as the block.
 
     Args:
         kind: which.
         folder: where its notebooks and all its own files go.
-        jupyter_path: a data folder with kernels besides the ones there are.
     """
     notebooks = folder / "notebooks"
     notebooks.mkdir(parents=True, exist_ok=True)
     _write_settings(folder / "settings")
     token, port = secrets.token_hex(16), _free_port()
     where = (str(notebooks), f"--port={port}") if kind == "voila" else (f"--port={port}", f"--ServerApp.root_dir={notebooks}")
-    environment = _environment(folder, token, jupyter_path)
+    environment = _environment(folder, token)
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *_COMMANDS[kind], *where],
@@ -104,7 +108,7 @@ def serving(kind: Kind, folder: Path, *, jupyter_path: Path | None = None) -> It
         _end(process)
 
 
-def _environment(folder: Path, token: str, jupyter_path: Path | None) -> dict[str, str]:
+def _environment(folder: Path, token: str) -> dict[str, str]:
     own = {
         "JUPYTER_CONFIG_DIR": folder / "config",
         "JUPYTER_DATA_DIR": folder / "data",
@@ -115,8 +119,6 @@ def _environment(folder: Path, token: str, jupyter_path: Path | None) -> dict[st
         "JUPYTER_TOKEN": token,
         "NOVAKIT_HISTORY": "off",
     }
-    if jupyter_path is not None:
-        own["JUPYTER_PATH"] = jupyter_path
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NOVAKIT_", "JUPYTER"))}
     return {**inherited, **{name: str(value) for name, value in own.items()}}
 
@@ -160,3 +162,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def end_sessions(server: Server) -> None:
+    """Shut down all kernels of a server that is no Voila, and forget their notebooks."""
+    for session in json.loads(_ask(server, "GET", "api/sessions")):
+        _ask(server, "DELETE", f"api/sessions/{session['id']}")
+
+
+def _ask(server: Server, method: str, path: str) -> bytes:
+    headers = {"Authorization": f"token {server.token}"}
+    request = urllib.request.Request(f"{server.origin}/{path}", method=method, headers=headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=_FAREWELL) as answer:
+        content: bytes = answer.read()
+        return content

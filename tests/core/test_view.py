@@ -92,7 +92,7 @@ def test_what_went_wrong_comes_before_a_note():
     run = run_in(Phase.ENDED, job=DONE)
     assert View.of(run, Samples(), note="Saved.").message == "Saved."
     run.trouble = NovaKitConnectionError("No answer.")
-    assert View.of(run, Samples(), note="Saved.").message == "No answer."
+    assert View.of(run, Samples(), note="Saved.").message == "No answer. Saved."
     run.error = JobFailedError("It failed.")
     assert View.of(run, Samples(), note="Saved.").message == "It failed."
 

@@ -88,13 +88,13 @@ def test_percent_is_what_the_service_says_and_whole_when_done():
 
 
 def test_what_went_wrong_comes_before_a_note():
-    """An error, else a trouble, else the note."""
+    """An error, else a trouble; and then the note."""
     run = run_in(Phase.ENDED, job=DONE)
     assert View.of(run, Samples(), note="Saved.").message == "Saved."
     run.trouble = NovaKitConnectionError("No answer.")
     assert View.of(run, Samples(), note="Saved.").message == "No answer. Saved."
     run.error = JobFailedError("It failed.")
-    assert View.of(run, Samples(), note="Saved.").message == "It failed."
+    assert View.of(run, Samples(), note="Saved.").message == "It failed. Saved."
 
 
 def test_times_in_words():

@@ -58,7 +58,7 @@ def icon(tool: str) -> Markup:
 
 def head(view: View) -> Markup:
     """Return the card's first line: tool, prompt, status. It is sent only when one of them changes."""
-    return STYLE + Markup(
+    return Markup(
         '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span>'
         '<span class="nk-prompt" title="{full}" dir="auto">{prompt}</span>'
         '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>'
@@ -77,11 +77,10 @@ def figures(view: View) -> Markup:
     """Return percent and times, which are also what a screen reader learns of the bar."""
     shown = "" if view.percent is None else f"{view.percent:.0f} %"
     text = " · ".join(part for part in (shown, view.times) if part)
-    # A progressbar without a value is one whose progress is unknown.
+    # A progressbar without a value is one whose progress is unknown. From 0 to 100 is what it goes by when it does not say.
     value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
     return Markup(
-        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress" aria-valuemin="0" aria-valuemax="100"'
-        '{value} aria-valuetext="{text}">{text}</span>'
+        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{text}">{text}</span>'
     ).format(label=view.label, value=value, text=text or view.status)
 
 

@@ -221,14 +221,20 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         try:
             return await self._run.wait()
         finally:
-            self._waiting -= 1
             showing = self._showing
-            if showing is not None and self._places.any and self._run.settled:
-                await eventloop.run_on(showing.get_loop(), lambda: self._shown(showing))
+            try:
+                if showing is not None and self._places.any and self._run.settled:
+                    await eventloop.run_on(showing.get_loop(), lambda: self._shown(showing))
+            finally:
+                # Not before: as long as somebody waits, the card leaves the replacing to the cell that does.
+                self._waiting -= 1
 
     async def _shown(self, showing: asyncio.Task[None]) -> None:
-        await asyncio.wait((showing,))
-        self._replace()
+        try:
+            await asyncio.wait((showing,))
+        finally:
+            if showing.done():
+                self._replace()
 
     def show(self) -> None:
         """Show the card in the cell that runs: as plain HTML, which stays with the saved notebook, once the job has ended.
@@ -277,7 +283,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             MediaError: the job has no media, or they can't be fetched.
             OSError: a file can't be written.
         """
-        return eventloop.run_blocking(self._save(Path(path)))
+        return eventloop.run_blocking(self._save(Path(path)), farewell=self._run.client.aclose)
 
     def close(self) -> None:
         """Take the card off the page and release all that it is made of. The job goes on."""

@@ -27,7 +27,7 @@ _BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running":
 
 
 class Parts:
-    """A card's head, bar, figures, button, message and result, in 22 models: layouts and styles are shared.
+    """A card's head, bar, figures, button, message and result, in 20 models: layouts and styles are shared.
 
     Attributes:
         rows: what the card's box contains, from top to bottom.
@@ -36,10 +36,12 @@ class Parts:
     """
 
     def __init__(self) -> None:
+        # On its own, because the whole of a value is sent when any of it changes.
+        look = ipywidgets.HTML(str(cards.STYLE), layout=ipywidgets.Layout(display="none"))
         plain = ipywidgets.Layout(margin="0", min_width="0")
         wide = ipywidgets.Layout(margin="0 8px 0 0", flex="1 1 80px", width="auto", min_width="60px")
-        self.head = ipywidgets.HTML(layout=plain)
-        style = self.head.style
+        style = look.style
+        self.head = ipywidgets.HTML(layout=plain, style=style)
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=wide)
         self.figures = ipywidgets.HTML(layout=plain, style=style)
         self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto", margin="0", flex="0 0 auto"))
@@ -50,7 +52,7 @@ class Parts:
         self.measure = ipywidgets.HBox([self.bar, self.figures], layout=line)
         self.foot = ipywidgets.HBox([self.button, self.message], layout=line)
         self.result = ipywidgets.VBox(layout=plain)
-        self.rows = (self.head, self.measure, self.foot, self.result)
+        self.rows = (look, self.head, self.measure, self.foot, self.result)
         self._shown: View | None = None
 
     def show(self, view: View) -> int:

@@ -27,9 +27,11 @@ __all__ = ["media_tag", "plain", "shown_size", "summary"]
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
 _ROOM = (640, 480)  # pixels for one result; several have half of that each
+# The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was.
 _STYLE = Markup("""<style>
 .novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
+.jp-RenderedHTMLCommon > .novakit-plain { margin-right: -18px; }
 .novakit-plain p { margin: 0 0 8px; overflow-wrap: anywhere; }
 .novakit-plain video, .novakit-plain img { max-width: 100%; height: auto; border-radius: 4px; display: inline-block; }
 .novakit-plain audio { width: 100%; }

@@ -15,7 +15,6 @@ from playwright.async_api import expect
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Dialog, Locator, Page, WebSocket
-
     from servers import Server
 
 PATIENCE = 20_000  # milliseconds that a page on a busy machine may take for one step

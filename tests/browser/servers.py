@@ -90,7 +90,11 @@ def serving(kind: Kind, folder: Path) -> Iterator[Server]:
     notebooks.mkdir(parents=True, exist_ok=True)
     _write_settings(folder / "settings")
     token, port = secrets.token_hex(16), _free_port()
-    where = (str(notebooks), f"--port={port}") if kind == "voila" else (f"--port={port}", f"--ServerApp.root_dir={notebooks}")
+    where = (
+        (str(notebooks), f"--port={port}")
+        if kind == "voila"
+        else (f"--port={port}", f"--ServerApp.root_dir={notebooks}")
+    )
     environment = _environment(folder, token)
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(

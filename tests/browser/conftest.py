@@ -1,0 +1,134 @@
+"""One browser and one server of each kind for all of these tests; a context, a folder and kernels for each of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browsers import HOW_TO_GET_ONE, chromium, launch
+from page import Notebook, write_notebook
+from playwright.async_api import async_playwright
+from servers import end_sessions, serving
+
+from novakit_widgets import Sandbox
+
+# The kernels of all generations are made there.
+sys.path.append(str(Path(__file__).parents[1] / "kernels"))
+
+from environments import KERNELS, environment  # found only now
+
+SPEED = 10.0  # a job that takes 20 seconds by its own clock takes two
+_FAILED = pytest.StashKey[bool]()
+_ON_ITS_WAY = """
+window.ran = [];
+window.alert = window.confirm = window.prompt = (text) => { window.ran.push(String(text)); };
+"""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    """The browser; without one the tests are skipped, which continuous integration does not let pass."""
+    async with async_playwright() as playwright:
+        path = chromium(playwright)
+        if path is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
+        running = await launch(playwright, path)
+        yield running
+        await running.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """JupyterLab."""
+    with serving("lab", tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notebook7(browser, tmp_path_factory):
+    """Notebook 7."""
+    with serving("notebook", tmp_path_factory.mktemp("notebook")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def voila(browser, tmp_path_factory):
+    """Voila."""
+    with serving("voila", tmp_path_factory.mktemp("voila")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _sandbox():
+    durations = dict.fromkeys(("video", "music", "image", "image_edit", "tts", "stt"), 5)
+    with Sandbox(speed=SPEED, seed=1, limits="off", quotas="off", durations=durations) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(_sandbox):
+    """A sandbox that outlives every kernel; its jobs take half a second unless a test says otherwise."""
+    yield _sandbox
+    _sandbox.clear_faults()
+    _sandbox._pace.next_seconds.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let fixtures know whether their test has failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context_of(browser, request, tmp_path):
+    """Make contexts of the browser; they end with the test, and one that failed leaves pictures of its pages."""
+    contexts = []
+
+    async def make(*, width=1000, dark=False, offline=False):
+        context = await browser.new_context(
+            viewport={"width": width, "height": 1400}, color_scheme="dark" if dark else "light"
+        )
+        await context.add_init_script(_ON_ITS_WAY)
+        if offline:
+            # A page from the disk asks for scripts of the world outside.
+            await context.route("http*://**", lambda route: route.abort())
+        contexts.append(context)
+        return context
+
+    yield make
+    for context in contexts:
+        for number, page in enumerate(context.pages if request.node.stash.get(_FAILED, False) else ()):
+            picture = tmp_path / f"page-{number}.png"
+            await page.screenshot(path=picture)
+            request.node.add_report_section("teardown", "page", f"{page.url} looked like {picture}")
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_notebook(lab, sandbox, context_of, request):
+    """Write a notebook that uses the sandbox and open it; its kernels end with the test."""
+    used = set()
+
+    async def make(*cells, server=lab, kernel="python3", context=None, **options) -> Notebook:
+        first = f"import asyncio, ipywidgets, novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
+        folder = server.folder / request.node.name.translate(str.maketrans("[]-.", "____"))
+        path = write_notebook(folder / "notebook.ipynb", [first, *cells], kernel=kernel)
+        if server.kind != "voila":  # it ends a page's kernel itself
+            used.add(server)
+        return await Notebook.open(context or await context_of(**options), server, path)
+
+    yield make
+    for server in used:
+        end_sessions(server)
+
+
+@pytest.fixture(params=KERNELS, ids=lambda name: f"ipykernel-{name}")
+def kernel(request, lab):
+    """The name of a kernel of each generation, for JupyterLab."""
+    return environment(request.param).write_kernelspec(lab.kernels)

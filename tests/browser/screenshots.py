@@ -1,0 +1,85 @@
+"""The pictures of the README, from the real page: ``python tests/browser/screenshots.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from browsers import HOW_TO_GET_ONE, chromium, launch
+from page import Notebook, write_notebook
+from PIL import Image
+from playwright.async_api import async_playwright, expect
+from servers import end_sessions, serving
+
+from novakit_widgets import Sandbox
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Locator
+    from servers import Server
+
+_FOLDER = Path(__file__).parents[2] / "docs" / "images"
+_WIDTH = 840
+_COLOURS = 256  # of a palette: the pictures are for reading, and a repository keeps each of them for ever
+_CALL = 'nk.video("A sunset over mountains", duration_seconds=5)'
+_FAILING = 'nk.video("A sunset over mountains, fail please")'
+
+
+async def _take(cell: Locator, name: str) -> None:
+    await cell.locator(".cm-content").scroll_into_view_if_needed()
+    png = await cell.screenshot(animations="disabled")
+    with Image.open(io.BytesIO(png)) as picture:
+        small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    path = _FOLDER / f"{name}.png"
+    small.save(path, optimize=True)
+    sys.stdout.write(f"{path.relative_to(_FOLDER.parents[1])}: {path.stat().st_size / 1000:.0f} kB\n")
+
+
+async def _picture(browser: Browser, server: Server, sandbox: Sandbox, *, dark: bool) -> None:
+    theme = "dark" if dark else "light"
+    sandbox.next_duration(60, 10)
+    start = f"import novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
+    path = write_notebook(server.folder / theme / "notebook.ipynb", [start, _CALL, _FAILING, "", ""])
+    context = await browser.new_context(
+        viewport={"width": _WIDTH, "height": 1400}, color_scheme="dark" if dark else "light"
+    )
+    page = await Notebook.open(context, server, path)
+    await page.run_all()
+    await expect(page.card(1)).to_contain_text(re.compile(r"[3-6]\d %.*left"))
+    await _take(page.cell(1), f"running-{theme}")
+    await expect(page.plain(2)).to_contain_text("failed")
+    await _take(page.cell(2), f"failed-{theme}")
+    video = page.plain(1).locator("video")
+    await expect(video).to_be_visible()
+    await page.page.wait_for_function("video => video.readyState >= 2", arg=await video.element_handle())
+    await page.page.wait_for_timeout(3_000)  # until the player's own ring has gone
+    await _take(page.cell(1), f"finished-{theme}")
+    await context.close()
+    end_sessions(server)
+
+
+async def main() -> str | None:
+    """Make all of them; return what is missing, if anything."""
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        path = chromium(playwright)
+        if path is None:
+            return HOW_TO_GET_ONE
+        browser = await launch(playwright, path)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Sandbox(speed=3, seed=1, limits="off", quotas="off") as sandbox,
+            serving("lab", Path(folder)) as server,
+        ):
+            for dark in (False, True):
+                await _picture(browser, server, sandbox, dark=dark)
+        await browser.close()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

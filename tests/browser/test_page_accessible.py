@@ -1,0 +1,109 @@
+"""The card for those who use no mouse, or do not see it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_FOCUS = """button => {
+  const look = () => { const {outline, boxShadow, border, backgroundColor} = getComputedStyle(button);
+                       return [outline, boxShadow, border, backgroundColor].join('|'); };
+  const with_focus = look(); button.blur(); const without = look(); button.focus();
+  return with_focus !== without;
+}"""
+_COLOURS = "() => document.body.dataset.jpThemeLight"
+
+
+async def _violations(page, index) -> list[str]:
+    await page.cell(index).locator(".cm-content").click()  # what is far away is not laid out, and so not judged
+    await expect(page.output(index)).to_be_in_viewport()
+    results = await Axe().run(page.page, context={"include": [[f"[data-judged='{index}']"]]}, options={})
+    judged = {found["id"] for found in results.response["passes"] + results.response["violations"]}
+    print(
+        index,
+        sorted(judged),
+        [
+            (
+                f["id"],
+                [(n["target"], n["html"][:150], n["any"][0]["message"][:150] if n["any"] else "") for n in f["nodes"]],
+            )
+            for f in results.response["incomplete"]
+        ],
+    )
+    assert "color-contrast" in judged
+    return [
+        f"{found['id']} ({found['impact']}): {node['html'][:200]} {node['failureSummary'][:300]}"
+        for found in results.response["violations"]
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"]
+    ]
+
+
+async def test_axe_finds_nothing_serious(open_notebook, sandbox):
+    """In each state, live and plain, in the light theme and in the dark one."""
+    sandbox.next_duration(600, 600, 5, 5, 5, 5, 5, 5)
+    page = await open_notebook(
+        "nk.video('A sunset that runs')",
+        "ipywidgets.VBox([nk.video('A sunset that is left', timeout=0.5)])",
+        "ipywidgets.VBox([nk.video('A nested sunset', duration_seconds=1)])",
+        "ipywidgets.VBox([nk.video('A nested one: fail please')])",
+        "nk.video('A plain sunset', duration_seconds=1)",
+        "nk.video('A plain one: fail please')",
+        "nk.music('Plain music', duration_seconds=2)",
+        "nk.image('Plain pictures', n=2, size='512x512')",
+    )
+    await page.run_all()
+    for index in (5, 6, 7, 8):
+        await expect(page.plain(index)).to_be_visible()
+    await expect(page.card(2).get_by_role("button", name="Keep watching")).to_be_visible()
+    await expect(page.card(4).get_by_role("button", name="Try again")).to_be_visible()
+    await expect(page.card(3).get_by_role("button", name="Save")).to_be_visible()
+    for index in (5, 6, 7, 8):
+        await page.plain(index).get_by_text("Parameters and code").click()
+    cards = page.page.locator(".novakit-card, .novakit-plain")
+    for index in range(1, 9):
+        await page.output(index).locator(cards).evaluate("(card, index) => { card.dataset.judged = index; }", index)
+    for dark in (False, True):
+        await page.page.emulate_media(color_scheme="dark" if dark else "light")
+        await page.page.wait_for_function(f"({_COLOURS})() === '{str(not dark).lower()}'")
+        found = {index: await _violations(page, index) for index in range(1, 9)}
+        assert not any(found.values()), found
+
+
+async def test_the_keyboard_alone(open_notebook, sandbox):
+    """Tab reaches the button, which shows that it has the focus, and Enter presses it."""
+    sandbox.next_duration(600)
+    page = await open_notebook("nk.video('A sunset')")
+    await page.run_all()
+    button = page.card(1).get_by_role("button", name="Cancel")
+    await expect(button).to_be_visible()
+    await page.cell(1).locator(".cm-content").click()
+    await page.page.keyboard.press("Escape")
+    for _ in range(20):
+        await page.page.keyboard.press("Tab")
+        if await button.evaluate("button => button === document.activeElement"):
+            break
+    await expect(button).to_be_focused()
+    assert await button.evaluate(_FOCUS)
+    await page.page.keyboard.press("Enter")
+    await expect(page.plain(1)).to_contain_text("cancelled")
+
+
+async def test_what_a_screen_reader_learns(open_notebook, sandbox):
+    """The bar is a progressbar with a name and a value, and the status is announced politely."""
+    sandbox.next_duration(100)
+    page = await open_notebook("nk.video('A sunset')")
+    await page.run_all()
+    bar = page.card(1).get_by_role("progressbar", name="Video: progress")
+    await expect(bar).to_have_attribute("aria-valuenow", re.compile(r"[1-9]\d*"))
+    await expect(bar).to_have_attribute("aria-valuetext", re.compile(r"\d+ % · \d:\d\d"))
+    status = page.card(1).get_by_role("status")
+    await expect(status).to_have_attribute("aria-live", "polite")
+    await expect(status).to_have_text("being made")
+    await page.card(1).get_by_role("button", name="Cancel").click()
+    await expect(page.plain(1)).to_contain_text("cancelled")

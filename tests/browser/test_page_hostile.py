@@ -1,0 +1,94 @@
+"""Strings from outside are text on the page, whatever they contain."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hostile import HOSTILE, shown
+from media import media_host
+from playwright.async_api import expect
+
+from novakit_widgets.sandbox import Fault
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_ALL = """
+for text in HOSTILE:
+    w = nk.JobWidget('image', {'prompt': text, text[:60]: text}, embed=EMBED)
+    display(SHOWN)
+    try: await w
+    except nk.NovaKitError: pass
+"""
+# A picture of one pixel.
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+_WHAT_IS_THERE = """() => {
+  const places = document.querySelectorAll('.novakit-card, .novakit-plain');
+  const all = [...places].flatMap(place => [...place.querySelectorAll('*')]);
+  return {
+    places: places.length,
+    elements: all.filter(one => one.matches('script, iframe, object, embed, a, form, b')).map(one => one.outerHTML),
+    handlers: all.filter(one => [...one.attributes].some(({name}) => name.startsWith('on'))).map(one => one.outerHTML),
+    sources: all.filter(one => one.hasAttribute('src')).map(one => new URL(one.src).protocol).filter(
+      one => !['http:', 'blob:'].includes(one)),
+    ran: window.ran,
+  };
+}"""
+
+
+def _answer(sandbox, **fields) -> None:
+    sandbox.inject(Fault.status(200, body={"tool": "image", **fields}), method="POST")
+
+
+def _done(text: str, origin: str) -> dict[str, object]:
+    host = {"url": f"{origin}/{''.join(text.split())[:2_000]}", "revised_prompt": text}
+    return {"status": "completed", "outputData": {"images": [host, {"url": text}], "text": text, text[:60]: text}}
+
+
+async def _assert_nothing_ran(page, *, places: int) -> None:
+    await page.page.wait_for_timeout(300)  # whatever was going to run has had its time
+    found = await page.page.evaluate(_WHAT_IS_THERE)
+    assert found == {"places": places, "elements": [], "handlers": [], "sources": [], "ran": []}
+    assert page.dialogs == []
+
+
+async def _assert_shown(page, index, places) -> None:
+    await page.cell(index).locator(".cm-content").click()  # what is far away is not laid out, and so can't be read
+    for number, text in enumerate(HOSTILE):
+        await expect(places.nth(number)).to_contain_text(shown(text), use_inner_text=True)
+
+
+async def test_hostile_strings_are_text(open_notebook, sandbox):
+    """In the prompt, parameters, model, message, job id, addresses and text: live, plain, and after a reload."""
+    with media_host(_PNG, "image/png") as origin:
+        for fields in (lambda text: _done(text, origin), lambda text: {"status": "failed", "errorMessage": text}) * 2:
+            for number, text in enumerate(HOSTILE):
+                _answer(sandbox, id=f"{number}{text}"[:200], model=text, **fields(text))
+        page = await open_notebook(
+            "import json; HOSTILE = json.load(open('hostile.json'))",
+            *(
+                _ALL.replace("EMBED", embed).replace("SHOWN", shown_as)
+                for shown_as in ("w", "ipywidgets.VBox([w])")
+                for embed in ("'link'", "'file'")
+            ),
+        )
+        (page.path.parent / "hostile.json").write_text(json.dumps(HOSTILE), encoding="utf-8")
+        await page.run_all()
+        await page.has_run(5)
+        await expect(page.plain(2)).to_have_count(20)
+        await expect(page.plain(3)).to_have_count(20)
+        for index in (2, 3):
+            await _assert_shown(page, index, page.plain(index))
+        for index, status in ((4, "done"), (5, "failed")):
+            await expect(page.card(index)).to_have_count(20)
+            await expect(page.card(index).get_by_role("status").get_by_text(status)).to_have_count(20)
+            await _assert_shown(page, index, page.card(index))
+        await _assert_nothing_ran(page, places=80)
+        await page.save()
+        await page.reload()
+        await expect(page.plain(3)).to_have_count(20)
+        await expect(page.card(5)).to_have_count(20)
+        await _assert_nothing_ran(page, places=80)

@@ -1,0 +1,79 @@
+"""A job on the page: the card moves while it runs, and what stands there afterwards plays."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from media import assert_plays
+from playwright.async_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def _values_of(bar) -> list[float]:
+    """Look at a progress bar until it is gone, and return the different values that it had."""
+    seen: list[float] = []
+    while await bar.count():
+        value = await bar.evaluate_all("bars => bars.map(bar => bar.getAttribute('aria-valuenow'))[0]")
+        if value is not None and (not seen or float(value) != seen[-1]):
+            seen.append(float(value))
+        await bar.page.wait_for_timeout(40)
+    return seen
+
+
+@pytest.mark.parametrize("server", ["lab", "notebook7"])
+async def test_a_video_moves_its_bar_and_plays(server, open_notebook, sandbox, request):
+    """The bar rises while the cell is long done, and the plain result has data, lasts, seeks and plays."""
+    sandbox.next_duration(30)
+    page = await open_notebook(
+        "nk.video('A sunset over mountains', duration_seconds=2)", server=request.getfixturevalue(server)
+    )
+    await page.run_all()
+    await page.has_run(1)
+    bar = page.card(1).get_by_role("progressbar", name="Video")
+    await expect(bar).to_be_visible()
+    values = await _values_of(bar)
+    assert values == sorted(values)
+    assert len([value for value in values if 0 < value < 100]) >= 3
+    await expect(page.plain(1)).to_be_visible()
+    await expect(page.card(1)).to_have_count(0)
+    await assert_plays(page.plain(1).locator("video"), seconds=2)
+
+
+async def test_a_sound_plays(open_notebook):
+    """Music ends as an audio element that has data, lasts, seeks and plays."""
+    page = await open_notebook("nk.music('Slow jazz, brushed drums', duration_seconds=3)")
+    await page.run_all()
+    await assert_plays(page.plain(1).locator("audio"), seconds=3)
+
+
+async def test_voila_shows_the_result_in_the_widget(voila, context_of, sandbox, open_notebook):
+    """Where displays can't be replaced, the widget itself plays the result."""
+    sandbox.next_duration(20)
+    page = await open_notebook("nk.video('A sunset over mountains', duration_seconds=2)", server=voila)
+    card = page.page.locator(".novakit-card")
+    await expect(card.get_by_role("progressbar")).to_be_visible(timeout=30_000)
+    await expect(card.get_by_role("status")).to_have_text("done")
+    await assert_plays(card.locator("video"), seconds=2)
+
+
+async def test_nothing_jumps_when_the_result_appears(open_notebook, sandbox):
+    """The card's place, width and first line stay as they were when the media come."""
+    page = await open_notebook("box = ipywidgets.VBox([nk.image('A lighthouse', size='512x512')]); box")
+    await page.run_all()
+    await page.has_run(1)
+    before = await page.card(1).bounding_box()
+    await expect(page.card(1).get_by_role("img", name="A lighthouse")).to_be_visible()
+    after = await page.card(1).bounding_box()
+    assert (before["x"], before["y"], before["width"]) == (after["x"], after["y"], after["width"])
+
+
+async def test_the_remaining_time_is_shown_and_goes_down(open_notebook, sandbox):
+    """Once the job's own pace is known, the card tells what is left."""
+    sandbox.next_duration(80)
+    page = await open_notebook("nk.video('A sunset over mountains', duration_seconds=1)")
+    await page.run_all()
+    await expect(page.card(1)).to_contain_text(re.compile(r"\d+ % · 0:0\d · about 0:0\d left"))
+    await page.card(1).get_by_role("button", name="Cancel").click()
+    await expect(page.plain(1)).to_contain_text("cancelled")

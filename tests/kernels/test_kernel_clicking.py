@@ -1,0 +1,136 @@
+"""Clicks, which may come on a thread of their own with a loop of its own."""
+
+from __future__ import annotations
+
+from generations import on_subshells, on_the_newest
+
+_CALL = 'nk.image("A lighthouse", size="512x512")'
+
+
+def test_a_click_while_idle(kernel, sandbox):
+    """Cancel reaches the service at once; the next click, on the changed button, submits the same job again."""
+    sandbox.next_duration(200.0, 10.0)
+    card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    kernel.job_id("widget")
+    card.press("Cancel")
+    card.says("cancelled", seconds=2.0)
+    card.press("Try again")
+    card.says("done")
+    card.press("Save")
+    card.says("Saved as")
+    first, second = (job.id for job in list(sandbox.jobs.values())[-2:])
+    assert sandbox.jobs[first].status == "cancelled"
+    assert sandbox.jobs[second].status == "completed"
+    assert kernel.value("widget.job_id") == second
+    assert kernel.troubles() == ""
+
+
+def test_a_click_at_once(kernel, sandbox):
+    """Cancel before the service has answered: the job is cancelled as soon as it has an id, or never submitted."""
+    sandbox.next_duration(200.0)
+    card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    card.press("Cancel")
+    card.says("cancelled")
+    assert kernel.run("widget.wait()").error == "JobCancelledError"
+    assert kernel.troubles() == ""
+
+
+def test_a_click_while_a_cell_sleeps(kernel, sandbox):
+    """With subshells, Cancel gets through while a cell runs `await asyncio.sleep`; without them, right after it."""
+    sandbox.next_duration(200.0)
+    card = kernel.card(kernel.ok(f"import asyncio; widget = {_CALL}; widget"))
+    kernel.job_id("widget")
+    sleeps = kernel.send("await asyncio.sleep(1.5)")
+    kernel.listen(0.2)
+    card.press("Cancel")
+    card.says("cancelled")
+    assert sleeps.done is not kernel.has_subshells
+    kernel.finish(sleeps)
+    assert kernel.troubles() == ""
+
+
+def test_a_click_while_a_cell_waits(kernel, sandbox):
+    """While a cell is in wait(), a click cancels the job and so ends the cell; where it can't, an interrupt lets it through."""
+    sandbox.next_duration(200.0)
+    card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    kernel.job_id("widget")
+    waits = kernel.send("print('waiting', flush=True); widget.wait()")
+    kernel.until(lambda: "waiting" in waits.text)
+    card.press("Cancel")
+    kernel.listen(1.0)
+    if not waits.done:
+        kernel.interrupt()
+    card.says("cancelled")
+    kernel.finish(waits)
+    assert waits.error in ("JobCancelledError", "KeyboardInterrupt")
+    assert kernel.troubles() == ""
+
+
+@on_subshells
+def test_a_click_after_a_reload(kernel, sandbox):
+    """A page that was loaded anew clicks on another subshell."""
+    assert kernel.has_subshells
+    sandbox.next_duration(200.0, 200.0)
+    card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    card.press("Cancel")
+    card.says("cancelled")
+    kernel.open_subshell()
+    card.press("Try again")
+    card.offers("Cancel")
+    kernel.open_subshell()
+    card.press("Cancel")
+    card.says("cancelled")
+    assert [job.status for job in list(sandbox.jobs.values())[-2:]] == ["cancelled", "cancelled"]
+    assert kernel.troubles() == ""
+
+
+def test_a_callback_can_do_everything(kernel, sandbox, environ):
+    """A user's own button, on whatever thread its click comes: it starts, attaches, waits for and cancels jobs."""
+    sandbox.next_duration(200.0, 10.0, 10.0)
+    cell = kernel.ok(f"""
+        import asyncio, threading, ipywidgets
+        button, said = ipywidgets.Button(description="go"), []
+        running = {_CALL}
+        async def later():
+            said.append(str((await made).status))
+            said.append(str((await nk.attach(made.job_id)).status))
+        def clicked(_):
+            global made, task
+            try:
+                said.append(threading.current_thread() is threading.main_thread())
+                made = {_CALL}
+                running.cancel()
+                task = asyncio.get_running_loop().create_task(later())
+            except BaseException as error:
+                said.append(repr(error))
+        button.on_click(clicked)
+        button
+    """)
+    kernel.job_id("running")
+    kernel.click(kernel.models[cell.views[0]])
+    kernel.until(lambda: kernel.value("len(said)") == "3")
+    on_main = not kernel.has_subshells or environ.ipykernel >= "7.4"
+    assert kernel.value("said") == str([on_main, "completed", "completed"])
+    assert kernel.run("running.wait()").error == "JobCancelledError"
+    assert kernel.troubles() == ""
+
+
+@on_the_newest
+def test_a_thread_without_a_loop_can_wait(kernel, sandbox):
+    """A worker thread blocks itself, not the kernel; a thread with a loop of its own awaits."""
+    sandbox.next_duration(20.0, 20.0)
+    cell = kernel.ok(f"""
+        import asyncio, threading
+        blocked, awaited, said = {_CALL}, {_CALL}, []
+        def wait():
+            said.append(str(blocked.wait().status))
+        async def loop():
+            said.append(str((await awaited).status))
+            said.append(str((await {_CALL}).status))
+        threads = [threading.Thread(target=wait), threading.Thread(target=lambda: asyncio.run(loop()))]
+        [thread.start() for thread in threads]
+    """)
+    assert cell.seconds < 0.5
+    kernel.until(lambda: kernel.value("len(said)") == "3")
+    assert kernel.value("set(said)") == "{'completed'}"
+    assert kernel.troubles() == ""

@@ -1,5 +1,5 @@
 """What things cost, each beside a named alternative in the same run.
 
-Run ``python -m benchmarks polling`` (or ``import``, ``card``, ``messages``, ``all``). Nothing here is a test: numbers depend on the
+Run ``python -m benchmarks polling`` (``--help`` names the others). Nothing here is a test: numbers depend on the
 machine, ratios much less.
 """

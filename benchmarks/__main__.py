@@ -4,32 +4,75 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import polling, startup
+from . import faults, kill, messages, polling, soak, startup
 
 if TYPE_CHECKING:
     from .report import Report
 
-_BENCHMARKS: Mapping[str, Callable[[], Report]] = {
-    "polling": polling.run,
-    "import": startup.imports,
-    "card": startup.card,
+
+@dataclass(frozen=True)
+class _Benchmark:
+    """One of them.
+
+    Attributes:
+        run: does it.
+        what: for ``--help``.
+        options: what can be said on the command line, with its default and its meaning.
+        quick: whether ``all`` runs it, too.
+    """
+
+    run: Callable[..., Report]
+    what: str
+    options: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    quick: bool = True
+
+
+_BENCHMARKS: Mapping[str, _Benchmark] = {
+    "import": _Benchmark(startup.imports, "imports, next to those of ipywidgets", {"rounds": (10, "of each")}),
+    "card": _Benchmark(startup.card, "making a card, next to a bare box", {"rounds": (50, "of each")}),
+    "messages": _Benchmark(
+        messages.run,
+        "what a card sends, next to tqdm.notebook; the kernel's lag",
+        {"seconds": (20.0, "that a job takes")},
+    ),
+    "faults": _Benchmark(faults.run, "every fault on every endpoint"),
+    "polling": _Benchmark(
+        polling.run,
+        "requests and delays, next to the guide's loop",
+        {"seconds": (60.0, "that a job takes"), "count": (100, "of many jobs"), "rounds": (8, "of short jobs")},
+        quick=False,
+    ),
+    "kill": _Benchmark(kill.run, "SIGKILL at random moments", {"times": (200, "to kill")}, quick=False),
+    "soak": _Benchmark(
+        soak.run,
+        "many jobs with faults: what is left",
+        {"minutes": (10.0, "to soak"), "at-a-time": (20, "jobs"), "faults": (0.05, "share of the requests")},
+        quick=False,
+    ),
 }
 
 
 def main() -> None:
     """Run the benchmarks that were asked for, print their tables and write their numbers."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", choices=(*_BENCHMARKS, "all"))
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/results"), help="where the JSON goes")
-    chosen = parser.parse_args()
+    which = parser.add_subparsers(dest="which", required=True)
     for name, benchmark in _BENCHMARKS.items():
-        if chosen.which in (name, "all"):
-            report = benchmark()
-            print(report.text())
-            print(f"numbers in {report.save(chosen.folder)}")
+        own = which.add_parser(name, help=benchmark.what)
+        for option, (default, meaning) in benchmark.options.items():
+            own.add_argument(f"--{option}", type=type(default), default=default, help=f"{meaning} (%(default)s)")
+    quick = [name for name, benchmark in _BENCHMARKS.items() if benchmark.quick]
+    which.add_parser("all", help=f"the quick ones: {', '.join(quick)}")
+    chosen = vars(parser.parse_args())
+    folder, name = chosen.pop("folder"), chosen.pop("which")
+    for one in quick if name == "all" else (name,):
+        report = _BENCHMARKS[one].run(**chosen)
+        print(report.text())
+        print(f"numbers in {report.save(folder)}")
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ def _one_card(report: Report, running: Kernel, sandbox: Sandbox, seconds: float)
     began, ended = job.started_at, job.ended_at
     updates = [message for message in running.messages if message.kind == "comm_msg"]
     ticks = _ticks([message for message in updates if began + _TOGETHER < message.at < ended])
-    made = sum(message.size for message in running.messages) - sum(map(_size, ticks))
-    made -= sum(message.size for message in updates if message.at >= ended)
+    # The player of the result, with its bytes, is made when the job has ended.
+    made = sum(message.size for message in running.messages if message.at < ended) - sum(map(_size, ticks))
     _add(report, "JobWidget", ticks, ended - began, made)
     report.goal("messages a second of a card", sum(map(len, ticks)) / (ended - began), 4)
     report.goal("bytes a tick of a card", sum(map(_size, ticks)) / len(ticks), 1000)
@@ -107,6 +107,9 @@ def _many(report: Report, running: Kernel, seconds: float, ticks: int) -> None:
     idle = running.ask(measure, seconds=patience)
     running.run(_CARDS_LIVE.format(cards=_CARDS))
     cards = running.ask(measure, seconds=patience)
+    live = running.ask("print(sum(not job.status in ('new', 'refused', 'uncertain') for job in jobs))")
+    if live != _CARDS:
+        raise RuntimeError(f"only {live} of {_CARDS} cards were live")
     running.run("for job in jobs: job.close()")
     running.listen(2.0)
     running.run(_BARS_LIVE.format(cards=_CARDS, seconds=seconds, ticks=ticks))

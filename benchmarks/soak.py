@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -128,7 +128,10 @@ class _Held:
     def now(cls, process: psutil.Process) -> _Held:
         from ipywidgets.widgets.widget import _instances
 
-        handles = process.num_handles() if os.name == "nt" else process.num_fds()
+        if sys.platform == "win32":
+            handles = process.num_handles()
+        else:
+            handles = process.num_fds()
         return cls(
             len(asyncio.all_tasks()),
             len(process.net_connections(kind="inet")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +20,12 @@ _RETRIED_READS = frozenset({429, 500, 502, 503, 504})
 
 _T = TypeVar("_T")
 
+_ours: ContextVar[bool] = ContextVar("novakit_widgets_retrying", default=False)
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    return not _ours.get()
+
 
 async def retried(
     exchange: Callable[[], Awaitable[_T]],
@@ -27,15 +35,22 @@ async def retried(
     """Repeat an exchange while ``again`` says so: after the seconds it returns, or with stamina's back-off."""
     import stamina
 
+    # Where nobody has set up logging, stamina's warnings would stand on stderr in a cell; a card says "reconnecting" itself.
+    logging.getLogger("stamina").addFilter(_not_ours)
+
     def decide(error: Exception) -> bool | float:
         decision = again(error)
         if decision is not False and on_wait is not None and isinstance(error, NovaKitError):
             on_wait(0.0 if decision is True else decision, error)
         return decision
 
-    async for attempt in stamina.retry_context(decide, attempts=_ATTEMPTS, timeout=None):
-        with attempt:
-            return await exchange()
+    token = _ours.set(True)
+    try:
+        async for attempt in stamina.retry_context(decide, attempts=_ATTEMPTS, timeout=None):
+            with attempt:
+                return await exchange()
+    finally:
+        _ours.reset(token)
     raise AssertionError("stamina ended without an outcome")  # pragma: no cover
 
 

@@ -27,7 +27,8 @@ __all__ = ["media_tag", "plain", "shown_size", "summary"]
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
 _ROOM = (640, 480)  # pixels for one result; several have half of that each
-# The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was.
+# The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was. The class is named
+# twice where JupyterLab's own rule, which sets tables to the right, names two.
 _STYLE = Markup("""<style>
 .novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
@@ -35,9 +36,10 @@ _STYLE = Markup("""<style>
 .novakit-plain p { margin: 0 0 8px; overflow-wrap: anywhere; }
 .novakit-plain video, .novakit-plain img { max-width: 100%; height: auto; border-radius: 4px; display: inline-block; }
 .novakit-plain audio { width: 100%; }
-.novakit-plain .nk-facts, .novakit-plain summary { color: var(--jp-ui-font-color1, inherit); opacity: .85; }
+.novakit-plain .nk-facts, .novakit-plain summary { color: var(--jp-ui-font-color2, inherit); }
 .novakit-plain table { border-collapse: collapse; margin: 6px 0; }
-.novakit-plain th, .novakit-plain td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
+.novakit-plain.novakit-plain th, .novakit-plain.novakit-plain td { text-align: left; vertical-align: top;
+  padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
 .novakit-plain pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0 0; }
 </style>""")
 _BLANK = Markup("")

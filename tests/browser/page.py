@@ -46,11 +46,13 @@ class Traffic:
         frames: how many messages.
         size: their bytes.
         largest: the bytes of the largest.
+        greetings: how often a kernel has said what it is, which it does before all else.
     """
 
     frames: int = 0
     size: int = 0
     largest: int = 0
+    greetings: int = 0
 
     def listen(self, socket: WebSocket) -> None:
         """Count what a kernel's socket receives."""
@@ -59,6 +61,7 @@ class Traffic:
 
     def _add(self, payload: str | bytes) -> None:
         size = len(payload)
+        self.greetings += b"kernel_info_reply" in (payload if isinstance(payload, bytes) else payload.encode())
         self.frames += 1
         self.size += size
         self.largest = max(self.largest, size)
@@ -123,11 +126,11 @@ class Notebook:
         """Return when a kernel is there and has nothing to do.
 
         Args:
-            heard: how many messages had come before there was reason for others.
+            heard: how often one had said what it is before there was reason to say it again.
         """
         await expect(self.cell(0)).to_be_visible(timeout=PATIENCE)
         # The page shows a kernel as idle before it has one.
-        await self.until(lambda: self.traffic.frames > heard)
+        await self.until(lambda: self.traffic.greetings > heard)
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
         await expect(idle.first).to_be_attached(timeout=PATIENCE)
 
@@ -201,7 +204,7 @@ class Notebook:
 
     async def reload(self) -> None:
         """Load the page anew."""
-        heard = self.traffic.frames
+        heard = self.traffic.greetings
         await self.page.reload()
         await self.wait_for_kernel(heard=heard)
 
@@ -216,7 +219,7 @@ class Notebook:
     async def restart(self) -> None:
         """Restart the kernel."""
         await self.choose("Kernel", "Restart Kernel…")
-        heard = self.traffic.frames
+        heard = self.traffic.greetings
         await self.confirm("Confirm Kernel Restart")
         await self.wait_for_kernel(heard=heard)
 

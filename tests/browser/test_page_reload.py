@@ -26,8 +26,10 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, con
     """Opened again, the card has the result, and `show()` in a new cell leaves the plain one."""
     sandbox.next_duration(20)
     page = await open_notebook(WIDGET)
+    known = len(sandbox.jobs)
     await page.run_all()
     await expect(page.card(1)).to_be_visible()
+    await page.until(lambda: len(sandbox.jobs) > known)
     await page.save()
     await page.close()
     job = list(sandbox.jobs)[-1]

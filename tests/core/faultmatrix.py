@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import random
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from novakit_widgets.client import NovaKitClient
 from novakit_widgets.downloads import save_all
 from novakit_widgets.errors import (
     APIError,
@@ -30,17 +30,25 @@ from novakit_widgets.errors import (
     UnreadableAnswerError,
 )
 from novakit_widgets.jobhistory import JobHistory
-from novakit_widgets.jobs import JobStatus, Tool
+from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.recovery import look_up_all
 from novakit_widgets.run import JobRun, Phase
 from novakit_widgets.sandbox import Fault, Sandbox
 from novakit_widgets.submission import Clockwork, submit
 
+if TYPE_CHECKING:
+    from novakit_widgets.client import NovaKitClient
+
+
+class NotCancelledError(NovaKitError):
+    """A job that was to be cancelled goes on, and its card says why."""
+
+
 Error = type[NovaKitError] | None
 Pair = tuple[Error, Error]  # once, and for good
 OK: Error = None
 LOST, ODD, UNSURE = NovaKitConnectionError, UnreadableAnswerError, SubmissionUncertainError
-OVER, MEDIA, EXPIRED = JobTimeoutError, MediaError, MediaExpiredError
+OVER, MEDIA, EXPIRED, KEPT = JobTimeoutError, MediaError, MediaExpiredError, NotCancelledError
 _NEVER: Pair = (OK, OK)
 
 _LONG = 100_000.0  # seconds of the sandbox's time: a job that is to be cancelled must not end by itself
@@ -85,19 +93,19 @@ def _refusal(
 ) -> Row:
     """Expect an error that no repetition mends."""
     both = (error, error)
-    return Row(Fault.status(code), both, both, (progress, progress), look_up, both, both, (media, media))
+    return Row(Fault.status(code), both, both, (progress, progress), look_up, (KEPT, KEPT), both, (media, media))
 
 
-def _failure(fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), media: Error = MEDIA) -> Row:
+def _failure(
+    fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), cancel: Error = KEPT, media: Error = MEDIA
+) -> Row:
     """Expect an error that reads are repeated after."""
-    then = (OK, error)
-    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), then, then, (media, MEDIA))
+    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), (OK, cancel), (OK, error), (media, MEDIA))
 
 
 def _nonsense(fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), media: Error = MEDIA) -> Row:
     """Expect an answer that is taken as it is, so that only the watching, which goes on anyway, asks again."""
-    both = (error, error)
-    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), both, both, (media, MEDIA))
+    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), (KEPT, KEPT), (error, error), (media, MEDIA))
 
 
 TABLE: dict[str, Row] = {
@@ -114,8 +122,8 @@ TABLE: dict[str, Row] = {
     "504": _failure(Fault.status(504), APIError),
     "redirect": _nonsense(Fault.redirect("http://127.0.0.1:1/"), APIError, post=(APIError, APIError), media=OK),
     "reset before": _failure(Fault.reset_before(), LOST, media=OK),
-    "reset after": _failure(Fault.reset_after(), LOST, post=_NEVER, media=OK),
-    "truncated": _failure(Fault.truncated(), LOST, post=_NEVER, media=OK),
+    "reset after": _failure(Fault.reset_after(), LOST, post=_NEVER, cancel=OK, media=OK),
+    "truncated": _failure(Fault.truncated(), LOST, post=_NEVER, cancel=OK, media=OK),
     "not JSON": _nonsense(Fault.not_json(), ODD),
     "empty": _nonsense(Fault.not_json(""), ODD),
     "not JSON, 502": _failure(Fault.not_json(status_code=502), APIError),
@@ -179,7 +187,6 @@ class Matrix:
         self._client = client
         self._folder = folder
         self._history = JobHistory(folder / "matrix.sqlite3")
-        self._numbers = itertools.count()
 
     async def row(self, name: str) -> list[Trial]:
         """Try one fault on every endpoint, once and for good."""
@@ -200,7 +207,12 @@ class Matrix:
             if endpoint == "quota":
                 await self._client.quota()
             elif endpoint == "look_up":
-                await self._look_up()
+                self._sandbox.inject(Fault.reset_after(), method="POST")
+                run = await self._submitted(Tool.IMAGE)
+                await self._finish(run)
+            elif endpoint.startswith("POST"):
+                run = await self._submitted(next(tool for tool in Tool if endpoint.endswith(tool.endpoint)))
+                await self._finish(run)
             else:
                 run = self._run(endpoint, expected)
                 await (self._cancel(run) if endpoint == "cancel" else self._finish(run))
@@ -211,28 +223,36 @@ class Matrix:
         hits = injected.hits
         await self._put_right(run)
         made = set(self._sandbox.jobs) - before
+        lost = [job_id for job_id in made if not await self._is_known(job_id)]
         rows = Counter(entry.job.id for entry in self._history.entries(limit=100_000) if entry.job is not None)
-        lost = sum(1 for job_id in made if not self._is_known(job_id))
         doubled = max(0, len(made) - 1) + sum(count - 1 for count in rows.values())
         left = asyncio.all_tasks() - tasks
         if left:
             _, left = await asyncio.wait(left, timeout=2.0)
-        return Trial(name, endpoint, for_good, expected, error, hits, len(made), lost, doubled, len(left))
+        return Trial(name, endpoint, for_good, expected, error, hits, len(made), len(lost), doubled, len(left))
 
     def _run(self, endpoint: str, expected: Error) -> JobRun:
-        tool = next((tool for tool in Tool if endpoint.endswith(tool.endpoint)), Tool.IMAGE)
         timeout = _PATIENCE if expected is OVER else None
         if endpoint in ("cancel", "progress"):
             # A job that ends before it was ever listed has no progress to show.
-            self._sandbox.next_duration(_LONG if endpoint == "cancel" else 200.0)
-        return JobRun(tool, self._params(tool), client=self._client, history=self._history, timeout=timeout)
+            self._sandbox.next_duration(_LONG if endpoint == "cancel" else 400.0)
+        return JobRun(Tool.IMAGE, self._params(Tool.IMAGE), client=self._client, history=self._history, timeout=timeout)
+
+    async def _submitted(self, tool: Tool) -> JobRun:
+        """Submit a job without waiting for real time when its answer is lost."""
+        params = self._params(tool)
+        job = await submit(self._client, tool, params, history=self._history, clockwork=_quick())
+        return self._attached(job)
+
+    def _attached(self, job: Job) -> JobRun:
+        assert job.id is not None
+        run = JobRun.attached(job.id, client=self._client)
+        run.history = self._history
+        return run
 
     def _params(self, tool: Tool) -> dict[str, Any]:
-        number = next(self._numbers)
-        return {
-            name: value.format(f"matrix-{number}") if isinstance(value, str) else value
-            for name, value in _PARAMS[tool].items()
-        }
+        name = f"matrix-{secrets.token_hex(6)}"  # other histories know jobs of the same sandbox
+        return {key: value.format(name) if isinstance(value, str) else value for key, value in _PARAMS[tool].items()}
 
     async def _finish(self, run: JobRun) -> None:
         job = await run.wait()
@@ -244,49 +264,36 @@ class Matrix:
         run.start()
         while run.phase is not Phase.WATCHING:
             await asyncio.sleep(0.002)
-        troubles: list[NovaKitError | None] = []
-        # The next news of the job takes its place.
-        run.on_change = lambda: troubles.append(run.trouble)
         run.cancel()
         while run.cancelling:
             await asyncio.sleep(0.002)
         assert run.job_id is not None
         if self._sandbox.jobs[run.job_id].status is not JobStatus.CANCELLED:
-            raise next(trouble for trouble in troubles if trouble is not None)
-        try:
+            raise NotCancelledError(run.note)
+        with contextlib.suppress(JobCancelledError):
             await run.wait()
-        except JobCancelledError:
-            return
-
-    async def _look_up(self) -> None:
-        """Lose the answer to a submission, so that it is looked up."""
-        self._sandbox.inject(Fault.reset_after(), method="POST")
-        tool = Tool.IMAGE
-        await submit(self._client, tool, self._params(tool), history=self._history, clockwork=_quick())
 
     async def _put_right(self, run: JobRun | None) -> None:
         """Do what a user does when the service is well again: recover, watch on, cancel."""
         self._sandbox.clear_faults()
-        await look_up_all(self._client, self._history, clockwork=_quick())
-        if run is None:
-            return
-        if run.phase is Phase.WATCHING:
-            run.cancel()
-        if run.phase in (Phase.WATCHING, Phase.LEFT):
-            try:
-                await run.wait()
-            except JobCancelledError:
-                pass
-        # The last row of the history is written in a thread.
-        for _ in range(200):
-            if run.job_id is None or self._is_known(run.job_id):
-                return
-            await asyncio.sleep(0.01)
+        found = (await look_up_all(self._client, self._history, clockwork=_quick())).found
+        runs = [self._attached(job) for job in found] if run is None else [run]
+        for one in runs:
+            if one.phase is Phase.WATCHING:
+                one.cancel()
+            # What was refused, or failed, has settled.
+            if one.phase in (Phase.NEW, Phase.WATCHING, Phase.LEFT):
+                with contextlib.suppress(JobCancelledError):
+                    await one.wait()
 
-    def _is_known(self, job_id: str) -> bool:
-        """Whether the history has a job; and its end, where somebody watched it."""
-        entry = self._history.find(job_id, base_url=self._client.base_url)
-        return entry is not None and entry.job is not None
+    async def _is_known(self, job_id: str) -> bool:
+        """Whether the history has a job to its end. The last row is written in a thread, so it may take a moment."""
+        for _ in range(200):
+            entry = self._history.find(job_id, base_url=self._client.base_url)
+            if entry is not None and entry.job is not None and entry.job.ended:
+                return True
+            await asyncio.sleep(0.01)
+        return False
 
 
 _ADDRESSES = {
@@ -312,4 +319,4 @@ def _quick() -> Clockwork:
     async def nap(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    return Clockwork(clock=lambda: next(passed), sleep=nap, random=random.random)
+    return Clockwork(clock=lambda: next(passed), sleep=nap)

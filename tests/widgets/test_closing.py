@@ -1,0 +1,59 @@
+"""A card that is closed releases all that was, and all that is yet to be, made for it; and one that runs sends little."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ipywidgets.widgets.widget import _instances
+
+from novakit_widgets.sandbox import Fault
+from novakit_widgets.shortforms import video
+from novakit_widgets.tracking import tracker_of
+
+
+def go(main, client):
+    """Run on a loop of its own, and leave nothing on it."""
+
+    async def whole():
+        try:
+            return await main()
+        finally:
+            await tracker_of(client).aclose()
+            await client.aclose()
+
+    return asyncio.run(whole())
+
+
+def test_closed_while_the_result_is_on_its_way(sandbox, client):
+    """The player that would have been made after close() would be closed by nobody."""
+
+    async def main():
+        before = len(_instances)
+        widget = video("Close me at the end", duration_seconds=1, client=client)
+        sandbox.inject(Fault.delay(0.2), path="/media/*")
+        await widget
+        assert not widget._showing.done()
+        widget.close()
+        await widget._showing
+        assert len(_instances) == before
+
+    go(main, client)
+
+
+def test_what_changes_as_time_goes_by_is_small(client):
+    """The style is there from the beginning, and not sent again with what changes."""
+
+    async def main():
+        widget = video("Small steps", duration_seconds=1, client=client)
+        assert "<style>" in widget.children[0].value
+        sizes = []
+        for part in (*widget.children[:2], widget._parts.figures, widget._parts.message):
+            part.observe(lambda change: sizes.append(len(change["new"])), "value")
+        await widget
+        await widget._showing
+        widget.close()
+        return sizes
+
+    sizes = go(main, client)
+    assert sizes
+    assert max(sizes) < 800  # characters: the head with its icon and the prompt

@@ -6,6 +6,7 @@ Twenty jobs at a time of all tools, with real cards, a history and downloads. Th
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import statistics
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ class _Soak:
     problems: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=itertools.count)
-    recovering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    objects: list[tuple[float, float]] = field(default_factory=list)
+    unsure: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def worker(self) -> None:
         """Make one job after the other."""
@@ -85,9 +87,7 @@ class _Soak:
         except NovaKitError as error:
             self.outcomes[type(error).__name__] += 1
             if isinstance(error, SubmissionUncertainError):
-                # As a user would do. Later the job would be beyond the end of the service's list.
-                async with self.recovering:
-                    await look_up_all(self.client, self.history)
+                self.unsure.set()
         except Exception as error:  # noqa: BLE001 # what is counted here must never happen
             self.problems.append(repr(error))
         finally:
@@ -103,15 +103,24 @@ class _Soak:
             for file in files:
                 file.unlink()
 
+    async def recover(self) -> None:
+        """Do at once as a user would do some time. Later, these jobs would be beyond the end of the service's list."""
+        while True:
+            await self.unsure.wait()
+            self.unsure.clear()
+            await look_up_all(self.client, self.history)
+
     async def watch_memory(self, process: psutil.Process) -> None:
         began = time.monotonic()
         while True:
             self.memory.append((time.monotonic() - began, process.memory_info().rss / 1e6))
+            self.objects.append((time.monotonic() - began, float(len(gc.get_objects()))))
             await asyncio.sleep(1.0)
 
-    def minute(self, begin: float, end: float) -> float:
-        """Return the median memory of a time, in MB."""
-        return statistics.median(memory for at, memory in self.memory if begin <= at < end)
+
+def _median(samples: Sequence[tuple[float, float]], begin: float, end: float) -> float:
+    """Return the median of what was measured in a time."""
+    return statistics.median(value for at, value in samples if begin <= at < end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +159,10 @@ async def _soak(sandbox: Served, folder: Path, minutes: float, at_a_time: int) -
     await client.quota()
     await client.aclose()
     before = _Held.now(process)
-    measuring = asyncio.create_task(soak.watch_memory(process))
+    besides = (asyncio.create_task(soak.watch_memory(process)), asyncio.create_task(soak.recover()))
     await asyncio.gather(*(soak.worker() for _ in range(at_a_time)))
-    measuring.cancel()
+    for task in besides:
+        task.cancel()
     await tracker_of(client).aclose()
     unclear = len((await look_up_all(client, history)).unclear)
     await client.aclose()
@@ -190,11 +200,15 @@ def run(*, minutes: float = 10.0, at_a_time: int = 20, faults: float = 0.05, see
         account = sandbox.account()
         known = Counter(entry.job.id for entry in soak.history.entries(limit=1_000_000) if entry.job is not None)
     _count(report, soak, account, known, unclear)
-    first, last = soak.minute(60.0, 120.0), soak.minute(60.0 * (minutes - 1), 60.0 * minutes + 1)
-    by_minute = [soak.minute(60.0 * number, 60.0 * (number + 1)) for number in range(int(minutes))]
-    report.add("memory by the minute, MB", " ".join(f"{memory:.1f}" for memory in by_minute))
+    minute = [(60.0 * number, 60.0 * (number + 1)) for number in range(int(minutes))]
+    report.add("memory by the minute, MB", " ".join(f"{_median(soak.memory, *times):.1f}" for times in minute))
+    first, last = (_median(soak.memory, *minute[number]) for number in (1, -1))
     report.add("memory in the second minute, MB", first)
     report.add("memory in the last minute, MB", last)
+    objects = [_median(soak.objects, *minute[number]) for number in (1, -1)]
+    report.add("Python objects in the second minute", round(objects[0]))
+    report.add("Python objects in the last minute", round(objects[1]))
+    report.goal("growth of the number of objects", 100.0 * (objects[1] / objects[0] - 1.0), 5.0, " %")
     report.goal("growth of the memory", 100.0 * (last / first - 1.0), 5.0, " %")
     for name in ("tasks", "sockets", "files", "handles", "widgets"):
         left = getattr(after, name) - getattr(before, name)

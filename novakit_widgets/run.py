@@ -373,7 +373,8 @@ class JobRun:
         )
 
     def _settle_without_answer(self, error: NovaKitError) -> None:
-        self.error = error
+        # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
+        self.error = error.with_traceback(None)
         self.trouble = None
         self.cancelling = False
         if self._attached_to is not None:

@@ -46,7 +46,7 @@ class Parts:
         self.figures = ipywidgets.HTML(layout=plain, style=style)
         self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto", margin="0", flex="0 0 auto"))
         self.message = ipywidgets.HTML(
-            layout=ipywidgets.Layout(margin="0 0 0 8px", flex="1 1 0", min_width="0"), style=style
+            layout=ipywidgets.Layout(margin="0 0 0 8px", flex="1 1 200px", min_width="0"), style=style
         )
         line = ipywidgets.Layout(align_items="center", flex_flow="row wrap", width="100%", overflow="hidden")
         self.measure = ipywidgets.HBox([self.bar, self.figures], layout=line)

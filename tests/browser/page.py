@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Dialog, Locator, Page, WebSocket
     from servers import Server
 
-PATIENCE = 20_000  # milliseconds that a page on a busy machine may take for one step
+PATIENCE = 30_000  # milliseconds that a page on a busy machine may take for one step
 expect.set_options(timeout=PATIENCE)
 
 

@@ -25,6 +25,7 @@ Kind = Literal["lab", "notebook", "voila"]
 
 _PATIENCE = 60.0  # seconds until a server that does not answer has gone wrong
 _FAREWELL = 15.0  # seconds to end its kernels
+_GONE = (404, 410)  # what is said of a session, and of its kernel, that has ended
 _SERVER = (
     "--no-browser",
     "--allow-root",
@@ -90,6 +91,8 @@ def serving(kind: Kind, folder: Path) -> Iterator[Server]:
     notebooks.mkdir(parents=True, exist_ok=True)
     _write_settings(folder / "settings")
     token, port = secrets.token_hex(16), _free_port()
+    if kind == "voila":
+        _write_token(folder / "config", token)
     where = (
         (str(notebooks), f"--port={port}")
         if kind == "voila"
@@ -134,6 +137,12 @@ def _write_settings(folder: Path) -> None:
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
+def _write_token(folder: Path, token: str) -> None:
+    # Voila does not look at JUPYTER_TOKEN: it would run its notebooks for whoever else is on this machine.
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "voila.json").write_text(json.dumps({"Voila": {"token": token}}), encoding="utf-8")
+
+
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -171,7 +180,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def end_sessions(server: Server) -> None:
     """Shut down all kernels of a server that is no Voila, and forget their notebooks."""
     for session in json.loads(_ask(server, "GET", "api/sessions")):
-        _ask(server, "DELETE", f"api/sessions/{session['id']}")
+        try:
+            _ask(server, "DELETE", f"api/sessions/{session['id']}")
+        except urllib.error.HTTPError as error:
+            # A page that shuts its kernel down may be heard between our two questions.
+            with error:
+                if error.code not in _GONE:
+                    raise
 
 
 def _ask(server: Server, method: str, path: str) -> bytes:

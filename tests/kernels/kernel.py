@@ -92,11 +92,16 @@ class Kernel:
         """Interrupt what runs."""
         self._manager.interrupt_kernel()
 
-    def click(self, button: Model) -> None:
-        """Press a button as JupyterLab does: where a kernel has subshells, the message goes to one of them."""
+    def click(self, button: Model, *, over_subshell: bool = True) -> None:
+        """Press a button as JupyterLab does: where a kernel has subshells, the message goes to one of them.
+
+        Args:
+            button: which.
+            over_subshell: ``False`` for JupyterLab's setting `commsOverSubshells: disabled`, and for other front ends.
+        """
         data = {"method": "custom", "content": {"event": "click"}}
         message = self._client.session.msg("comm_msg", {"comm_id": button.id, "data": data})
-        if self.has_subshells:
+        if over_subshell and self.has_subshells:
             message["header"]["subshell_id"] = self._subshell or self.open_subshell()
         self._client.shell_channel.send(message)
 

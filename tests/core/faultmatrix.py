@@ -52,7 +52,8 @@ LOST, ODD, UNSURE = NovaKitConnectionError, UnreadableAnswerError, SubmissionUnc
 OVER, MEDIA, EXPIRED, KEPT = JobTimeoutError, MediaError, MediaExpiredError, NotCancelledError
 _NEVER: Pair = (OK, OK)
 
-_LONG = 100_000.0  # seconds of the sandbox's time: a job that is to be cancelled must not end by itself
+_LONG = 100_000.0  # seconds of the sandbox's time, for a job that is to be cancelled
+_ENDLESS = ("cancel", "progress")  # where the job must not end by itself
 _PATIENCE = 0.4  # seconds to watch a job that can't be asked about
 _PARAMS: dict[Tool, dict[str, Any]] = {
     Tool.VIDEO: {"prompt": "{}", "duration_seconds": 1},
@@ -217,16 +218,15 @@ class Matrix:
             else:
                 run = self._run(endpoint, expected)
                 if endpoint == "progress":
-                    await self._meet(run, injected, 1 + for_good)
+                    await self._meet(run, injected, 1 + for_good, expected)
                 # In its end, too, a job must not depend on a list that only shows its progress.
-                stops = endpoint == "cancel" or (endpoint == "progress" and expected is OK)
-                await (self._cancel(run) if stops else self._finish(run))
+                await (self._cancel(run) if endpoint in _ENDLESS else self._finish(run))
         except NovaKitError as problem:
             error: Error = type(problem)
         else:
             error = OK
         hits = injected.hits
-        await self._put_right(run)
+        await self._put_right(run, cancels=endpoint in _ENDLESS)
         made = set(self._sandbox.jobs) - before
         lost = [job_id for job_id in made if not await self._is_known(job_id)]
         rows = Counter(entry.job.id for entry in self._history.entries(limit=100_000) if entry.job is not None)
@@ -238,7 +238,7 @@ class Matrix:
 
     def _run(self, endpoint: str, expected: Error) -> JobRun:
         timeout = _PATIENCE if expected is OVER else None
-        if endpoint in ("cancel", "progress"):
+        if endpoint in _ENDLESS:
             self._sandbox.next_duration(_LONG)
         return JobRun(Tool.IMAGE, self._params(Tool.IMAGE), client=self._client, history=self._history, timeout=timeout)
 
@@ -263,14 +263,15 @@ class Matrix:
         if job.media:
             await save_all(self._client, job, self._folder / "results")
 
-    async def _meet(self, run: JobRun, injected: InjectedFault, times: int) -> None:
+    async def _meet(self, run: JobRun, injected: InjectedFault, times: int, expected: Error) -> None:
         """Let a job run until the fault has happened so often, or the job is left because of it."""
         run.start()
-        while injected.hits < times and not run.settled:
+        # The last answer is still on its way when it is counted.
+        while not run.settled and (injected.hits < times or expected is not OK):
             await asyncio.sleep(0.002)
 
     async def _cancel(self, run: JobRun) -> None:
-        """Cancel a job, and return when it is; raise what is shown when that does not go."""
+        """Cancel a job, and return when it is; raise why it is no longer watched, or what is shown when that does not go."""
         run.start()
         while run.phase is not Phase.WATCHING:
             if run.settled:
@@ -285,14 +286,16 @@ class Matrix:
         with contextlib.suppress(JobCancelledError):
             await run.wait()
 
-    async def _put_right(self, run: JobRun | None) -> None:
+    async def _put_right(self, run: JobRun | None, *, cancels: bool) -> None:
         """Do what a user does when the service is well again: recover, watch on, cancel."""
         self._sandbox.clear_faults()
         found = (await look_up_all(self._client, self._history, clockwork=_quick())).found
         runs = [self._attached(job) for job in found] if run is None else [run]
         for one in runs:
-            if one.phase is Phase.WATCHING:
+            if cancels and one.phase in (Phase.WATCHING, Phase.LEFT):
                 one.cancel()
+                while one.cancelling:
+                    await asyncio.sleep(0.002)
             # What was refused, or failed, has settled.
             if one.phase in (Phase.NEW, Phase.WATCHING, Phase.LEFT):
                 with contextlib.suppress(JobCancelledError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from servers import Server
 
 PATIENCE = 30_000  # milliseconds that a page on a busy machine may take for one step
+_DEAF_SECONDS = 15.0  # a kernel that has not said what it is by then did not hear the question
+_LOADS = 2  # before the last one, for which nothing is done if it fails
 expect.set_options(timeout=PATIENCE)
 
 
@@ -94,8 +97,19 @@ class Notebook:
         notebook.page.on("dialog", notebook._answer)
         await notebook.page.goto(server.address(path))
         if server.kind != "voila":  # it shows no cells, only what they leave
+            await notebook._wait_for_first_answer()
             await notebook.wait_for_kernel()
         return notebook
+
+    async def _wait_for_first_answer(self) -> None:
+        # ipykernel 7.3 now and then does not hear what it is asked while it starts. A user would load the page again.
+        for _ in range(_LOADS):
+            try:
+                await self.until(lambda: self.traffic.greetings, seconds=_DEAF_SECONDS)
+            except asyncio.TimeoutError:
+                await self.page.reload()
+            else:
+                return
 
     async def _answer(self, dialog: Dialog) -> None:
         if dialog.type == "beforeunload":
@@ -144,14 +158,19 @@ class Notebook:
         """Return when a cell runs or is queued."""
         await expect(self.cell(index).locator(".jp-InputPrompt")).to_have_text("[*]:")
 
-    async def until(self, fact: Callable[[], object]) -> None:
-        """Return when something that the page does not show is so."""
+    async def until(self, fact: Callable[[], object], *, seconds: float = PATIENCE / 1000) -> None:
+        """Return when something that the page does not show is so.
+
+        Args:
+            fact: whether it is.
+            seconds: after which it won't be any more.
+        """
 
         async def so() -> None:
             while not fact():
                 await asyncio.sleep(0.05)
 
-        await asyncio.wait_for(so(), PATIENCE / 1000)
+        await asyncio.wait_for(so(), seconds)
 
     # What a user does
 
@@ -199,14 +218,33 @@ class Notebook:
         before = self.path.stat().st_mtime_ns
         await self.page.keyboard.press("Control+s")
         await self.until(lambda: self.path.stat().st_mtime_ns != before)
-        saved: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+        saved: dict[str, Any] = {}
+
+        def is_whole() -> bool:
+            # The file is emptied first and then written.
+            with contextlib.suppress(json.JSONDecodeError):
+                saved.update(json.loads(self.path.read_text(encoding="utf-8")))
+            return bool(saved)
+
+        await self.until(is_whole)
         return saved
 
     async def reload(self) -> None:
         """Load the page anew."""
-        heard = self.traffic.greetings
-        await self.page.reload()
-        await self.wait_for_kernel(heard=heard)
+        for _ in range(_LOADS):
+            heard = self.traffic.greetings
+            await self.page.reload()
+            await self.wait_for_kernel(heard=heard)
+            # Nor does it always hear the question for the widgets' states.
+            if await self._has_its_widgets():
+                return
+
+    async def _has_its_widgets(self) -> bool:
+        try:
+            await expect(self.page.get_by_text("Loading widget")).to_have_count(0, timeout=_DEAF_SECONDS * 1000)
+        except AssertionError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Close the page; the kernel goes on."""

@@ -255,7 +255,7 @@ class NovaKitClient:
         """Ask what the plan has left: ``GET /quota``.
 
         Returns:
-            The service's answer: ``org_id``, ``plan``, and ``quotas``, which maps a bucket to ``{"remaining": …}``
+            The service's answer with ``org_id``, ``plan``, and ``quotas``, which maps a bucket to ``{"remaining": …}``
             or to ``None`` (unlimited, or not in the plan).
 
         Raises:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from blocks import blocks_of
 
 import novakit_widgets
 from novakit_widgets import Sandbox, errors, headless, settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks_of(ROOT / "README.md")
 SETUP = [
     'python -m pip install ".[demo]" && novakit-widgets demo',
     'python -m pip install -e ".[test]" && python -m pytest',
@@ -24,10 +25,17 @@ def test_two_setup_commands():
     assert [line for line in README.splitlines() if "pip install" in line] == SETUP
 
 
+def test_every_block_is_checked():
+    """A block is Python, which is run, or one of the two commands."""
+    commands = [block.code.strip() for block in BLOCKS if block.language != "python"]
+    assert commands == SETUP
+    assert [block.why for block in BLOCKS if block.why is not None] == []
+
+
 @pytest.mark.kernel
 def test_python_blocks_run(tmp_path):
     """Every Python block runs, one after the other in one kernel, against a sandbox."""
-    blocks = [code for language, code in BLOCKS if language == "python"]
+    blocks = [block.code for block in BLOCKS if block.language == "python"]
     assert len(blocks) > 3
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in blocks])
     with Sandbox(speed=60.0, limits="requests") as sandbox:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import settings
 from .answers import utc_now
+from .jobhistory_batches import Batches, check_owner
 from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
 from .jobhistory_rows import (
     INTENT,
@@ -59,6 +60,10 @@ class JobHistory:
         path: the file; ``None`` keeps nothing.
         now: the present moment with time zone.
 
+    Attributes:
+        path: as given.
+        batches: what was submitted together, and what of it still waits.
+
     Example:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -75,13 +80,23 @@ class JobHistory:
         self._now = now
         self._file = None if path is None else HistoryFile(path, now=now)
         self._to_complain = [True]  # taken by the first of several threads
+        self.batches = Batches(self._run, now=now)
 
     def __repr__(self) -> str:
         return f"JobHistory({str(self.path) if self.path else 'off'!r})"
 
     # Writing
 
-    def begin(self, tool: Tool, params: Mapping[str, Any], *, base_url: str, notebook: str | None = None) -> str:
+    def begin(
+        self,
+        tool: Tool,
+        params: Mapping[str, Any],
+        *,
+        base_url: str,
+        notebook: str | None = None,
+        batch: str | None = None,
+        place: int | None = None,
+    ) -> str:
         """Note that a job is about to be submitted.
 
         Args:
@@ -89,13 +104,21 @@ class JobHistory:
             params: what will be sent.
             base_url: where to.
             notebook: where from, where known.
+            batch: which batch it is one of.
+            place: its number there.
 
         Returns:
             The intent's id, for `started`, `unsent` or `uncertain`; ``""`` where there is no history.
+
+        Raises:
+            JobNotStartedError: its batch is another kernel's by now, which submits what waits.
         """
         intent = secrets.token_hex(12)
 
         def work(database: sqlite3.Connection) -> str:
+            if batch is not None:
+                # In the transaction of the intent, so that of two kernels only one can ever submit a place.
+                check_owner(database, batch)
             row = {
                 "intent": intent,
                 "base_url": base_url,
@@ -104,6 +127,8 @@ class JobHistory:
                 "process": this_process(),
                 "begun_at": self._now().timestamp(),
                 "notebook": notebook,
+                "batch": batch,
+                "place": place,
             }
             insert(database, row)
             return intent
@@ -251,13 +276,31 @@ class JobHistory:
             base_url: the service.
             within: only one that was begun as long ago as that at most.
         """
+        return self.twins([(tool, params)], base_url=base_url, within=within)[0]
+
+    def twins(
+        self, asked: Sequence[tuple[Tool, Mapping[str, Any]]], *, base_url: str, within: timedelta | None = None
+    ) -> list[HistoryEntry | None]:
+        """Find for each of many what `twin` finds for one.
+
+        Args:
+            asked: what makes each, and its parameters.
+            base_url: as for `twin`.
+            within: as for `twin`.
+        """
         since = 0.0 if within is None else (self._now() - within).timestamp()
-        found = self._select(
+        where = (
             "digest = ? AND base_url = ? AND job_id IS NOT NULL AND status NOT IN (?, ?) AND begun_at >= ? "
-            "ORDER BY number DESC LIMIT 1",
-            [digest_of(tool, params), base_url, str(JobStatus.FAILED), str(JobStatus.CANCELLED), since],
+            "ORDER BY number DESC LIMIT 1"
         )
-        return found[0] if found else None
+        given_up = [str(JobStatus.FAILED), str(JobStatus.CANCELLED)]
+        digests = [digest_of(tool, params) for tool, params in asked]
+
+        def work(database: sqlite3.Connection) -> list[HistoryEntry | None]:
+            rows = [first(database, where, [digest, base_url, *given_up, since]) for digest in digests]
+            return [None if row is None else entry_of(row) for row in rows]
+
+        return self._run(work, [None] * len(asked))
 
     def find(self, job_id: str, *, base_url: str) -> HistoryEntry | None:
         """Find a job by the service's id."""
@@ -271,6 +314,25 @@ class JobHistory:
         return self._run(
             lambda database: frozenset(row[0] for row in execute(database, statement, values)), frozenset()
         )
+
+    def begun(self, *, base_url: str, since: datetime, before: datetime) -> list[tuple[Tool, datetime]]:
+        """Return what was submitted in a stretch of time, or may have been: what counts against the service's limits.
+
+        Args:
+            base_url: the service.
+            since: the first moment.
+            before: the first moment that is too late.
+        """
+        statement = (
+            "SELECT tool, begun_at FROM jobs WHERE base_url = ? AND stage != ? AND begun_at >= ? AND begun_at < ?"
+        )
+        values = [base_url, UNSENT, since.timestamp(), before.timestamp()]
+
+        def work(database: sqlite3.Connection) -> list[tuple[Tool, datetime]]:
+            rows = [(Tool.known(name), at) for name, at in execute(database, statement, values)]
+            return [(tool, datetime.fromtimestamp(at, tz=timezone.utc)) for tool, at in rows if tool is not None]
+
+        return self._run(work, [])
 
     def _select(self, where: str, values: Sequence[Any]) -> list[HistoryEntry]:
         return self._run(lambda database: [entry_of(row) for row in select(database, where, values)], [])

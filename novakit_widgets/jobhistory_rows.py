@@ -73,6 +73,8 @@ class HistoryEntry:
         notebook: where it was started, where known.
         note: the user's words.
         star: whether the user marked it.
+        batch: the batch that it is one of; ``None`` for a job of its own.
+        place: its number there, from 0.
     """
 
     intent: str
@@ -87,6 +89,8 @@ class HistoryEntry:
     notebook: str | None = None
     note: str = ""
     star: bool = False
+    batch: str | None = None
+    place: int | None = None
 
 
 def execute(
@@ -191,6 +195,8 @@ def entry_of(row: sqlite3.Row) -> HistoryEntry:
         notebook=row["notebook"],
         note=row["note"],
         star=bool(row["star"]),
+        batch=row["batch"],
+        place=row["place"],
     )
 
 

@@ -39,5 +39,32 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE jobs ADD COLUMN star INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        """CREATE TABLE batches (
+            id TEXT PRIMARY KEY,
+            base_url TEXT NOT NULL,
+            process TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            seen_at REAL NOT NULL,
+            max_running INTEGER NOT NULL,
+            timeout REAL,
+            notebook TEXT,
+            about TEXT NOT NULL DEFAULT '{}',
+            closed INTEGER NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE batch_items (
+            batch TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            tool TEXT NOT NULL,
+            params TEXT,
+            job_id TEXT,
+            dropped INTEGER NOT NULL DEFAULT 0,
+            after INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (batch, place)
+        ) WITHOUT ROWID""",
+        "ALTER TABLE jobs ADD COLUMN batch TEXT",
+        "ALTER TABLE jobs ADD COLUMN place INTEGER",
+        "CREATE INDEX jobs_by_batch ON jobs (batch, place, number) WHERE batch IS NOT NULL",
+    ),
 )
 VERSION = len(STEPS)

@@ -9,14 +9,18 @@ import contextlib
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError, InvalidBaseURLError, InvalidKeyError, MissingKeyError
 from .redaction import KEY, redact
+
+if TYPE_CHECKING:
+    from .jobs import Tool
 
 __all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "forget_key", "remember_key"]
 
@@ -77,16 +81,17 @@ class Setting(Generic[T]):
 
 
 _configured: dict[str, Any] = {}
-_NAMES = ("api_key", "base_url", "history", "reuse", "save_to", "speed")
+_NAMES = ("api_key", "base_url", "history", "limits", "reuse", "save_to", "speed")
 
 
 def configure(**values: Any) -> None:
     """Set the package's settings for this process.
 
     Args:
-        **values: any of ``api_key`` (``"sk_…"``), ``base_url``, ``history`` (a path, or ``"off"``), ``reuse``
-            (bool), ``save_to`` (a folder for every finished job) and ``speed`` (how many times faster than the
-            real service a sandbox runs). ``None`` takes a setting back.
+        **values: any of ``api_key`` (``"sk_…"``), ``base_url``, ``history`` (a path, or ``"off"``), ``limits`` (what a
+            batch keeps to: ``"documented"``, ``"off"``, or ``{"video": (5, 3600)}`` for 5 in 3,600 seconds, where a
+            tool left out has no limit), ``reuse`` (bool), ``save_to`` (a folder for every finished job) and ``speed``
+            (how many times faster than the real service a sandbox runs). ``None`` takes a setting back.
 
     Raises:
         ConfigurationError: a value is of no use; nothing was changed.
@@ -187,6 +192,15 @@ def save_to() -> Setting[Path | None]:
     return Setting(given, "default" if given is None else "configure")
 
 
+def limits() -> Setting[Mapping[Tool, tuple[int, float]]]:
+    """Find how many generations of each tool may be submitted in how many seconds; a tool left out has no limit."""
+    from .allowance import TOOL_LIMITS
+
+    given = _configured.get("limits", "documented")
+    source = "configure" if "limits" in _configured else "default"
+    return Setting(TOOL_LIMITS if given == "documented" else given, source)
+
+
 def speed() -> Setting[float]:
     """Find how many times faster than the real service the one configured runs; a sandbox sets it."""
     return Setting(_configured["speed"], "configure") if "speed" in _configured else Setting(1.0, "default")
@@ -204,6 +218,7 @@ def describe() -> dict[str, str]:
         ("api_key", api_key),
         ("base_url", base_url),
         ("history", history),
+        ("limits", limits),
         ("reuse", reuse),
         ("save_to", save_to),
         ("speed", speed),
@@ -213,9 +228,15 @@ def describe() -> dict[str, str]:
         except ConfigurationError as error:
             found[name] = f"unusable: {error.message}"
         else:
-            shown = "off" if name == "history" and setting.value is None else setting.value
+            shown = _shown(name, setting.value)
             found[name] = f"{shown} ({setting.source})"
     return found
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "limits":
+        return ", ".join(f"{tool} {count} in {seconds:g} s" for tool, (count, seconds) in value.items()) or "off"
+    return "off" if name == "history" and value is None else value
 
 
 def _environment(name: str, kind: Callable[[str], T]) -> T | None:
@@ -300,6 +321,31 @@ def _check_folder(value: object) -> Path:
     return Path(value).expanduser()
 
 
+def _check_limits(value: object) -> str | Mapping[Tool, tuple[int, float]]:
+    from .jobs import Tool
+
+    if value == "documented":
+        return "documented"
+    if value in ("off", False):
+        return MappingProxyType({})
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"limits is 'documented', 'off' or {{'video': (5, 3600)}}, not {value!r}.")
+    checked: dict[Tool, tuple[int, float]] = {}
+    for name, limit in value.items():
+        try:
+            count, seconds = limit
+        except (TypeError, ValueError):
+            count, seconds = 0, 0
+        if not (_is_number(count) and _is_number(seconds) and count >= 1 and count == int(count) and seconds > 0):
+            raise ConfigurationError(f"A limit is (how many, in how many seconds), such as (5, 3600), not {limit!r}.")
+        checked[Tool.of(name)] = (int(count), float(seconds))
+    return MappingProxyType(checked)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
 def _check_speed(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ConfigurationError(f"speed is a number above 0, not {value!r}.")
@@ -310,6 +356,7 @@ _CHECKS = {
     "api_key": lambda value: _check_key(value, "configure()"),
     "base_url": _check_base_url,
     "history": _check_history,
+    "limits": _check_limits,
     "reuse": _check_bool,
     "save_to": _check_folder,
     "speed": _check_speed,

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .allowance import allowance_of
 from .answers import utc_now
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
 from .parameters import same
 
 if TYPE_CHECKING:
+    from .allowance import Slot
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Clockwork", "Submits", "candidates", "look_up", "submit"]
+__all__ = ["Clockwork", "Submits", "Ticket", "candidates", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -36,6 +38,11 @@ class Submits(Protocol):
     @property
     def base_url(self) -> str:
         """The service that jobs belong to."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The same text for the same key."""
         ...
 
     async def submit(
@@ -59,6 +66,25 @@ class Clockwork:
     random: Callable[[], float] = random_module.random
 
 
+@dataclass(slots=True)
+class Ticket:
+    """What a queue gives to the submission of one of its places.
+
+    Attributes:
+        batch: whose place it is.
+        place: its number there.
+        slot: what it has taken of the allowance.
+        intent: the id of its row in the history, once there is one.
+        begun_at: when the submission began.
+    """
+
+    batch: str
+    place: int
+    slot: Slot | None = None
+    intent: str = ""
+    begun_at: datetime | None = None
+
+
 async def submit(
     client: Submits,
     tool: Tool,
@@ -68,6 +94,7 @@ async def submit(
     notebook: str | None = None,
     on_wait: Callable[[float, NovaKitError], None] | None = None,
     clockwork: Clockwork | None = None,
+    ticket: Ticket | None = None,
 ) -> Job:
     """Start a job, with a row on disk before the request; when the answer is lost, find the job that it started.
 
@@ -79,6 +106,7 @@ async def submit(
         notebook: where from, where known.
         on_wait: called with seconds and the reason before a wait.
         clockwork: time and chance.
+        ticket: the queue's, where it is one of many.
 
     Raises:
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
@@ -86,10 +114,25 @@ async def submit(
     """
     works = clockwork or Clockwork()
     began = works.now()
-    intent = await asyncio.to_thread(history.begin, tool, params, base_url=client.base_url, notebook=notebook)
+    slot = (ticket.slot if ticket else None) or allowance_of(client.account).take(tool)
+    try:
+        intent = await asyncio.to_thread(
+            history.begin,
+            tool,
+            params,
+            base_url=client.base_url,
+            notebook=notebook,
+            batch=None if ticket is None else ticket.batch,
+            place=None if ticket is None else ticket.place,
+        )
+    except BaseException:
+        slot.released()
+        raise
+    if ticket is not None:
+        ticket.intent, ticket.begun_at = intent, began
     try:
         try:
-            job = await client.submit(tool.endpoint, params, on_wait=on_wait)
+            job = await _counted(client, tool, params, slot, on_wait)
         except SubmissionUncertainError as error:
             if on_wait is not None:
                 on_wait(0.0, error)
@@ -106,6 +149,35 @@ async def submit(
         history.uncertain(intent, "it was broken off before the answer was there")
         raise
     await asyncio.to_thread(history.started, intent, job, base_url=client.base_url)
+    return job
+
+
+async def _counted(
+    client: Submits,
+    tool: Tool,
+    params: Mapping[str, Any],
+    slot: Slot,
+    on_wait: Callable[[float, NovaKitError], None] | None,
+) -> Job:
+    """Send the POST, and count it where the service does."""
+
+    def waiting(seconds: float, error: NovaKitError) -> None:
+        slot.again(seconds, error)
+        if on_wait is not None:
+            on_wait(seconds, error)
+
+    try:
+        job = await client.submit(tool.endpoint, params, on_wait=waiting)
+    except SubmissionUncertainError:
+        slot.counted()
+        raise
+    except NovaKitError as error:
+        slot.released(error)
+        raise
+    except BaseException:
+        slot.counted()  # it may have arrived
+        raise
+    slot.counted()
     return job
 
 

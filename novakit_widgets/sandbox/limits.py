@@ -11,10 +11,11 @@ A request that was refused does not count: a client that keeps knocking is not l
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from ..windows import SlidingWindow
 
 __all__ = ["KeyLimiter", "Limits", "SlidingWindow", "Verdict"]
 
@@ -91,46 +92,6 @@ class Limits:
         if made is None:
             raise ValueError(f"limits is 'documented', 'requests', 'off' or a Limits, not {limits!r}.")
         return made()
-
-
-class SlidingWindow:
-    """At most so many events in any stretch of so many seconds. Knows no clock: the moment is an argument.
-
-    Args:
-        count: events at most.
-        seconds: the stretch.
-
-    Example:
-        >>> window = SlidingWindow(1, 10.0)
-        >>> window.add(0.0), window.wait(4.0), window.wait(10.0)
-        (None, 6.0, 0.0)
-    """
-
-    def __init__(self, count: int, seconds: float) -> None:
-        self.count = count
-        self.seconds = seconds
-        self._moments: deque[float] = deque()
-
-    def used(self, now: float) -> int:
-        """Return how many events the stretch that ends now holds."""
-        while self._moments and self._moments[0] + self.seconds <= now:
-            self._moments.popleft()
-        return len(self._moments)
-
-    def wait(self, now: float) -> float:
-        """Return the seconds until another event fits; 0.0 for at once."""
-        used = self.used(now)
-        if used < self.count:
-            return 0.0
-        return self._moments[used - self.count] + self.seconds - now
-
-    def add(self, now: float) -> None:
-        """Note an event, whether it fits or not."""
-        self._moments.append(now)
-
-    def oldest_leaves(self, now: float) -> float:
-        """Return the seconds until the oldest event leaves the stretch; 0.0 when there is none."""
-        return self._moments[0] + self.seconds - now if self.used(now) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,11 @@ class Sandbox:
         return f"{self.origin}{API}"
 
     @property
+    def tool_limits(self) -> Mapping[str, tuple[int, float]]:
+        """How many generations of each tool it takes in how many seconds, before `speed`; the others have no limit."""
+        return self._settings.limits.tools
+
+    @property
     def is_running(self) -> bool:
         """Whether it serves."""
         return self._running is not None
@@ -265,6 +270,7 @@ class Sandbox:
             "version": version(),
             "speed": self.speed,
             "plan": self.plan,
+            "tool_limits": dict(self.tool_limits),
             "base_url": self.base_url,
             "api_key": self.api_key,
         }

@@ -48,7 +48,7 @@ class SandboxLink:
 
         if self.sandbox is not None:
             self.sandbox.stop()
-        configure(base_url=None, api_key=None, speed=None)
+        configure(base_url=None, api_key=None, speed=None, limits=None)
 
     def __repr__(self) -> str:
         return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
@@ -84,12 +84,12 @@ def use_sandbox(speed: float = 12.0, url: str | None = None, **options: Any) -> 
     if address:
         about = _ask(address)
         link = SandboxLink(about["base_url"], float(about["speed"]), str(about.get("plan", "")))
-        key = about["api_key"]
+        key, limits = about["api_key"], about.get("tool_limits", "documented")
     else:
         sandbox = _own({"plan": "business", "limits": "requests", **options, "speed": speed})
         link = SandboxLink(sandbox.base_url, sandbox.speed, sandbox.plan, sandbox)
-        key = sandbox.api_key
-    configure(base_url=link.base_url, api_key=key, speed=link.speed)
+        key, limits = sandbox.api_key, sandbox.tool_limits
+    configure(base_url=link.base_url, api_key=key, speed=link.speed, limits=limits)
     return link
 
 

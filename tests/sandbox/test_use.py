@@ -79,6 +79,7 @@ def test_what_it_says_about_itself(serve):
         "sandbox": "novakit_widgets",
         "speed": 300.0,
         "plan": "pro",
+        "tool_limits": {},
         "base_url": sandbox.base_url,
         "api_key": sandbox.api_key,
     }

@@ -7,7 +7,7 @@ import os
 import time
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import eventloop, settings
 from .downloads import save_all
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .client import NovaKitClient
-    from .jobhistory import HistoryEntry, JobHistory
+    from .jobhistory import JobHistory
+    from .submission import Ticket
     from .tracking import Watch
 
-__all__ = ["JobRun", "Phase"]
+__all__ = ["JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
 
 
 class Phase(str, Enum):
@@ -56,6 +57,22 @@ _PARTING_SECONDS = 10.0
 _SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
 
 
+class Manager(Protocol):
+    """Who decides when a run is submitted, and sends its cancellation: a queue."""
+
+    def begin(self) -> None:
+        """Let its turn come: somebody waits for the run."""
+        ...
+
+    def takes_back(self, error: NovaKitError) -> bool:
+        """Whether a refused run waits for another turn."""
+        ...
+
+    def delete(self) -> None:
+        """Cancel its job when there is room for the request."""
+        ...
+
+
 class JobRun:
     """One generation: at most one job, submitted once.
 
@@ -69,6 +86,7 @@ class JobRun:
         history: remembers the job; where it is left out, the one that the settings name.
         on_change: called on the loop after each change.
         clock: monotonic seconds.
+        manager: decides when it is submitted; where it is left out, `start` does.
 
     Attributes:
         phase: where it is.
@@ -80,6 +98,7 @@ class JobRun:
         note: what else there is to say when nothing is wrong.
         reused: whether the job is one of the history, taken for a new one.
         saving: the task that saves them.
+        ticket: its queue's, of the present or last submission.
     """
 
     def __init__(
@@ -92,6 +111,7 @@ class JobRun:
         history: JobHistory | None = None,
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        manager: Manager | None = None,
     ) -> None:
         self.tool = tool
         self.params: Mapping[str, Any] = MappingProxyType(dict(params))
@@ -107,6 +127,8 @@ class JobRun:
         self.note = ""
         self.reused = False
         self.on_change = on_change
+        self.ticket: Ticket | None = None
+        self._manager = manager
         self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
@@ -127,29 +149,39 @@ class JobRun:
         client: NovaKitClient,
         timeout: float | None = None,
         on_change: Callable[[], None] = lambda: None,
+        tool: Tool | None = None,
+        params: Mapping[str, Any] | None = None,
     ) -> JobRun:
         """Make a run of a job that was submitted earlier or elsewhere."""
-        run = cls(None, {}, client=client, timeout=timeout, on_change=on_change)
+        run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change)
         run._attached_to = job_id
         return run
 
     @classmethod
-    def reusing(
+    def known(
         cls,
         tool: Tool,
         params: Mapping[str, Any],
-        entry: HistoryEntry,
+        job: Job,
         *,
         client: NovaKitClient,
         timeout: float | None = None,
+        history: JobHistory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        manager: Manager | None = None,
     ) -> JobRun:
-        """Make a run that takes a job of the history for one that asks for the same; nothing is submitted."""
-        run = cls(tool, params, client=client, timeout=timeout)
-        run._attached_to = None if entry.job is None else entry.job.id
-        run.note = (
-            f"From your history of {entry.begun_at.astimezone():%d %b %Y}, not billed again; reuse=False makes it anew."
-        )
-        run.reused = True
+        """Make a run of a job that the history tells of. Only one whose result it lacks is asked for.
+
+        One that has ended is at its end at once; one that runs is watched from `begin` on.
+        """
+        run = cls(tool, params, client=client, timeout=timeout, history=history, clock=clock, manager=manager)
+        run._attached_to = job.id
+        if job.id is not None and job.status == JobStatus.COMPLETED and job.output is None:
+            return run
+        run.job = job
+        if job.ended:
+            run.phase = Phase.ENDED
+            run.error = error_of_job(job)
         return run
 
     @property
@@ -191,12 +223,30 @@ class JobRun:
     # What anybody may ask for, on any thread
 
     def start(self) -> bool:
-        """Begin, unless it has begun; return whether there is a loop to begin on."""
+        """Begin, unless it has begun; return whether there is a loop to begin on. One of a queue begins in its turn."""
         loop = eventloop.home()
         if loop is None:
             return False
-        eventloop.hand_over(loop, self._start)
+        eventloop.hand_over(loop, self.begin if self._manager is None else self._manager.begin)
         return True
+
+    def begin(self, ticket: Ticket | None = None) -> None:
+        """Begin at once, on the running loop, unless it has begun.
+
+        Args:
+            ticket: the queue's, for one of its runs.
+        """
+        if self.phase is not Phase.NEW:
+            return
+        self.ticket = ticket
+        self.error = self.trouble = None
+        self._loop = asyncio.get_running_loop()
+        self._began = self._clock()
+        if self._attached_to is not None and self.job is not None:
+            self._has(self.job)  # known from the history: there is nothing to ask
+            return
+        self._set(Phase.SUBMITTING)
+        self._answering = eventloop.spawn(self._first_answer())
 
     def cancel(self) -> None:
         """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
@@ -287,6 +337,11 @@ class JobRun:
         )
 
     async def _leave_loop(self) -> None:
+        await self.part()
+        await tracker_of(self.client).aclose()
+        await self.client.aclose()
+
+    async def part(self) -> None:
         """Leave a loop that is about to be closed, without losing the job."""
         if self._answering is not None and not self._answering.done():
             # An answer that is on its way is worth some seconds: without it nobody knows the job.
@@ -305,8 +360,6 @@ class JobRun:
             task.cancel()
         if asides:
             await asyncio.wait(asides)
-        await tracker_of(self.client).aclose()
-        await self.client.aclose()
 
     def result(self) -> Job:
         """Return the completed job, or raise why there is none.
@@ -327,14 +380,6 @@ class JobRun:
 
     # What happens on the loop
 
-    def _start(self) -> None:
-        if self.phase is not Phase.NEW:
-            return
-        self._loop = asyncio.get_running_loop()
-        self._began = self._clock()
-        self._set(Phase.SUBMITTING)
-        self._answering = eventloop.spawn(self._first_answer())
-
     async def _first_answer(self) -> None:
         """Submit the job, or ask for the one that we attach to, and begin to watch it."""
         try:
@@ -346,19 +391,32 @@ class JobRun:
                     self.tool,
                     self.params,
                     history=self.history,
-                    notebook=_notebook(),
+                    notebook=notebook(),
                     on_wait=self._waiting,
+                    ticket=self.ticket,
                 )
             else:  # pragma: no cover
                 raise AssertionError("a run has a tool or a job id")
         except NovaKitError as error:
-            self._settle_without_answer(error)
+            if self._takes_back(error):
+                self._set(Phase.NEW)
+            else:
+                self.give_up(error)
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
-            self._settle_without_answer(self._broken_off(type(error).__name__))
+            self.give_up(self._broken_off(type(error).__name__))
             raise
         else:
             self._has(job)
+
+    def _takes_back(self, error: NovaKitError) -> bool:
+        """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
+        certain = self._attached_to is None and not isinstance(error, SubmissionUncertainError)
+        if self._manager is None or not certain or self.cancelling or not self._manager.takes_back(error):
+            return False
+        self.trouble = None
+        self._began = None
+        return True
 
     def _broken_off(self, reason: str) -> NovaKitError:
         if self._attached_to is not None:
@@ -372,7 +430,8 @@ class JobRun:
             "submit it again."
         )
 
-    def _settle_without_answer(self, error: NovaKitError) -> None:
+    def give_up(self, error: NovaKitError) -> None:
+        """Settle without a job to watch."""
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
         self.trouble = None
@@ -397,7 +456,7 @@ class JobRun:
             return
         self._observe()
         if self.cancelling:
-            eventloop.spawn(self._delete())
+            self._send_cancellation()
 
     def _observe(self) -> None:
         assert self.job is not None  # for the type checker
@@ -448,38 +507,50 @@ class JobRun:
 
     def _cancel(self) -> None:
         if self.phase is Phase.NEW:
-            self.error = JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
-            self._set(Phase.REFUSED)
+            self.give_up(JobCancelledError("The job was cancelled before it was submitted; nothing was billed."))
         elif self.phase is Phase.SUBMITTING:
             self.cancelling = True
             self._tell()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
             self.cancelling = True
             self._tell()
-            eventloop.spawn(self._delete())
+            self._send_cancellation()
+
+    def _send_cancellation(self) -> None:
+        if self._manager is None:
+            eventloop.spawn(self.delete())
+        else:
+            self._manager.delete()
 
     async def _cancel_now(self) -> None:
         self.cancelling = True
         self._tell()
-        await self._delete()
+        await self.delete()
 
-    async def _delete(self) -> None:
-        """Cancel the job, and take the service's own word for what became of it."""
+    async def delete(self, *, ask: bool = True) -> None:
+        """Cancel the job at the service, and take its own word for what became of it.
+
+        Args:
+            ask: whether to ask for the job afterwards. The tracker tells of one that is watched, too, when it asks for all.
+        """
         job_id = self.job_id
         assert job_id is not None  # for the type checker
         job: Job | None
         try:
-            await self.client.cancel(job_id)
+            cancelled = await self.client.cancel(job_id)
+            if cancelled and not ask and self.phase is Phase.WATCHING:
+                return  # still cancelling, until the tracker tells of the end
             answer = await self.client.get(job_id)
         except NovaKitError as error:
             self.note = f"Not cancelled. {error.message}"
             job = None
+        except BaseException:
+            self.cancelling = False  # a loop that is being closed breaks it off: it can be asked for again
+            raise
         else:
             job = answer
             self.note = "" if answer.ended else "NovaKit did not cancel it: it still runs."
-        finally:
-            # Also when a loop that is being closed breaks it off: it can be asked for again.
-            self.cancelling = False
+        self.cancelling = False
         if job is None:
             self._tell()
             return
@@ -541,7 +612,7 @@ def error_of_job(job: Job) -> NovaKitError | None:
     return None
 
 
-def _notebook() -> str | None:
+def notebook() -> str | None:
     """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
     return os.environ.get("JPY_SESSION_NAME") or None
 

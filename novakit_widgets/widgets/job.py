@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Generator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,9 @@ from .. import downloads, eventloop, settings
 from ..client import default_client
 from ..embedding import Embed, Kept, check_embed, keep
 from ..errors import NovaKitError
-from ..jobhistory import default_history
-from ..jobs import Job, JobStatus, Tool
+from ..jobs import Job, Tool
 from ..parameters import check
+from ..reusing import run_of
 from ..run import JobRun, Phase
 from .painting import painter
 from .parts import Parts
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JobWidget"]
 
-_TWIN_AGE = timedelta(days=1)  # how long an equal job is worth a hint
 _RAW_LENGTH = 2_000  # characters of a result in which we found nothing to play
 
 
@@ -113,7 +111,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     ) -> None:
         tool = Tool.of(endpoint)
         check(tool, params)
-        self._make(_run_of(tool, params, client or default_client(), timeout, reuse=settings.reuse(reuse).value), embed)
+        taking = settings.reuse(reuse).value
+        self._make(run_of(tool, params, client=client or default_client(), timeout=timeout, reuse=taking), embed)
         if autostart:
             self.start()
 
@@ -409,17 +408,3 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         else:
             self._note = f"Saved as {', '.join(file.name for file in files)} in {folder}"
         self._ask_to_be_painted()
-
-
-def _run_of(
-    tool: Tool, params: Mapping[str, Any], client: NovaKitClient, timeout: float | None, *, reuse: bool
-) -> JobRun:
-    """Make the run of a new card: a new job, or one of the history that asked for the same."""
-    history = default_history()
-    twin = history.twin(tool, params, base_url=client.base_url, within=None if reuse else _TWIN_AGE)
-    if twin is not None and reuse:
-        return JobRun.reusing(tool, params, twin, client=client, timeout=timeout)
-    run = JobRun(tool, params, client=client, timeout=timeout)
-    if twin is not None and twin.job is not None and twin.job.status == JobStatus.COMPLETED:
-        run.note = f"You made the same at {twin.begun_at.astimezone():%H:%M}; nk.attach({twin.job.id!r}) shows that at no cost."
-    return run

@@ -1,0 +1,129 @@
+"""One item of a queue: where it is, and when its turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .errors import JobCancelledError
+from .jobs import JobStatus
+from .run import Phase
+
+if TYPE_CHECKING:
+    from .errors import NovaKitError
+    from .jobs import Tool
+    from .run import JobRun
+
+__all__ = ["Keeper", "Place", "PlaceState"]
+
+
+class PlaceState(str, Enum):
+    """Where one item of a queue is."""
+
+    WAITING = "waiting"  # for its turn; nothing was sent
+    RUNNING = "running"  # on its way to the service, or there
+    COMPLETED = "completed"  # there is a result
+    FAILED = "failed"  # the service gave up on it
+    CANCELLED = "cancelled"  # at the service, or before it was submitted
+    REFUSED = "refused"  # there is no job, and none was billed
+    UNCERTAIN = "uncertain"  # there may be a job
+    LEFT = "left"  # we stopped asking, but the job goes on
+
+    __str__ = str.__str__
+
+
+_OF_PHASE = {
+    Phase.NEW: PlaceState.WAITING,
+    Phase.SUBMITTING: PlaceState.RUNNING,
+    Phase.WATCHING: PlaceState.RUNNING,
+    Phase.LEFT: PlaceState.LEFT,
+    Phase.UNCERTAIN: PlaceState.UNCERTAIN,
+    Phase.REFUSED: PlaceState.REFUSED,
+}
+_OF_STATUS: Mapping[str, PlaceState] = {JobStatus.FAILED: PlaceState.FAILED, JobStatus.CANCELLED: PlaceState.CANCELLED}
+
+
+class Keeper(Protocol):
+    """What a place needs of its queue."""
+
+    def start(self) -> bool:
+        """Begin with the queue."""
+        ...
+
+    def take_back(self, place: Place, error: NovaKitError) -> bool:
+        """Whether a refused place waits for another turn."""
+        ...
+
+    def delete(self, place: Place) -> None:
+        """Cancel a place's job when there is room for the request."""
+        ...
+
+    def outlook(self, place: Place) -> tuple[datetime | None, str]:
+        """Say when a waiting place's turn comes, about, and what it waits for."""
+        ...
+
+
+class Place:
+    """One item of a queue, in order.
+
+    Args:
+        number: from 0.
+        tool: what makes it.
+        params: the service's own parameters.
+        keeper: its queue.
+
+    Attributes:
+        number: as given.
+        tool: as given.
+        params: as given.
+        run: its job; replaced by another when it is tried again.
+    """
+
+    __slots__ = ("_keeper", "number", "params", "run", "seen", "tool")
+
+    def __init__(self, number: int, tool: Tool, params: Mapping[str, Any], keeper: Keeper) -> None:
+        self.number = number
+        self.tool = tool
+        self.params = params
+        self._keeper = keeper
+        self.run: JobRun
+        self.seen = PlaceState.WAITING
+
+    def __repr__(self) -> str:
+        return f"<Place {self.number} {self.tool} {self.state}>"
+
+    @property
+    def state(self) -> PlaceState:
+        """Where it is."""
+        run = self.run
+        if run.phase is Phase.ENDED and run.job is not None:
+            return _OF_STATUS.get(run.job.status, PlaceState.COMPLETED)
+        if run.phase is Phase.REFUSED and isinstance(run.error, JobCancelledError):
+            return PlaceState.CANCELLED
+        return _OF_PHASE[run.phase]
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When it will be submitted, about, with time zone; ``None`` when it does not wait, or nobody knows."""
+        return self._keeper.outlook(self)[0] if self.state is PlaceState.WAITING else None
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, in words, such as ``"5 videos an hour"``; ``""`` when it is just its turn."""
+        return self._keeper.outlook(self)[1] if self.state is PlaceState.WAITING else ""
+
+    # What its run asks of whoever manages it
+
+    def begin(self) -> None:
+        """Let its turn come."""
+        self._keeper.start()
+
+    def takes_back(self, error: NovaKitError) -> bool:
+        """Whether it waits for another turn after a refusal."""
+        return self._keeper.take_back(self, error)
+
+    def delete(self) -> None:
+        """Cancel its job when there is room for the request."""
+        self._keeper.delete(self)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
+import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -84,15 +83,25 @@ def quickstart() -> Path:
 
 
 def fresh_copy(notebook: Path, folder: Path) -> Path:
-    """Copy a notebook into a folder, under a name that takes nobody's work away, and return the copy."""
+    """Copy a notebook without its outputs into a folder, under a name that takes nobody's work away, and return the copy."""
+    fresh = _without_outputs(notebook)
     for number in count(1):
         copy = folder / (notebook.name if number == 1 else f"{notebook.stem}-{number}{notebook.suffix}")
         if not copy.exists():
-            shutil.copyfile(notebook, copy)
+            copy.write_text(fresh, encoding="utf-8")
             return copy
-        if filecmp.cmp(notebook, copy, shallow=False):
+        if copy.read_text(encoding="utf-8", errors="replace") == fresh:
             return copy
     raise AssertionError  # there is always another number
+
+
+def _without_outputs(notebook: Path) -> str:
+    """Return a notebook as one that nobody has run: its results are those of another machine."""
+    document = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in document["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(outputs=[], execution_count=None)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 @contextmanager

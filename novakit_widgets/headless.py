@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
-from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets import default
 
@@ -132,18 +133,38 @@ class _ThisPython(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
 
-def execute(document: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> list[str]:
+class _LikeAPage(NotebookClient):
+    """Takes what replaces an output whenever it comes; nbclient would while that output's own cell runs."""
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: nbformat.NotebookNode, cell_index: int) -> None:
+        assert self.kc is not None  # for the type checker
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            if message["parent_header"].get("msg_id") != parent_msg_id:
+                if message["msg_type"] == "update_display_data":
+                    self._update_display_id(message["content"]["transient"]["display_id"], message)
+                continue
+            try:
+                self.process_message(message, cell, cell_index)
+            except CellExecutionComplete:
+                return
+
+
+def execute(
+    document: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str], *, pause: float = 0.0
+) -> list[str]:
     """Execute every cell, up to the first that fails.
 
     Args:
         document: a notebook; its outputs are put into it.
         folder: where its kernel, that of the running Python, runs.
         environment: the kernel's.
+        pause: seconds between two cells, for one who reads.
 
     Returns:
         What went wrong.
     """
-    client = NotebookClient(
+    client = _LikeAPage(
         document,
         kernel_name="python3",
         kernel_manager_class=_ThisPython,
@@ -154,6 +175,11 @@ def execute(document: nbformat.NotebookNode, folder: Path, environment: Mapping[
         # A finished card is plain HTML; the widgets' state would put all media into the file once more.
         store_widget_state=False,
     )
+
+    async def read(**_cell: object) -> None:
+        await asyncio.sleep(pause)
+
+    client.on_cell_executed = read
     try:
         # nbclient takes the handlers of signals away; this puts them back.
         with interrupted_by_signals():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from novakit_widgets import cli, demo
@@ -79,7 +80,9 @@ def test_copy_takes_nobodys_work_away(tmp_path):
     second = demo.fresh_copy(demo.quickstart(), tmp_path)
     assert first.read_text() == "my own work"
     assert second.name == "01_quickstart-2.ipynb"
-    assert second.read_bytes() == demo.quickstart().read_bytes()
+    fresh, saved = (nbformat.read(path, as_version=4) for path in (second, demo.quickstart()))
+    assert [cell.source for cell in fresh.cells] == [cell.source for cell in saved.cells]
+    assert [cell.outputs for cell in fresh.cells if cell.cell_type == "code" and cell.outputs] == []
 
 
 def test_demo_knows_nothing_of_the_users_key(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ KERNELS = ("6.31.0", "7.3.0", NEWEST)
 
 _PACKAGE = "novakit_widgets"
 _EXTRA = "sandbox"
+_FOR_NOTEBOOKS = ("matplotlib",)  # the extra ``demo`` brings it, with much that a kernel does not need
 # The environments are kept, and checkouts come and go: which one is tested is said when a kernel starts.
 _VARIABLE = "NOVAKIT_TEST_PACKAGE"
 _PATH_LINE = f"import os, sys; sys.path.extend(filter(None, [os.environ.get({_VARIABLE!r})]))\n"
@@ -75,7 +76,7 @@ def environment(ipykernel: str) -> Environment:
     """
     if ipykernel == NEWEST:
         return Environment(Path(sys.executable), metadata.version("ipykernel"))
-    requirements = [f"ipykernel=={ipykernel}", *_of_the_package()]
+    requirements = [f"ipykernel=={ipykernel}", *_of_the_package(), *_FOR_NOTEBOOKS]
     folder = _cache() / f"ipykernel-{ipykernel}-{_digest(requirements)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .errors import JobNotStartedError
-from .jobhistory_rows import HistoryEntry, entry_of, execute, first, read, select, written
+from .jobhistory_rows import UNSENT, HistoryEntry, entry_of, execute, first, read, select, written
 from .jobs import Tool
 from .processes import lives, this_process
 from .redaction import redact
@@ -48,6 +48,11 @@ class BatchItem:
     entry: HistoryEntry | None = None
     dropped: bool = False
     job_id: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was neither submitted nor dropped."""
+        return not self.dropped and (self.entry is None or self.entry.stage == UNSENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class JobQueue:
         self._positions: tuple[int, dict[int, tuple[int, int]]] = (-1, {})
         self._ended: list[tuple[Place, JobRun]] = []
         self._failures = 0
+        self._careful = False  # after a refusal that concerns all: one at a time, until one is taken
         self._offline_until = float("-inf")
         self._kept = self._looked = False
         self._again: set[int] = set()
@@ -423,7 +424,8 @@ class JobQueue:
         if best is None:
             return None
         seconds, _, place = best
-        if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= _MOST_SUBMITTING:
+        most = 1 if self._careful else _MOST_SUBMITTING
+        if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= most:
             return place, _BEAT  # until one of them is done, which wakes us
         return place, max(seconds, self._offline_until - self._works.clock())
 
@@ -471,11 +473,12 @@ class JobQueue:
         """Take in a change of a place's run."""
         if run is not place.run:
             return  # tried again since
+        state, before = place.state, place.seen
+        moved = state is not before or (place in self._submitting) is not (run.phase is Phase.SUBMITTING)
         if run.phase is Phase.SUBMITTING:
             self._submitting.add(place)
         else:
             self._submitting.discard(place)
-        state, before = place.state, place.seen
         if state is not before:
             place.seen = state
             self._counts[before] -= 1
@@ -487,8 +490,10 @@ class JobQueue:
                 self._version += before is PlaceState.WAITING
         if run.phase in (Phase.WATCHING, Phase.ENDED):
             self._failures = 0
+            self._careful = False
         self._tell(place)
-        self._go()
+        if moved:
+            self._go()
         if state is not before and self.settled:
             self._settle()
         if state is not before and (state not in _OPEN or self.held is not None):
@@ -559,6 +564,7 @@ class JobQueue:
             self._offline_until = self._works.clock() + self._pace.retry(self._failures, self._works.random)
         elif not _asks_to_come_back(error):
             return False
+        self._careful = True
         return True  # after a 429 the allowance knows when
 
     def _hold(self, error: NovaKitError) -> None:

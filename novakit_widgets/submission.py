@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Clockwork", "Submits", "Ticket", "candidates", "look_up", "submit"]
+__all__ = ["Clockwork", "Submits", "Ticket", "all_candidates", "candidates", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -255,15 +255,40 @@ async def candidates(
     Raises:
         NovaKitError: the list can't be had.
     """
+    return (await all_candidates(client, tool, [(params, since)], known=known, clockwork=clockwork))[0]
+
+
+async def all_candidates(
+    client: Submits,
+    tool: Tool,
+    asked: Sequence[tuple[Mapping[str, Any], datetime]],
+    *,
+    known: Collection[str] = (),
+    clockwork: Clockwork | None = None,
+) -> list[list[Job]]:
+    """Find for each of many lost submissions what `candidates` finds for one, with one list for all of them.
+
+    Args:
+        client: as for `candidates`.
+        tool: what makes them.
+        asked: what was sent for each, and when.
+        known: as for `candidates`.
+        clockwork: time and chance.
+
+    Raises:
+        NovaKitError: the list can't be had.
+    """
     works = clockwork or Clockwork()
+    found: list[list[Job]] = [[] for _ in asked]
     for pause in _LOOKS:
         if pause:
             await works.sleep(pause)
         jobs = await _listed(client, tool, works)
-        found = [job for job in jobs if _could_be(job, params, since, known, tool)]
-        if found:
-            return found
-    return []
+        for index, (params, since) in enumerate(asked):
+            found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
+        if all(found):
+            break
+    return found
 
 
 async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, ...]:

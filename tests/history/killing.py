@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,8 +13,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from novakit_widgets import NovaKitClient
+from batcher import go_on
+
+from novakit_widgets import NovaKitClient, settings
 from novakit_widgets.jobhistory import JobHistory
+from novakit_widgets.jobs import JobStatus
+from novakit_widgets.queueing import PlaceState
 from novakit_widgets.recovery import look_up_all
 from novakit_widgets.sandbox import Sandbox
 from novakit_widgets.submission import Clockwork
@@ -85,6 +90,92 @@ def kill(times: int, folder: Path, *, seed: int = 7) -> Toll:
         toll.doubled += sum(count - 1 for count in prompts.values())
         toll.unfinished = asyncio.run(_unfinished(client, known))
     return toll
+
+
+@dataclass
+class BatchToll:
+    """What a number of kills in mid-batch cost.
+
+    Attributes:
+        kills: how often a process was killed.
+        batches: how many batches were begun.
+        items: how many items they had.
+        doubled: how many jobs are there more than once.
+        missing: how many items are no job.
+        unfinished: how many places or jobs are not completed in the end.
+        cut: how many kills came in mid-batch.
+    """
+
+    kills: int = 0
+    batches: int = 0
+    items: int = 0
+    doubled: int = 0
+    missing: int = 0
+    unfinished: int = 0
+    cut: int = 0
+
+
+def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30, seed: int = 7) -> BatchToll:
+    """Kill the processes that work on each batch several times in turn, finish it, and count.
+
+    Args:
+        batches: how many.
+        folder: for the history.
+        kills: how often for each.
+        count: items of each.
+        seed: of the moments.
+    """
+    luck, toll, speed = random.Random(seed), BatchToll(), 300.0
+    path = folder / "history.sqlite3"
+    wanted: set[str] = set()
+    batcher = Path(__file__).with_name("batcher.py")
+    settings.configure(speed=speed)
+    with Sandbox(speed=speed, quotas="off", media="canned", seed=seed, plan="cli_team") as sandbox:
+        history, client = JobHistory(path), NovaKitClient(sandbox.api_key, sandbox.base_url)
+        for number in range(batches):
+            command = [sys.executable, batcher, sandbox.base_url, sandbox.api_key, path, f"batch {number}", str(speed)]
+            for nth in range(kills):
+                # The first begins the batch, the others go on with it.
+                process = subprocess.Popen([*command, str(0 if nth else count)], stdout=subprocess.PIPE)
+                process.stdout.readline()
+                time.sleep(luck.uniform(0.0, 0.3))
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                process.stdout.close()
+                toll.kills += 1
+                toll.cut += _open(path)
+                if not nth and _open(path):  # else it was killed before it had begun
+                    toll.batches += 1
+                    wanted.update(f"batch {number} {item}" for item in range(count))
+            queues = asyncio.run(_finish(client, history))
+            toll.unfinished += sum(
+                place.state is not PlaceState.COMPLETED for queue in queues for place in queue.places
+            )
+        prompts = Counter(job.params["prompt"] for job in sandbox.jobs.values())
+        toll.unfinished += sum(job.status is not JobStatus.COMPLETED for job in sandbox.jobs.values())
+        toll.items = len(wanted)
+        toll.doubled = sum(count - 1 for count in prompts.values())
+        toll.missing = len(wanted - prompts.keys())
+    settings.configure(speed=None)
+    return toll
+
+
+def _open(path):
+    """Count the batches that are not at their end."""
+    database = sqlite3.connect(path)
+    (count,) = database.execute("SELECT count(*) FROM batches WHERE closed = 0").fetchone()
+    database.close()
+    return count
+
+
+async def _finish(client, history):
+    """Bring back what there is and let it end."""
+    queues = await go_on(client, history)
+    for queue in queues:
+        queue.resume()
+        await queue.wait()
+        await queue.leave_loop()
+    return queues
 
 
 async def _recover(client, history):

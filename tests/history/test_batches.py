@@ -1,0 +1,329 @@
+"""Batches on disk: what waits when a kernel dies goes on in another, and nothing is submitted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from batcher import go_on
+from killing import kill_batches
+
+from novakit_widgets import NovaKitClient, Sandbox, settings
+from novakit_widgets.errors import ConfigurationError, JobNotStartedError, SubmissionUncertainError
+from novakit_widgets.jobhistory import HistoryWarning, JobHistory
+from novakit_widgets.jobhistory_batches import LARGEST_ITEM, BatchItem, BatchRecord
+from novakit_widgets.jobs import Job, JobStatus, Tool
+from novakit_widgets.queueing import JobQueue, PlaceState
+from novakit_widgets.recovery import recover_all
+from novakit_widgets.sandbox import Fault
+
+BASE = "https://x.example/api/v1"
+MADE = datetime(2026, 11, 23, 10, tzinfo=timezone.utc)
+KEY = "sk_" + "0f" * 32
+
+
+@pytest.fixture
+def history(tmp_path):
+    """An empty history."""
+    return JobHistory(tmp_path / "history.sqlite3")
+
+
+@pytest.fixture
+def sandbox():
+    """A fast sandbox without limits."""
+    with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1) as running:
+        settings.configure(speed=running.speed, limits="off")
+        yield running
+
+
+def record(*params, batch="b1", base_url=BASE, **more):
+    """A batch of images."""
+    items = tuple(BatchItem(Tool.IMAGE, one) for one in params)
+    return BatchRecord(batch, base_url, MADE, items, 100, **more)
+
+
+def elsewhere(history, code, *arguments):
+    """Do something in a process that has ended since."""
+    head = (
+        "import sys, json; from pathlib import Path; from datetime import *; from novakit_widgets import Tool;"
+        "from novakit_widgets.jobhistory import JobHistory; from novakit_widgets.jobhistory_batches import *;"
+        "history = JobHistory(Path(sys.argv[1]));"
+    )
+    subprocess.run([sys.executable, "-c", head + code, history.path, *arguments], check=True)
+
+
+def left_behind(history, base_url, *prompts, batch="b1"):
+    """Open a batch as a process did that has died since."""
+    code = (
+        "items = tuple(BatchItem(Tool.IMAGE, {'prompt': prompt}) for prompt in json.loads(sys.argv[2]));"
+        "history.batches.open(BatchRecord(sys.argv[4], sys.argv[3], datetime.now(timezone.utc), items, 100))"
+    )
+    elsewhere(history, code, json.dumps(prompts), base_url, batch)
+
+
+def begun(history, base_url, place, prompt, batch="b1"):
+    """Begin to submit a place as a process did that had the batch then, and has died since."""
+    code = "history.begin(Tool.IMAGE, {'prompt': sys.argv[2]}, base_url=sys.argv[3], batch=sys.argv[4], place=int(sys.argv[5]))"
+    elsewhere(history, "history.batches.claim(base_url=sys.argv[3]);" + code, prompt, base_url, batch, str(place))
+
+
+def test_a_batch_is_read_as_it_was_written(history):
+    """Parameters are whole, not shortened as a row's are; what else is kept comes back too."""
+    params = ({"prompt": "A " * 20_000, "seed": 3}, {"prompt": "snow ❄ \ud800", "nested": {"a": [1, None, True]}})
+    history.batches.open(record(*params, timeout=30.0, notebook="a.ipynb", about={"embed": "link"}))
+    found = history.batches.find("b1")
+    assert [dict(item.params) for item in found.items] == list(params)
+    assert (found.base_url, found.made_at, found.max_running) == (BASE, MADE, 100)
+    assert (found.timeout, found.notebook, dict(found.about)) == (30.0, "a.ipynb", {"embed": "link"})
+    assert all(item.waits for item in found.items)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"image": "x" * (LARGEST_ITEM + 1)}, {"prompt": f"my key {KEY}"}, {"seed": float("nan")}, {"mask": object()}],
+    ids=["large", "key", "nan", "object"],
+)
+def test_what_can_not_be_kept_has_to_be_given_again(history, params):
+    """More than 1 MB, a key, or what is no JSON: the place is there, without its parameters."""
+    history.batches.open(record({"prompt": "small"}, params))
+    small, other = history.batches.find("b1").items
+    assert small.params == {"prompt": "small"}
+    assert other.params is None
+    assert KEY.encode() not in history.path.read_bytes()
+
+
+def test_a_place_is_what_its_newest_row_says(history):
+    """No row, or one that was never sent: it waits. After another try was asked for, earlier rows are of no account."""
+    history.batches.open(record({"prompt": "a"}, {"prompt": "b"}, {"prompt": "c"}))
+
+    def begin(place):
+        return history.begin(Tool.IMAGE, {"prompt": "abc"[place]}, base_url=BASE, batch="b1", place=place)
+
+    history.unsent(begin(0), "no network")
+    history.started(begin(1), Job("job_1", JobStatus.FAILED), base_url=BASE)
+    items = history.batches.find("b1").items
+    assert [item.waits for item in items] == [True, False, True]
+    assert items[1].entry.job.status is JobStatus.FAILED
+    assert (items[1].entry.batch, items[1].entry.place) == ("b1", 1)
+    history.batches.open(record({"prompt": "a"}, {"prompt": "b"}, {"prompt": "c"}), again=[1])
+    assert history.batches.find("b1").items[1].waits
+    history.started(begin(1), Job("job_2", JobStatus.PENDING), base_url=BASE)
+    assert history.batches.find("b1").items[1].entry.job.id == "job_2"
+
+
+def test_dropped_and_closed(history):
+    """What is dropped never waits again; a closed batch is not brought back, and its items are not kept."""
+    history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))
+    history.batches.drop("b1", [1])
+    assert [item.waits for item in history.batches.find("b1").items] == [True, False]
+    history.batches.close("b1")
+    assert history.batches.find("b1") is None
+    assert history.batches.claim(base_url=BASE) == []
+    database = sqlite3.connect(history.path)
+    assert database.execute("SELECT count(*) FROM batch_items").fetchone() == (0,)
+    database.close()
+
+
+def test_only_what_a_dead_process_left_is_claimed(history):
+    """Of this service, and not what this process is at work on."""
+    left_behind(history, BASE, "a", batch="dead")
+    left_behind(history, "https://other.example", "a", batch="other")
+    history.batches.open(record({"prompt": "a"}, batch="mine"))
+    assert history.batches.claim(base_url=BASE, active={"mine"}) == ["dead"]
+    assert history.batches.claim(base_url=BASE, active={"mine", "dead"}) == []
+    # Not shown on any board, it is offered again.
+    assert history.batches.claim(base_url=BASE) == ["mine", "dead"]
+
+
+def test_of_two_that_claim_one_gets_it(history):
+    """Processes that recover at the same time share the batches out."""
+    for number in range(5):
+        left_behind(history, BASE, "a", batch=f"b{number}")
+    code = (
+        "import sys; from pathlib import Path; from novakit_widgets.jobhistory import JobHistory;"
+        "print(*JobHistory(Path(sys.argv[1])).batches.claim(base_url=sys.argv[2]), flush=True); sys.stdin.read()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, history.path, BASE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    claimed = [batch for process in processes for batch in process.stdout.readline().split()]
+    for process in processes:
+        process.communicate()
+    assert sorted(claimed) == [b"b0", b"b1", b"b2", b"b3", b"b4"]
+
+
+def test_where_nobody_can_tell_silence_counts(history):
+    """A batch of another host is claimed when it has given no sign of life for some minutes."""
+    now = [MADE]
+    other = JobHistory(history.path, now=lambda: now[0])
+    other.batches.open(record({"prompt": "a"}))
+    database = sqlite3.connect(history.path)
+    with database:
+        database.execute("UPDATE batches SET process = 'elsewhere 1 x/1'")
+    database.close()
+    now[0] += timedelta(minutes=4)
+    assert other.batches.claim(base_url=BASE) == []
+    now[0] += timedelta(minutes=2)
+    assert other.batches.claim(base_url=BASE) == ["b1"]
+
+
+def test_a_kernel_that_was_taken_over_submits_nothing_more(history):
+    """Whoever has lost its batch to another is told so at its next submission, before anything is sent."""
+    history.batches.open(record({"prompt": "a"}))
+    database = sqlite3.connect(history.path)
+    with database:
+        database.execute("UPDATE batches SET process = 'elsewhere 1 x/1'")
+    database.close()
+    with pytest.raises(JobNotStartedError, match="taken this batch over"):
+        history.begin(Tool.IMAGE, {"prompt": "a"}, base_url=BASE, batch="b1", place=0)
+    assert history.entries() == []
+    with pytest.raises(JobNotStartedError, match="taken this batch over"):
+        history.batches.open(record({"prompt": "a"}))
+
+
+async def recovered(sandbox, history):
+    """Recover in a process that was not there before, and return its one queue."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    (queue,) = await go_on(client, history)
+    return queue
+
+
+def test_the_queue_is_where_it_was(sandbox, history):
+    """Submitted places are watched or done, one that never arrived waits, and nothing is submitted before resume()."""
+    left_behind(history, sandbox.base_url, "arrived", "never arrived", "waiting")
+
+    async def before():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        job = await client.submit("image", {"prompt": "arrived"})
+        await client.aclose()
+        return job
+
+    job = asyncio.run(before())
+    begun(history, sandbox.base_url, 0, "arrived")
+    begun(history, sandbox.base_url, 1, "never arrived")
+
+    async def after():
+        queue = await recovered(sandbox, history)
+        assert isinstance(queue.held, JobNotStartedError)
+        assert "2 of 3 had not been submitted" in str(queue.held)
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["completed", "waiting", "waiting"]
+        assert len(sandbox.jobs) == 1
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["completed"] * 3
+        assert queue.places[0].run.job_id == job.id
+        await queue.leave_loop()
+
+    asyncio.run(after())
+    assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {
+        "arrived": 1,
+        "never arrived": 1,
+        "waiting": 1,
+    }
+    assert history.batches.claim(base_url=sandbox.base_url) == []  # it is closed
+
+
+def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
+    """It is not submitted by itself; tried again, it is looked up first, and found."""
+    left_behind(history, sandbox.base_url, "arrived", "second")
+
+    async def before():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        await client.submit("image", {"prompt": "arrived"})
+        await client.aclose()
+
+    asyncio.run(before())
+    begun(history, sandbox.base_url, 0, "arrived")
+    fault = sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+
+    async def after():
+        queue = await recovered(sandbox, history)
+        assert fault.hits == 1
+        assert queue.places[0].state is PlaceState.UNCERTAIN
+        assert isinstance(queue.places[0].run.error, SubmissionUncertainError)
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["uncertain", "completed"]
+        queue.retry(queue.places)
+        while queue.places[0].state is PlaceState.UNCERTAIN:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["completed", "completed"]
+        await queue.leave_loop()
+
+    asyncio.run(after())
+    assert len(sandbox.jobs) == 2
+
+
+def test_an_item_too_large_to_be_kept(sandbox, history):
+    """After the kernel's death its place says that it has to be given again; the others go on."""
+    code = (
+        "items = (BatchItem(Tool.IMAGE, {'prompt': 'x' * 1_100_000}), BatchItem(Tool.IMAGE, {'prompt': 'small'}));"
+        "history.batches.open(BatchRecord('b1', sys.argv[2], datetime.now(timezone.utc), items, 100))"
+    )
+    elsewhere(history, code, sandbox.base_url)
+
+    async def after():
+        queue = await recovered(sandbox, history)
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["refused", "completed"]
+        assert isinstance(queue.places[0].run.error, ConfigurationError)
+        assert "give them again" in str(queue.places[0].run.error)
+        queue.retry(queue.places)
+        await asyncio.wait_for(queue.wait(), 20)
+        assert queue.places[0].state is PlaceState.REFUSED
+        await queue.leave_loop()
+
+    asyncio.run(after())
+    assert len(sandbox.jobs) == 1
+
+
+def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
+    """Off, or of no use: the queue works all the same."""
+    folder = tmp_path / "no_file"
+    folder.mkdir()
+
+    async def work(history):
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        queue = JobQueue([(Tool.IMAGE, {"prompt": "a"}), (Tool.IMAGE, {"prompt": "b"})], client=client, history=history)
+        await asyncio.wait_for(queue.wait(), 20)
+        await queue.leave_loop()
+        return queue.count(PlaceState.COMPLETED)
+
+    assert asyncio.run(work(JobHistory(None))) == 2
+    with pytest.warns(HistoryWarning):
+        assert asyncio.run(work(JobHistory(folder))) == 2
+
+
+def test_the_recovery_says_what_it_found(sandbox, history):
+    """A batch with what waits, in words."""
+    left_behind(history, sandbox.base_url, "a", "b")
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        outcome = await recover_all(client, history)
+        await client.aclose()
+        return outcome
+
+    outcome = asyncio.run(main())
+    assert "1 batch with 2 waiting" in repr(outcome)
+    assert "BatchRecord of 2" in repr(outcome.batches)
+
+
+def test_killed_in_mid_batch_everything_is_made_once(tmp_path):
+    """SIGKILL at random moments, several times for each batch: in the end every item is one job, and completed."""
+    toll = kill_batches(3, tmp_path, kills=3)
+    assert toll.kills == 9
+    assert toll.cut
+    assert (toll.doubled, toll.missing, toll.unfinished) == (0, 0, 0)

@@ -24,8 +24,13 @@ async def test_the_same_widget_shown_twice(open_notebook, sandbox):
 
 async def test_two_widgets_in_one_cell(open_notebook, sandbox):
     """Each becomes its own result, in the order in which they were shown, whichever is done first."""
-    sandbox.next_duration(20, 5)
-    page = await open_notebook("for name in ('first', 'second'): display(nk.image(name, size='512x512'))")
+    sandbox.next_duration(30, 5)
+    page = await open_notebook("""
+        first = nk.image("first", size="512x512")
+        display(first)
+        while not first.job_id: await asyncio.sleep(0.05)  # so that the service gets them in this order
+        display(nk.image("second", size="512x512"))
+    """)
     await page.run_all()
     await expect(page.plain(1)).to_have_count(1)
     await expect(page.plain(1)).to_contain_text("second")

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 pytestmark = [
+    pytest.mark.xdist_group("cli"),  # two JupyterLabs that look for a free port at once can find the same one
     pytest.mark.kernel,
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to end a command with"),
 ]

@@ -133,6 +133,7 @@ class JobQueue:
         self._again: set[int] = set()
         self._incomplete: set[int] = set()
         self._looking_for: deque[Place] = deque()
+        self._in_question: set[Place] = set()  # being looked up: what becomes of them is not known yet
         self._deletes: deque[Place] = deque()
         self._parted: list[Place] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -194,13 +195,14 @@ class JobQueue:
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself, even if it is resumed."""
-        return not any(self._counts[state] for state in _OPEN)
+        return not any(self._counts[state] for state in _OPEN) and not self._in_question
 
     @property
     def quiet(self) -> bool:
         """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
         asking = any(self._in_line(place, None) for _, place in self._lines.get(None, ()))
-        return self.settled or (self.held is not None and not self._counts[PlaceState.RUNNING] and not asking)
+        under_way = self._counts[PlaceState.RUNNING] or asking or self._in_question
+        return self.settled or (self.held is not None and not under_way)
 
     def count(self, state: PlaceState) -> int:
         """Return how many places are in a state."""
@@ -629,6 +631,7 @@ class JobQueue:
             elif state in _TRIED_AGAIN:
                 self._renew(place)
         self._looking_for.extend(uncertain)
+        self._in_question.update(uncertain)
         if self._loop is None:
             self.start()
         else:
@@ -654,13 +657,21 @@ class JobQueue:
                 group = groups.setdefault((place.tool, canonical(place.tool, place.params)), [])
                 if place not in group:
                     group.append(place)
-        for group in groups.values():
-            try:
-                await self._look_for(group)
-            except NovaKitError as error:
-                for place in group:
-                    place.run.note = f"Not submitted again: it can't be looked up. {error.message}"
-                    self._tell(place)
+        try:
+            for group in groups.values():
+                try:
+                    await self._look_for(group)
+                except NovaKitError as error:
+                    for place in group:
+                        place.run.note = f"Not submitted again: it can't be looked up. {error.message}"
+                        self._tell(place)
+                self._in_question.difference_update(group)
+        finally:
+            self._in_question.clear()
+            self._in_question.update(self._looking_for)
+            if self.settled:
+                self._settle()
+            self._tell_waiters()
 
     async def _look_for(self, group: Sequence[Place]) -> None:
         known = set(await asyncio.to_thread(self.history.job_ids, base_url=self.client.base_url))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .jobs import Job
     from .media import Media
 
-__all__ = ["Embed", "Kept", "check_embed", "keep"]
+__all__ = ["Embed", "Kept", "Room", "check_embed", "keep"]
 
 Embed = Literal["auto", "inline", "file", "link"]
 _EMBEDS = ("auto", "inline", "file", "link")
@@ -43,6 +43,34 @@ class Kept:
     error: Exception | None = None
 
 
+@dataclass(slots=True)
+class Room:
+    """How much may still go into the notebook, for one job or for several that share it.
+
+    Attributes:
+        left: bytes.
+
+    Example:
+        >>> room = Room(10)
+        >>> room.take(8), room.take(8), room.left
+        (True, False, 2)
+    """
+
+    left: int
+
+    @classmethod
+    def of(cls, embed: Embed) -> Room:
+        """Return the room that there is in the beginning."""
+        return cls(INLINE_BYTES if embed == "inline" else EMBED_BYTES)
+
+    def take(self, size: int) -> bool:
+        """Take so many bytes, if there are so many; return whether."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
 def check_embed(embed: str) -> Embed:
     """Refuse a way to embed that there is not.
 
@@ -55,7 +83,9 @@ def check_embed(embed: str) -> Embed:
     raise ConfigurationError(f"embed is one of {', '.join(_EMBEDS)}, not {embed!r}. Nothing was sent or billed.")
 
 
-async def keep(client: OpensMedia, job: Job, embed: Embed, *, folder: Path) -> tuple[Kept, ...]:
+async def keep(
+    client: OpensMedia, job: Job, embed: Embed, *, folder: Path, room: Room | None = None
+) -> tuple[Kept, ...]:
     """Get a finished job's media to where they are to be. What fails is told, never raised: the job is done.
 
     Args:
@@ -63,23 +93,24 @@ async def keep(client: OpensMedia, job: Job, embed: Embed, *, folder: Path) -> t
         job: a completed job.
         embed: where to; ``"auto"`` is inline up to 8 MB for all of a job's media together, and a file beyond.
         folder: the notebook's.
+        room: what several jobs share; where it is left out, the job has all of it.
     """
+    shared = Room.of(embed) if room is None else room
     kept: list[Kept] = []
-    room = INLINE_BYTES if embed == "inline" else EMBED_BYTES
     for index, media in enumerate(job.media):
-        one = await _keep_one(client, media, embed, folder, f"{downloads.stem_of(job)}-{index + 1}", room)
-        room -= len(one.content or b"")
-        kept.append(one)
+        stem = f"{downloads.stem_of(job)}-{index + 1}"
+        kept.append(await _keep_one(client, media, embed, folder, stem, shared))
     return tuple(kept)
 
 
-async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path, stem: str, room: int) -> Kept:
+async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path, stem: str, room: Room) -> Kept:
     if embed == "link":
         return Kept(media, media.mime)
     try:
         if embed in ("auto", "inline"):
-            fetched = await downloads.fetch(client, media.url, limit=room)
-            if fetched is not None:
+            fetched = await downloads.fetch(client, media.url, limit=room.left) if room.left else None
+            # Others may have taken the room in the meantime.
+            if fetched is not None and room.take(len(fetched[0])):
                 return Kept(media, fetched[1], content=fetched[0])
             if embed == "inline":
                 raise MediaError(f"It is larger than {INLINE_BYTES / 1e6:.0f} MB, too large to be put into a notebook.")

@@ -19,7 +19,7 @@ from ..jobs import Job, Tool
 from ..parameters import check
 from ..reusing import run_of
 from ..run import JobRun, Phase
-from .painting import painter
+from .painting import LEAST_SECONDS, painter
 from .parts import Parts
 from .places import Places, in_kernel, is_nested
 from .plain import plain, summary
@@ -95,6 +95,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     - Type: `NovaKitError`, read only
     - Default: ``None``
     """
+
+    least_seconds = LEAST_SECONDS
+    """How long the card stays as it was painted, at least."""
 
     _made = False
 

@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Paintable", "Painter", "painter"]
+__all__ = ["LEAST_SECONDS", "Paintable", "Painter", "painter"]
 
-LEAST_SECONDS = 0.25  # between two paintings of one card
+LEAST_SECONDS = 0.25  # between two paintings of one job's card
 MESSAGES_A_SECOND = 200
 TICK_SECONDS = 1.0  # a running card shows its elapsed time by the second
 
 
 class Paintable(Protocol):
     """What can be painted."""
+
+    @property
+    def least_seconds(self) -> float:
+        """How long it stays as it was painted, at least."""
+        ...
 
     @property
     def ticking(self) -> bool:
@@ -70,7 +75,7 @@ class Painter:
 
     def _delay(self, card: Paintable) -> float:
         now = self._clock()
-        return max(0.0, self._painted.get(card, float("-inf")) + LEAST_SECONDS - now, self._free_at - now)
+        return max(0.0, self._painted.get(card, float("-inf")) + card.least_seconds - now, self._free_at - now)
 
     def _arm(self, seconds: float) -> None:
         when = self._loop.time() + seconds

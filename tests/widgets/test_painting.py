@@ -13,7 +13,8 @@ from novakit_widgets.widgets.painting import Painter
 class Card:
     """A card that notes when it was painted, and with what."""
 
-    def __init__(self, *, messages=3, ticking=False):
+    def __init__(self, *, messages=3, ticking=False, least_seconds=0.25):
+        self.least_seconds = least_seconds
         self.value = None
         self.messages = messages
         self.ticking = ticking

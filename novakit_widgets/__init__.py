@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batching import batch
     from .client import NovaKitClient
     from .errors import (
         APIError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .settings import configure
     from .shortforms import attach, edit_image, image, music, speech, transcribe, video
     from .tracking import JobTracker
+    from .widgets.board import JobBoard
     from .widgets.history import history
     from .widgets.job import JobWidget
     from .widgets.login import login
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 
 # Where each name lives. A name is imported when it is first used, so importing the package costs next to nothing.
 _HOMES = {
+    ".batching": ("batch",),
     ".client": ("NovaKitClient",),
     ".errors": (
         "APIError",
@@ -85,6 +88,7 @@ _HOMES = {
     ".settings": ("configure",),
     ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
     ".tracking": ("JobTracker",),
+    ".widgets.board": ("JobBoard",),
     ".widgets.history": ("history",),
     ".widgets.job": ("JobWidget",),
     ".widgets.login": ("login",),
@@ -101,6 +105,7 @@ __all__ = [
     "InvalidKeyError",
     "InvalidParameterError",
     "Job",
+    "JobBoard",
     "JobCancelledError",
     "JobError",
     "JobFailedError",
@@ -127,6 +132,7 @@ __all__ = [
     "Tool",
     "UnreadableAnswerError",
     "attach",
+    "batch",
     "configure",
     "edit_image",
     "history",

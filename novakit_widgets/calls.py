@@ -8,7 +8,7 @@ from typing import Any
 
 from .jobs import Tool
 
-__all__ = ["call_of"]
+__all__ = ["call_of", "main_parameter"]
 
 _SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
     Tool.VIDEO: ("video", "prompt"),
@@ -37,6 +37,16 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
         return f"nk.JobWidget({tool.endpoint!r}, {dict(params)!r})"
     others = [f"{key}={value!r}" for key, value in params.items() if key != first]
     return f"nk.{name}({', '.join([repr(params[first]), *others])})"
+
+
+def main_parameter(tool: Tool) -> str:
+    """Return the parameter that a tool can be given without its name: the words, the text or the file.
+
+    Example:
+        >>> main_parameter(Tool.VIDEO), main_parameter(Tool.TTS)
+        ('prompt', 'input')
+    """
+    return _SHORT_FORMS[tool][1]
 
 
 def _fits(name: str) -> bool:

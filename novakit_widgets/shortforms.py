@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .embedding import Embed
     from .widgets.job import JobWidget
 
-__all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "video"]
+__all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "upload", "video"]
 
 _P = ParamSpec("_P")
 # What a short form takes for the widget rather than for the service.
@@ -56,7 +56,7 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
             others = said.pop("params", {})
             check_names(tool, others)
             if tool is Tool.STT:
-                said["file"] = _upload(said["file"])
+                said["file"] = upload(said["file"])
             ours = {name: said.pop(name) for name in _OURS if name in said}
             return _widget(tool, {**said, **others}, ours)
 
@@ -308,7 +308,7 @@ def transcribe(
     raise AssertionError
 
 
-def _upload(file: str | bytes | Path) -> str:
+def upload(file: str | bytes | Path) -> str:
     """Turn a local sound into the base64 that the service takes."""
     if isinstance(file, Path):
         try:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from .view import View
 
-__all__ = ["STYLE", "figures", "head", "message"]
+__all__ = ["ICONS", "STYLE", "figures", "head", "icon", "message"]
 
 # Shapes of 16 x 16, in the colour of the text around them.
-_ICONS: Mapping[str, str] = {
+ICONS: Mapping[str, str] = {
     "video": "M2 3h8.5a1 1 0 0 1 1 1v2l3-1.8v7.6l-3-1.8v2a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z",
     "music": "M6 2l8-1.2v9.4a2.3 2.3 0 1 1-1.3-2V4.2L7.3 5v7.2a2.3 2.3 0 1 1-1.3-2z",
     "image": "M2 2h12a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zm0 10h12l-4-5-3 3.5L5 8.4z",
@@ -52,7 +52,7 @@ STYLE = Markup("""<style>
 def icon(tool: str) -> Markup:
     """Return a tool's icon, which says nothing to a screen reader because the tool's name stands beside it."""
     return Markup('<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>').format(
-        _ICONS.get(tool, _ICONS[""])
+        ICONS.get(tool, ICONS[""])
     )
 
 

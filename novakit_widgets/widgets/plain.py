@@ -7,7 +7,7 @@ address stands on the media tag itself, and the card reads well as headings, par
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from ..media import Media
     from ..run import JobRun
 
-__all__ = ["media_tag", "plain", "shown_size", "summary"]
+__all__ = ["STYLE", "details_table", "media_tag", "plain", "shown_size", "summary"]
 
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
 _ROOM = (640, 480)  # pixels for one result; several have half of that each
 # The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was. The class is named
 # twice where JupyterLab's own rule, which sets tables to the right, names two.
-_STYLE = Markup("""<style>
+STYLE = Markup("""<style>
 .novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
 .jp-RenderedHTMLCommon > .novakit-plain { margin-right: -18px; }
@@ -86,7 +86,7 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
         rows.append(Markup('<p dir="auto">{}</p>').format(note))
     rows.append(Markup('<p class="nk-facts">{}</p>').format(" · ".join(_facts(run))))
     rows.append(_details(run))
-    return Markup('<div class="novakit-plain">{}{}</div>').format(_STYLE, _BLANK.join(rows))
+    return Markup('<div class="novakit-plain">{}{}</div>').format(STYLE, _BLANK.join(rows))
 
 
 def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
@@ -99,24 +99,27 @@ def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
     return rows
 
 
-def media_tag(kept: Kept, prompt: str, *, alone: bool) -> Markup:
+def media_tag(kept: Kept, prompt: str, *, alone: bool, lazy: bool = False) -> Markup:
     """Return the one tag that plays or shows a result.
 
     Args:
         kept: the media, and where they are now.
         prompt: what they were asked for with, for those who can't see them.
         alone: whether there are no others beside it.
+        lazy: whether they are loaded only when somebody looks or listens.
     """
     source = _source(kept)
     title = shortened(prompt, 200)
+    preload = "none" if lazy else "metadata"
     if kept.media.kind == "audio":
-        return Markup('<audio controls preload="metadata" title="{}" src="{}"></audio>').format(title, source)
+        return Markup('<audio controls preload="{}" title="{}" src="{}"></audio>').format(preload, title, source)
     width, height = shown_size(kept.media, alone=alone)
     # With both, a page keeps the place free until the media are there, and nothing jumps.
     size = Markup(' width="{}"').format(width) + (Markup(' height="{}"').format(height) if height else _BLANK)
     if kept.media.kind == "image":
+        size += Markup(' loading="lazy"') if lazy else _BLANK
         return Markup('<img src="{}" alt="{}"{}>').format(source, title or "the result", size)
-    return Markup('<video controls preload="metadata" title="{}" src="{}"{}></video>').format(title, source, size)
+    return Markup('<video controls preload="{}" title="{}" src="{}"{}></video>').format(preload, title, source, size)
 
 
 def shown_size(media: Media, *, alone: bool = True) -> tuple[int, int | None]:
@@ -162,12 +165,18 @@ def _details(run: JobRun) -> Markup:
     """Return what it takes to find the job again and to make it again."""
     job = run.job
     assert job is not None
-    facts: list[tuple[str, Any]] = [("job id", job.id)] if job.id else []
-    facts.extend(run.params.items())
-    table = _BLANK.join(
-        Markup('<tr><th>{}</th><td dir="auto">{}</td></tr>').format(name, shortened(str(value), _VALUE_LENGTH))
-        for name, value in facts
-    )
+    facts = {**({"job id": job.id} if job.id else {}), **run.params}
     code = "" if run.tool is None else shortened(call_of(run.tool, run.params), _VALUE_LENGTH)
     again = Markup("<pre>{}</pre>").format(code) if code else _BLANK
-    return Markup("<details><summary>Parameters and code</summary><table>{}</table>{}</details>").format(table, again)
+    return Markup("<details><summary>Parameters and code</summary>{}{}</details>").format(details_table(facts), again)
+
+
+def details_table(facts: Mapping[str, Any]) -> Markup:
+    """Return names and values as a table."""
+    rows = _BLANK.join(
+        Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(
+            name, shortened(str(value), _VALUE_LENGTH)
+        )
+        for name, value in facts.items()
+    )
+    return Markup("<table>{}</table>").format(rows)

@@ -106,7 +106,7 @@ class View:
         """
         job = run.job
         tool = run.tool or (None if job is None else job.tool)
-        status, tone = _status(run)
+        status, tone = status_of(run)
         full_prompt = prompt_of(run.params)
         return cls(
             tool=str(tool or ""),
@@ -115,7 +115,7 @@ class View:
             full_prompt=shortened(full_prompt, _TOOLTIP_LENGTH),
             status=status,
             tone=tone,
-            percent=_percent(run),
+            percent=percent_of(run),
             moving=run.phase in (Phase.SUBMITTING, Phase.WATCHING),
             times=_times(run, samples),
             message=" ".join(part for part in (_message(run), note or run.note) if part),
@@ -167,7 +167,8 @@ def took(seconds: float) -> str:
     return duration(seconds) if seconds >= 1 else "under 1 s"
 
 
-def _status(run: JobRun) -> tuple[str, Tone]:
+def status_of(run: JobRun) -> tuple[str, Tone]:
+    """Return where a run is in words, and the tone of its colour."""
     if run.phase is Phase.NEW:
         return "not started", "quiet"
     if run.cancelling:
@@ -197,7 +198,8 @@ def _word(job: Job) -> tuple[str, Tone]:
     return words.get(job.status, (shortened(str(job.status), 40), "running"))
 
 
-def _percent(run: JobRun) -> float | None:
+def percent_of(run: JobRun) -> float | None:
+    """Return how far a run is, 0 to 100; ``None`` while that is unknown."""
     if run.job is None:
         return None
     return 100.0 if run.job.status == JobStatus.COMPLETED else run.job.progress

@@ -1,0 +1,407 @@
+"""JobBoard: many jobs on one board. A thin view of a `JobQueue`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import ipywidgets
+
+from .. import eventloop, settings
+from ..client import default_client
+from ..embedding import Embed, check_embed
+from ..errors import JobTimeoutError, NovaKitError
+from ..parameters import check
+from ..queueing import JobQueue, PlaceState
+from .boardmedia import Keeper, save_places
+from .boardpainter import BoardPainter
+from .boardplain import plain_board, records, summary
+from .painting import painter
+from .places import Places, in_kernel, is_nested
+from .player import close_all
+
+if TYPE_CHECKING:
+    from ..client import NovaKitClient
+    from ..jobhistory_batches import BatchRecord
+    from ..jobs import Job, Tool
+    from ..queueing import Place
+
+__all__ = ["JobBoard"]
+
+_FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
+
+
+class JobBoard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """Many jobs, in a queue that keeps to the service's limits, on one board.
+
+    It starts by itself and runs in the background; the kernel stays free. It is a sequence too: ``board[3]`` is the newest
+    snapshot of job 3, counted from 0 as the board's own numbers are, or ``None`` while it has not been submitted. One job's
+    failure never stops the others. `batch` makes boards from prompts, dicts and tables.
+
+    Args:
+        items: a tool and its parameters for each job, in order.
+        client: speaks to the service; where it is left out, one is made from the settings.
+        max_running: how many jobs may run at once; where it is left out, the limits alone decide.
+        timeout: seconds to watch each; the default is the tool's.
+        embed: where the finished media go: ``"auto"`` puts up to 8 MB of all together into the notebook, and what is more
+            into ``novakit-media/`` beside it; see `JobWidget` for the others.
+        reuse: as for `JobWidget`.
+        autostart: whether to begin at once; otherwise `start` does, and waiting does.
+
+    Raises:
+        InvalidParameterError: the documentation forbids a parameter. Nothing was sent or billed.
+        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+
+    Example:
+        >>> from novakit_widgets import JobBoard, Tool
+        >>> board = JobBoard([(Tool.IMAGE, {"prompt": "A lighthouse"}), (Tool.IMAGE, {"prompt": "A boat"})])
+        >>> len(board.wait()), board.failed, str(board[1].status)
+        (2, {}, 'completed')
+    """
+
+    least_seconds = 0.5
+    """How long the board stays as it was painted, at least."""
+
+    _made = False
+
+    def __init__(
+        self,
+        items: Sequence[tuple[Tool, Mapping[str, Any]]],
+        *,
+        client: NovaKitClient | None = None,
+        max_running: int | None = None,
+        timeout: float | None = None,
+        embed: Embed = "auto",
+        reuse: bool | None = None,
+        autostart: bool = True,
+    ) -> None:
+        for tool, params in items:
+            check(tool, params)
+        check_embed(embed)
+        queue = JobQueue(
+            items,
+            client=client or default_client(),
+            max_running=max_running,
+            timeout=timeout,
+            reuse=settings.reuse(reuse).value,
+            about={"embed": embed},
+        )
+        self._make(queue, embed)
+        if autostart:
+            self.start()
+
+    @classmethod
+    def restored(cls, record: BatchRecord, *, client: NovaKitClient | None = None) -> JobBoard:
+        """Bring back the board of a kernel that died. It costs nothing: what waits is held until `resume`.
+
+        Args:
+            record: the batch, as the history has it; `recover` finds them.
+            client: as for `JobBoard`.
+
+        Raises:
+            ConfigurationError: there is no usable key or base URL.
+        """
+        board = cls.__new__(cls)
+        embed = record.about.get("embed", "auto")
+        queue = JobQueue.restored(record, client=client or default_client())
+        board._make(queue, embed if embed in ("auto", "inline", "file", "link") else "auto")
+        return board
+
+    def _make(self, queue: JobQueue, embed: Embed) -> None:
+        self._queue = queue
+        self._made = True
+        self._keeper = Keeper(queue.client, embed)
+        self._files: dict[int, list[Path]] = {}
+        self._places = Places()
+        self._context = contextvars.copy_context()
+        self._waiting = 0
+        self._finishing: asyncio.Task[None] | None = None
+        self._replaced = False
+        self._painter = BoardPainter(queue, act=self._act, ask=self._ask_to_be_painted)
+        super().__init__(children=self._painter.parts.rows)
+        self.add_class("novakit-card")
+        self.add_class("novakit-board")
+        queue.on_change = self._changed
+        self._changed(None)
+
+    def __repr__(self) -> str:
+        return f"<JobBoard {self._painter.words()}>"
+
+    # A sequence of jobs
+
+    def __len__(self) -> int:
+        return len(self._queue.places)
+
+    def __bool__(self) -> bool:
+        return True  # a widget
+
+    @overload
+    def __getitem__(self, index: int) -> Job | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job | None]: ...
+    def __getitem__(self, index: int | slice) -> Job | list[Job | None] | None:
+        if isinstance(index, slice):
+            return [place.run.job for place in self._queue.places[index]]
+        return self._queue.places[index].run.job
+
+    def __iter__(self) -> Iterator[Job | None]:
+        return (place.run.job for place in self._queue.places)
+
+    def __reversed__(self) -> Iterator[Job | None]:
+        return (place.run.job for place in reversed(self._queue.places))
+
+    def __contains__(self, job: object) -> bool:
+        return any(job == each for each in self)
+
+    def index(self, job: Job, start: int = 0, stop: int | None = None) -> int:
+        """Return a job's number.
+
+        Raises:
+            ValueError: it is not on the board.
+        """
+        return list(self).index(job, start, len(self) if stop is None else stop)
+
+    def count(self, job: Job | None) -> int:
+        """Return how often a job is on the board; for ``None``, how many have not been submitted."""
+        return sum(job == each for each in self)
+
+    # What a user may ask for
+
+    @property
+    def failed(self) -> dict[int, NovaKitError]:
+        """Why the jobs that ended without a result have none, by number; those that somebody cancelled are not among them.
+
+        A `JobTimeoutError` among them stands for a job that still runs and is no longer watched.
+        """
+        failed = (place for place in self._queue.places if place.state in _FAILED)
+        return {place.number: place.run.error for place in failed if place.run.error is not None}
+
+    def start(self) -> None:
+        """Begin, if it has not. Without a running event loop it begins when it is waited for."""
+        self._queue.start()
+
+    def cancel(self) -> None:
+        """Drop the jobs that wait, which cost nothing, and cancel those that run. From any thread."""
+        self._queue.cancel()
+
+    def resume(self) -> None:
+        """Go on after the quota ran out, or with a board of a kernel that died. From any thread."""
+        self._queue.resume()
+
+    def retry_failed(self) -> None:
+        """Try again what is in `failed`: submitted and billed like new jobs. From any thread.
+
+        A job whose watching timed out is watched again, at no cost. One whose answer was lost is looked up first, and submitted
+        only when the service has no such job.
+        """
+        self._queue.retry([place for place in self._queue.places if place.state in _FAILED])
+
+    def __await__(self) -> Generator[Any, None, list[Job]]:
+        """Wait until all have ended, without blocking the kernel; a board that nobody has shown yet shows itself."""
+        self._show_if_hidden()
+        return self._jobs().__await__()
+
+    def wait(self, timeout: float | None = None) -> list[Job]:
+        """Block until all have ended; the page goes on moving.
+
+        Args:
+            timeout: seconds to block; the jobs and the board go on after that.
+
+        Returns:
+            The completed jobs, in order. `failed` has the others.
+
+        Raises:
+            JobTimeoutError: the time is over. The jobs go on.
+            QuotaExceededError: the plan has not enough left for the jobs that wait; see `resume`. What ran has ended.
+            JobNotStartedError: it is a board of a kernel that died, and waits for `resume`.
+            KeyboardInterrupt: the user interrupted the kernel. The jobs go on.
+        """
+        self._show_if_hidden()
+        if not self._queue.wait_blocking(timeout, self._wait):
+            raise JobTimeoutError(
+                f"After {timeout:g} s: {self._painter.words()}. They go on: wait again, or look at the board."
+            )
+        return self._completed()
+
+    async def as_completed(self) -> AsyncIterator[Job]:
+        """Yield the completed jobs in the order in which they end; those that fail are in `failed`.
+
+        Raises:
+            QuotaExceededError: as for `wait`.
+            JobNotStartedError: as for `wait`.
+        """
+        self._show_if_hidden()
+        self._waiting += 1
+        try:
+            async for place in self._queue.settled_places():
+                if place.state is PlaceState.COMPLETED and place.run.job is not None:
+                    yield place.run.job
+            await self._wait()
+        finally:
+            self._waiting -= 1
+        self._completed()
+
+    async def _jobs(self) -> list[Job]:
+        await self._wait()
+        return self._completed()
+
+    def _completed(self) -> list[Job]:
+        """Return the completed jobs, or raise what holds the others."""
+        if self._queue.held is not None and not self._queue.settled:
+            raise self._queue.held.with_traceback(None)
+        done = (place.run.job for place in self._queue.places if place.state is PlaceState.COMPLETED)
+        return [job for job in done if job is not None]
+
+    async def _wait(self) -> None:
+        """Wait for the jobs, and where the board is on a page, until the plain result is there too: see `JobWidget`."""
+        self._waiting += 1
+        try:
+            await self._queue.wait()
+        finally:
+            finishing = self._finishing
+            try:
+                if finishing is not None and self._places.any and self._queue.settled:
+                    await eventloop.run_on(finishing.get_loop(), lambda: self._finished(finishing))
+            finally:
+                self._waiting -= 1
+
+    async def _finished(self, finishing: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait((finishing,))
+        finally:
+            if finishing.done():
+                self._replace()
+
+    def save(self, path: str | Path = ".") -> list[Path]:
+        """Save all finished media, blocking until they are there. One that can't be saved does not stop the others.
+
+        Args:
+            path: a folder, which is made.
+
+        Returns:
+            The files that were written, under names of ours, by number.
+
+        Raises:
+            MediaError: some can't be fetched or written; the others are there.
+            OSError: the folder can't be made.
+        """
+        done = [place for place in self._queue.places if place.state is PlaceState.COMPLETED]
+        saved = eventloop.run_blocking(
+            save_places(self._queue.client, done, Path(path)), farewell=self._queue.client.aclose
+        )
+        self._files.update(saved)
+        return [file for files in saved.values() for file in files]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return a flat dict for each job, which `pandas.DataFrame` takes as it is.
+
+        Their keys are ``number``, ``tool``, the parameters' own names, ``status``, ``seconds``, ``credits``, ``job_id``, ``urls``,
+        ``files`` and ``error``; a parameter that is called like one of them gets ``parameter_`` before its name.
+        """
+        return records(self._queue.places, self._files)
+
+    def show(self) -> None:
+        """Show the board in the cell that runs: as plain HTML, which stays with the saved notebook, once all have ended."""
+        bundle = self._plain_bundle()
+        if bundle is None:
+            self._places.show(self._repr_mimebundle_())
+        else:
+            from IPython.display import display
+
+            display(bundle, raw=True)
+
+    def close(self) -> None:
+        """Take the board off the page and release all that it is made of. The jobs go on, and those that wait start too."""
+        if not self._made:
+            return  # refused in the making, or closed before
+        self._made = False
+        self._queue.on_change = lambda _place: None
+        loop = eventloop.home()
+        if loop is not None:
+            eventloop.hand_over(loop, lambda: painter(loop).forget(self))
+        close_all(self.children)
+        self._painter.parts.close()
+        if self.layout is not None:
+            self.layout.close()
+        super().close()
+
+    def _ipython_display_(self) -> None:
+        if in_kernel():
+            self.show()
+        else:
+            print(repr(self))  # noqa: T201 # a terminal has no page
+
+    def _show_if_hidden(self) -> None:
+        if not self._places.any and not self._queue.settled and in_kernel() and not is_nested(self):
+            self.show()
+
+    def _plain_bundle(self) -> dict[str, Any] | None:
+        """Return the board as plain HTML; ``None`` while something goes on, or the media are on their way."""
+        if not self._queue.settled or self._finishing is None or not self._finishing.done():
+            return None
+        places = self._queue.places
+        return {"text/html": str(plain_board(places, self._keeper.kept)), "text/plain": summary(self._painter.words())}
+
+    # What keeps it up to date
+
+    @property
+    def ticking(self) -> bool:
+        """Whether the board changes with time alone: elapsed times do."""
+        return not self._queue.settled
+
+    def paint(self) -> int:
+        """Send what has changed since the last time, and return in how many messages."""
+        return self._painter.paint() if self._made else 0
+
+    def _changed(self, place: Place | None) -> None:
+        """Take in a change of the queue, on its loop."""
+        self._ask_to_be_painted()
+        if eventloop.current() is None:
+            return
+        if in_kernel():  # elsewhere there is no notebook for the media to go into
+            for each in self._queue.places if place is None else (place,):
+                if each.state is PlaceState.COMPLETED and each.run.job is not None:
+                    self._keeper.take(each.number, each.run.job)
+        if not self._queue.settled:
+            if self._replaced:
+                self._places.replace(self._repr_mimebundle_())  # tried again: it moves once more
+            self._finishing, self._replaced = None, False
+        elif self._finishing is None:
+            # In the context of the cell that made the board, so that whatever is shown goes there.
+            self._finishing = self._context.run(eventloop.spawn, self._finish())
+
+    async def _finish(self) -> None:
+        """Wait for the media, and put the plain result where the board was shown."""
+        await self._keeper.finish()
+        saving = [place.run.saving for place in self._queue.places if place.run.saving is not None]
+        if saving:
+            await asyncio.wait(saving)
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._replace)  # when this is done, as `_plain_bundle` asks
+
+    def _replace(self) -> None:
+        bundle = None if self._replaced else self._plain_bundle()
+        if bundle is not None:
+            self._replaced = True
+            self._places.replace(bundle)
+
+    def _ask_to_be_painted(self) -> None:
+        loop = eventloop.current()
+        if loop is None:
+            self.paint()  # a plain script: nobody looks, but the state is right
+        else:
+            painter(loop).ask(self)
+
+    def _act(self, work: Callable[[], object]) -> None:
+        """Do a callback's work on the jobs' loop, whichever thread it came on."""
+        loop = eventloop.home()
+        if loop is None:
+            work()
+        else:
+            eventloop.hand_over(loop, work)
+
+
+Sequence.register(JobBoard)  # a subclass would have two metaclasses

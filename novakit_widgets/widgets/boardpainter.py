@@ -1,0 +1,283 @@
+"""What a board shows at the moment: which jobs, in which order, on which page; and sending only what has changed."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import eventloop, settings
+from ..embedding import Kept
+from ..errors import MediaError
+from ..queueing import PlaceState
+from . import boardtable
+from .boardmedia import save_places
+from .boardparts import CELLS, BoardParts
+from .boardview import Row, Totals, picked, prompt_and_title, thumbnail_of
+from .view import prompt_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import ipywidgets
+    from markupsafe import Markup
+
+    from ..queueing import JobQueue, Place
+
+__all__ = ["PAGE", "BoardPainter"]
+
+PAGE = 100  # rows of the table
+_ANNOUNCED = 10.0  # seconds between two announcements of how far it is: more would talk over everything else
+_BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
+    PlaceState.WAITING: ("Cancel this", "Never submit this job"),
+    PlaceState.RUNNING: ("Cancel this", "Cancel this job at the service"),
+    PlaceState.COMPLETED: ("Save", "Save this result as a file beside the notebook"),
+    PlaceState.FAILED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.CANCELLED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.REFUSED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
+    PlaceState.LEFT: ("Keep watching", "Go on watching this job"),
+}
+_FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
+_OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
+
+
+class BoardPainter:
+    """Paints a queue into a board's parts.
+
+    Args:
+        queue: what is shown.
+        act: does a callback's work on the jobs' loop.
+        ask: asks for the next painting.
+        clock: monotonic seconds.
+
+    Attributes:
+        parts: the widgets.
+        note: what else there is to say, such as where something was saved.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        *,
+        act: Callable[[Callable[[], object]], None],
+        ask: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._act = act
+        self._ask = ask
+        self._clock = clock
+        self.parts = BoardParts()
+        self.note = ""
+        self._page = 0
+        self._chosen: Place | None = None
+        self._complaint = ""
+        self._rows: dict[int, tuple[Row, Markup]] = {}
+        self._results: list[tuple[Place, Kept | None]] = []
+        self._served: dict[int, tuple[Kept, ...]] = {}
+        self._prompts: dict[int, tuple[str, str]] = {}
+        self._details: tuple[object, Markup] = (None, boardtable.NOTHING)
+        self._announced: tuple[float, object, str] = (float("-inf"), None, "")
+        self._listen()
+
+    def _listen(self) -> None:
+        parts = self.parts
+        for button, work in (
+            (parts.cancel, self._queue.cancel),
+            (parts.again, self._retry_failed),
+            (parts.resume, self._queue.resume),
+            (parts.before, partial(self._turn, -1)),
+            (parts.after, partial(self._turn, 1)),
+            (parts.act, self._act_on_chosen),
+        ):
+            button.on_click(lambda _button, work=work: self._act(work))
+        for control in (parts.wanted, parts.sort, parts.as_grid):
+            control.observe(lambda _change: self._act(self._from_the_start), "value")
+        parts.number.observe(lambda _change: self._act(self._choose), "value")
+
+    def words(self) -> str:
+        """Return how far the queue is, in a line."""
+        return Totals.of(self._queue, now=_now()).words()
+
+    def paint(self) -> int:
+        """Send what has changed since the last time, and return in how many messages."""
+        now = _now()
+        totals = Totals.of(self._queue, now=now)
+        self._take_results()
+        parts, grid = self.parts, bool(self.parts.as_grid.value)
+        return parts.show(
+            {
+                parts.head: {"value": str(boardtable.head(totals, {place.tool for place in self._queue.places}))},
+                parts.announcer: {"value": self._announcement(totals)},
+                parts.bar: {"value": totals.percent, "bar_style": boardtable.BAR_STYLES[totals.tone]},
+                parts.figures: {"value": str(boardtable.figures(totals))},
+                parts.notice: {"value": str(boardtable.hold(self._queue.held, self.note))},
+                parts.cancel: {"layout": parts.button(shown=not totals.settled)},
+                parts.again: {"layout": parts.button(shown=totals.failed > 0)},
+                parts.resume: {"layout": parts.button(shown=self._queue.held is not None)},
+                **parts.views(grid=grid),
+                **(self._grid() if grid else self._table(now)),
+                **self._chosen_states(now),
+            }
+        )
+
+    def _announcement(self, totals: Totals) -> str:
+        at, before, text = self._announced
+        turn = (totals.settled, totals.held)
+        if turn != before or self._clock() - at >= _ANNOUNCED:
+            text = str(boardtable.announcement(f"On hold. {totals.words()}" if totals.held else totals.words()))
+            self._announced = (self._clock(), turn, text)
+        return text
+
+    # The table and the grid
+
+    def _table(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        places = picked(self._queue.places, wanted=self.parts.wanted.value, sort=self.parts.sort.value)
+        first = self._first_of(len(places), PAGE)
+        rows = [self._row(place, now) for place in places[first : first + PAGE]]
+        shown = _span(self._page, PAGE, len(places), "job")
+        return {
+            self.parts.table: {"value": str(boardtable.table(rows, shown))},
+            **self._pager(len(places), PAGE, shown),
+        }
+
+    def _row(self, place: Place, now: datetime) -> Markup:
+        number = place.number
+        if number not in self._prompts:
+            self._prompts[number] = prompt_and_title(prompt_of(place.params))
+        thumbnail = thumbnail_of(self._served.get(number, ()))
+        told = Row.of(place, now=now, worded=self._prompts[number], thumbnail=thumbnail)
+        before = self._rows.get(place.number)
+        if before is None or before[0] != told:
+            before = self._rows[place.number] = (told, boardtable.row(told))
+        return before[1]
+
+    def _take_results(self) -> None:
+        """Take in what has been completed since: new results go to the end, so that those that play stay where they are."""
+        for place in self._queue.places:
+            if place.number not in self._served and place.state is PlaceState.COMPLETED:
+                self._served[place.number] = kept = _served(place)
+                self._results += [(place, one) for one in kept] or [(place, None)]
+
+    def _grid(self) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        first = self._first_of(len(self._results), CELLS)
+        shown = self._results[first : first + CELLS]
+        values = [str(boardtable.cell(place, kept)) for place, kept in shown] + [""] * (CELLS - len(shown))
+        span = _span(self._page, CELLS, len(self._results), "result")
+        cells = zip(self.parts.cells, values, strict=True)
+        return {
+            **{widget: self.parts.cell(value) for widget, value in cells},
+            **self._pager(len(self._results), CELLS, span),
+        }
+
+    def _first_of(self, count: int, size: int) -> int:
+        self._page = max(0, min(self._page, (count - 1) // size))
+        return self._page * size
+
+    def _pager(self, count: int, size: int, shown: str) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        layout = self.parts.button(shown=count > size)
+        last = (count - 1) // size
+        return {
+            self.parts.before: {"layout": layout, "disabled": self._page == 0},
+            self.parts.after: {"layout": layout, "disabled": self._page >= last},
+            self.parts.shown: {"value": str(boardtable.span(shown))},
+        }
+
+    def _turn(self, pages: int) -> None:
+        self._page += pages
+        self._ask()
+
+    def _from_the_start(self) -> None:
+        self._page = 0
+        self._ask()
+
+    # One job
+
+    def _choose(self) -> None:
+        """Take what was typed for a number, or for a job's id."""
+        text = str(self.parts.number.value).strip().removeprefix("#")
+        places = self._queue.places
+        number = int(text) if text.isdecimal() and len(text) < 10 else len(places)
+        found = places[number : number + 1] or tuple(place for place in places if text and place.run.job_id == text)
+        self._chosen = found[0] if found else None
+        missing = f"There is no job {text[:80]!r}; they are numbered from 0 to {len(places) - 1}."
+        self._complaint = missing if text and not found else ""
+        self._ask()
+
+    def _chosen_states(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        parts, place = self.parts, self._chosen
+        if place is None:
+            return {
+                parts.details_head: {"value": str(boardtable.span(self._complaint))},
+                parts.details: {"value": ""},
+                parts.act: {"layout": parts.button(shown=False)},
+            }
+        run, state = place.run, place.state
+        key = (place, run, run.phase, run.job_id, run.error, run.trouble, run.note)
+        if self._details[0] != key:
+            self._details = (key, boardtable.details(place, self._served.get(place.number, ())))
+        description, tooltip = _BUTTONS[state]
+        has_media = state is not PlaceState.COMPLETED or bool(self._served.get(place.number))
+        return {
+            parts.details_head: {"value": str(boardtable.details_head(place, now=now))},
+            parts.details: {"value": str(self._details[1])},
+            parts.act: {
+                "layout": parts.button(shown=has_media),
+                "description": description,
+                "tooltip": tooltip,
+                "disabled": run.cancelling,
+            },
+        }
+
+    def _act_on_chosen(self) -> None:
+        place = self._chosen
+        if place is None:
+            return
+        state = place.state
+        if state in _OPEN:
+            self._queue.cancel_place(place)
+        elif state is not PlaceState.COMPLETED:
+            self._queue.retry([place])
+        elif eventloop.current() is not None:
+            eventloop.spawn(self._save(place))
+
+    def _retry_failed(self) -> None:
+        self._queue.retry([place for place in self._queue.places if place.state in _FAILED])
+
+    async def _save(self, place: Place) -> None:
+        folder = settings.save_to().value or Path.cwd()
+        try:
+            files = await save_places(self._queue.client, [place], folder)
+        except (MediaError, OSError) as error:
+            self.note = str(error)
+        else:
+            names = ", ".join(file.name for file in files.get(place.number, ()))
+            self.note = f"Number {place.number} is saved as {names} in {folder}"
+        self._ask()
+
+
+def _served(place: Place) -> tuple[Kept, ...]:
+    """Return a place's media where the service keeps them: on the page they are loaded when somebody looks."""
+    job = place.run.job
+    return () if job is None else tuple(Kept(media, media.mime) for media in job.media)
+
+
+def _span(page: int, size: int, count: int, what: str) -> str:
+    """Say which of many are shown.
+
+    Example:
+        >>> _span(1, 100, 1000, "job"), _span(0, 100, 7, "job"), _span(0, 12, 0, "result")
+        ('page 2 of 10, 1,000 jobs', '7 jobs', 'no results yet')
+    """
+    if not count:
+        return "no results yet" if what == "result" else "no such jobs"
+    pages = (count - 1) // size + 1
+    total = f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"page {page + 1} of {pages}, {total}" if pages > 1 else total
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

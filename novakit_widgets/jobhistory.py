@@ -10,11 +10,13 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import settings
 from .answers import utc_now
+from .diskthread import DiskThread
 from .jobhistory_batches import Batches, check_owner
 from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
 from .jobhistory_rows import (
@@ -79,11 +81,30 @@ class JobHistory:
         self.path = path
         self._now = now
         self._file = None if path is None else HistoryFile(path, now=now)
+        self._thread = DiskThread("novakit-history")
         self._to_complain = [True]  # taken by the first of several threads
         self.batches = Batches(self._run, now=now)
 
     def __repr__(self) -> str:
         return f"JobHistory({str(self.path) if self.path else 'off'!r})"
+
+    async def off_loop(self, work: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+        """Do some work on the history's own thread, after what it was asked to do before; a slow disk does not hold the loop up.
+
+        Args:
+            work: a method of this history, say.
+            *args: for it.
+            **kwargs: for it.
+
+        Example:
+            >>> import asyncio
+            >>> history = JobHistory(None)
+            >>> asyncio.run(history.off_loop(history.entries, limit=5))
+            []
+        """
+        if self._file is None:
+            return work(*args, **kwargs)
+        return await self._thread.run(partial(work, *args, **kwargs))
 
     # Writing
 

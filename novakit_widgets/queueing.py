@@ -674,7 +674,7 @@ class JobQueue:
             self._tell_waiters()
 
     async def _look_for(self, group: Sequence[Place]) -> None:
-        known = set(await asyncio.to_thread(self.history.job_ids, base_url=self.client.base_url))
+        known = set(await self.history.off_loop(self.history.job_ids, base_url=self.client.base_url))
         known.update(place.run.job_id for place in self.places if place.run.job_id is not None)
         begun = [place.run.ticket.begun_at for place in group if place.run.ticket is not None]
         since = min((at for at in begun if at is not None), default=self.made_at)
@@ -693,10 +693,10 @@ class JobQueue:
             intent = "" if place.run.ticket is None else place.run.ticket.intent
             if index < len(found):
                 job = found[::-1][index]
-                await asyncio.to_thread(self.history.started, intent, job, base_url=self.client.base_url)
+                await self.history.off_loop(self.history.started, intent, job, base_url=self.client.base_url)
                 self._renew(place, job)
             else:
-                await asyncio.to_thread(self.history.unsent, intent, "the service's list has no such job")
+                await self.history.off_loop(self.history.unsent, intent, "the service's list has no such job")
                 self._renew(place)
 
     # What is on disk
@@ -716,7 +716,7 @@ class JobQueue:
         if not self._allowance.seeded:
             self._allowance.seeded = True
             now = self._works.now()
-            begun = await asyncio.to_thread(
+            begun = await self.history.off_loop(
                 self.history.begun,
                 base_url=self.client.base_url,
                 since=now - self._allowance.longest,
@@ -746,7 +746,7 @@ class JobQueue:
         """Take jobs of the history that asked for the same, or say that there are such."""
         asked = [(place.tool, place.params) for place in self.places]
         within = None if self.reuse else TWIN_AGE
-        twins = await asyncio.to_thread(self.history.twins, asked, base_url=self.client.base_url, within=within)
+        twins = await self.history.off_loop(self.history.twins, asked, base_url=self.client.base_url, within=within)
         for place, twin in zip(self.places, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
                 continue
@@ -789,7 +789,7 @@ class JobQueue:
 
     async def _written(self, work: Callable[[], None]) -> None:
         async with self._disk:
-            await asyncio.to_thread(work)
+            await self.history.off_loop(work)
 
     async def _beat(self) -> None:
         while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -93,7 +92,7 @@ async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockw
         clockwork: time and chance.
     """
     works = clockwork or Clockwork()
-    lost = await asyncio.to_thread(history.lost, base_url=client.base_url)
+    lost = await history.off_loop(history.lost, base_url=client.base_url)
     groups: dict[Tool, dict[str, list[HistoryEntry]]] = {}
     unclear: list[HistoryEntry] = []
     reasons: list[str] = []
@@ -122,10 +121,10 @@ async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockw
                 continue
             # They ask for the same, so it is of no account which of them is whose.
             for entry, job in zip(entries, jobs, strict=False):
-                await asyncio.to_thread(history.started, entry.intent, job, base_url=client.base_url)
+                await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
                 found.append(job)
             for entry in entries[len(jobs) :]:
-                await asyncio.to_thread(history.unsent, entry.intent, "the service's list has no such job")
+                await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
                 unsent.append(entry)
     return Recovery(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
 
@@ -134,7 +133,7 @@ async def _candidates_of(
     client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
 ) -> list[list[Job]]:
     """Return for each group of entries that ask for the same the service's jobs that could be theirs, oldest first."""
-    known = await asyncio.to_thread(history.job_ids, base_url=client.base_url)
+    known = await history.off_loop(history.job_ids, base_url=client.base_url)
     asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
     found = await all_candidates(client, tool, asked, known=known, clockwork=works)
     return [jobs[::-1] for jobs in found]
@@ -149,9 +148,9 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         clockwork: time and chance.
     """
     # Claimed before they are looked at: of two kernels that recover at once, one alone goes on with each.
-    claimed = await asyncio.to_thread(history.batches.claim, base_url=client.base_url, active=active_batches())
+    claimed = await history.off_loop(history.batches.claim, base_url=client.base_url, active=active_batches())
     outcome = await look_up_all(client, history, clockwork=clockwork)
-    records = [await asyncio.to_thread(history.batches.find, batch) for batch in claimed]
+    records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
     return replace(outcome, batches=tuple(record for record in records if record is not None), _client=client)
 
 

@@ -489,7 +489,7 @@ class JobRun:
 
     def _note(self, job: Job) -> None:
         """Keep in the history what is known now; a slow disk must not hold the loop up."""
-        work = asyncio.to_thread(self.history.update, job, base_url=self.client.base_url)
+        work = self.history.off_loop(self.history.update, job, base_url=self.client.base_url)
         self._noting = [task for task in self._noting if not task.done()] + [eventloop.spawn(work)]
 
     async def _save_to(self, folder: Path) -> None:
@@ -498,7 +498,7 @@ class JobRun:
         try:
             self.saved = tuple(await save_all(self.client, self.job, folder))
             if self.job.id is not None:
-                await asyncio.to_thread(self.history.saved, self.job.id, self.saved, base_url=self.client.base_url)
+                await self.history.off_loop(self.history.saved, self.job.id, self.saved, base_url=self.client.base_url)
         except (NovaKitError, OSError) as error:
             self.note = f"Not saved in {folder}: {error}"
         else:

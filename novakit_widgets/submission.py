@@ -116,7 +116,7 @@ async def submit(
     began = works.now()
     slot = (ticket.slot if ticket else None) or allowance_of(client.account).take(tool)
     try:
-        intent = await asyncio.to_thread(
+        intent = await history.off_loop(
             history.begin,
             tool,
             params,
@@ -136,19 +136,19 @@ async def submit(
         except SubmissionUncertainError as error:
             if on_wait is not None:
                 on_wait(0.0, error)
-            known = await asyncio.to_thread(history.job_ids, base_url=client.base_url, since=began - _RECENT)
+            known = await history.off_loop(history.job_ids, base_url=client.base_url, since=began - _RECENT)
             job = await look_up(client, tool, params, since=began, lost=error, known=known, clockwork=works)
     except SubmissionUncertainError as error:
-        await asyncio.to_thread(history.uncertain, intent, error.message)
+        await history.off_loop(history.uncertain, intent, error.message)
         raise
     except NovaKitError as error:
-        await asyncio.to_thread(history.unsent, intent, error.message)
+        await history.off_loop(history.unsent, intent, error.message)
         raise
     except BaseException:
         # Broken off in mid-request: whoever comes next has to look it up. Not in a thread, because the loop may be closing.
         history.uncertain(intent, "it was broken off before the answer was there")
         raise
-    await asyncio.to_thread(history.started, intent, job, base_url=client.base_url)
+    await history.off_loop(history.started, intent, job, base_url=client.base_url)
     return job
 
 

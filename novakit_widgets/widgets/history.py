@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -177,7 +176,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             self._said.value = str(Markup("<span>The service's own list is missing. {}</span>").format(error.message))
             return
         for job in reversed(jobs):
-            await asyncio.to_thread(self._jobs.update, job, base_url=client.base_url)
+            await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url)
         self.reload()
 
     @property

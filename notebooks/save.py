@@ -21,6 +21,7 @@ from novakit_widgets import headless
 HERE = Path(__file__).parent
 MOST_BYTES = 3_000_000  # of a file: a notebook that takes long to open is not read
 PAUSE = 0.8  # seconds between two cells, as if somebody read: the jobs of a moment ago have begun
+LIVE = "stays-live"  # the tag of a cell whose card has no job that ended, so it can't become plain; the cell prints what it says
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -61,6 +62,8 @@ def clean(document: Any) -> list[str]:
     problems = []
     for cell in document.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code" and LIVE in cell.metadata.get("tags", ()):
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if WIDGET in data:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import faults, kill, messages, polling, soak, startup
+from . import batch, faults, kill, messages, polling, soak, startup
 
 if TYPE_CHECKING:
     from .report import Report
@@ -46,7 +46,18 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
         {"seconds": (60.0, "that a job takes"), "count": (100, "of many jobs"), "rounds": (8, "of short jobs")},
         quick=False,
     ),
-    "kill": _Benchmark(kill.run, "SIGKILL at random moments", {"times": (200, "to kill")}, quick=False),
+    "batch": _Benchmark(
+        batch.run,
+        "videos against the documented limits, next to the guide's client",
+        {"count": (40, "videos"), "speed": (360.0, "of the sandbox's clock")},
+        quick=False,
+    ),
+    "kill": _Benchmark(
+        kill.run,
+        "SIGKILL at random moments",
+        {"times": (200, "to kill"), "batches": (20, "to kill three times each")},
+        quick=False,
+    ),
     "soak": _Benchmark(
         soak.run,
         "many jobs with faults: what is left",

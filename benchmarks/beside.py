@@ -24,6 +24,8 @@ def load(name: str) -> ModuleType:
     path = _TESTS / f"{name}.py"
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: this benchmark runs in a checkout.")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # for what it imports from beside itself
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -755,6 +755,8 @@ class JobQueue:
                 run.reused, run.note = True, reused_note(twin)
                 self._give(place, run)
                 self._line_up(place)
+                if run.job is not None:
+                    run.begin()  # it still runs, so there is nothing to ask
             else:
                 place.run.note = twin_note(twin)
 

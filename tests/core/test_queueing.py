@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
+import tracemalloc
 from collections import Counter
+from datetime import datetime, timezone
 
 import pytest
 
-from novakit_widgets import NovaKitClient, settings
-from novakit_widgets.errors import ConfigurationError, JobFailedError, QuotaExceededError
+from novakit_widgets import NovaKitClient, Sandbox, allowance, settings
+from novakit_widgets.errors import AuthenticationError, ConfigurationError, JobFailedError, QuotaExceededError
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Tool
 from novakit_widgets.queueing import JobQueue, PlaceState
+from novakit_widgets.sandbox import Fault
+from novakit_widgets.submission import Clockwork
 
 
 @pytest.fixture
@@ -35,6 +41,25 @@ async def queue_of(nothing_left, history):
     yield make
     for queue in made:
         await queue.leave_loop()
+
+
+async def nap(_seconds):
+    """Wait for next to nothing."""
+    await asyncio.sleep(0.005)
+
+
+async def until(come, seconds=10.0):
+    """Wait for something that comes about beside the test."""
+    end = time.monotonic() + seconds
+    while not come():
+        assert time.monotonic() < end, "it did not come about"
+        await asyncio.sleep(0.005)
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def states(queue):
@@ -110,3 +135,286 @@ async def test_limits_are_kept_without_a_429(serve, queue_of):
     assert states(queue) == {"completed": 30}
     assert answers(sandbox) == {200: 30}
     assert 0.6 <= seconds < 3.0
+
+
+async def test_many_in_the_least_time(serve, queue_of):
+    """Twenty videos of five an hour, an hour a second: three hours, with next to nothing on top, and no 429."""
+    sandbox = serve(speed=3600.0, limits="documented", durations={"video": 30})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(20)], Tool.VIDEO)
+    began = asyncio.get_running_loop().time()
+    await asyncio.wait_for(queue.wait(), 20)
+    seconds = asyncio.get_running_loop().time() - began
+    assert states(queue) == {"completed": 20}
+    assert answers(sandbox) == {200: 20}
+    assert 3.0 <= seconds < 4.0  # the benchmark measures it
+
+
+async def test_two_queues_share_the_limits(serve, queue_of):
+    """Of one key, whoever asks: neither makes the other run into a 429."""
+    sandbox = serve(speed=200.0, limits="documented", durations={"image": 1})
+    queues = [queue_of(sandbox, [f"{name} {number}" for number in range(12)]) for name in ("a", "b")]
+    await asyncio.wait_for(asyncio.gather(*(queue.wait() for queue in queues)), 20)
+    assert answers(sandbox) == {200: 24}
+
+
+async def test_what_the_last_kernel_submitted_counts(serve, queue_of, history):
+    """A restarted kernel knows from the history that the window is full."""
+    sandbox = serve(speed=60.0, limits="documented", durations={"image": 1})
+    first = queue_of(sandbox, [f"a {number}" for number in range(10)])
+    await asyncio.wait_for(first.wait(), 20)
+    allowance._allowances.clear()  # as a new process begins
+    await asyncio.wait_for(queue_of(sandbox, ["b 1", "b 2"]).wait(), 20)
+    assert answers(sandbox) == {200: 12}
+
+
+async def test_a_long_retry_after_is_waited_for(serve, queue_of):
+    """A 429 that asks for more than a call sits out is no failure: the place waits, and says until when."""
+    sandbox = serve()
+    sandbox.inject(Fault.status(429, retry_after=90), method="POST", times=1)
+    queue = queue_of(sandbox, ["one", "two"], max_running=1)
+    queue.start()
+    await until(lambda: queue.places[0].reason == "NovaKit asked for a pause")
+    assert states(queue) == {"waiting": 2}
+    ahead = queue.places[0].starts_at - datetime.now(timezone.utc)
+    assert 80.0 < ahead.total_seconds() <= 90.0
+    queue._allowance._paused.clear()  # as if it were over
+    queue._allowance.pause(None, 0.0)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 2}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_a_revoked_key_holds_the_queue(serve, queue_of):
+    """What every other place would be refused for as well, stops the queue rather than refuse them one by one."""
+    sandbox = serve()
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(30)])
+    sandbox.revoke(sandbox.api_key)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert isinstance(queue.held, AuthenticationError)
+    assert states(queue) == {"waiting": 30}
+    assert len(sandbox.requests) <= 10
+
+
+async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
+    """Nothing is refused because nobody could be reached; once the service is there again, all are made."""
+    sandbox = Sandbox(speed=1000.0, limits="off", quotas="off", media="canned", seed=1, port=free_port())
+    with sandbox:
+        url = sandbox.base_url
+    settings.configure(speed=1000.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)], client=client, history=history)
+    queue.start()
+    await until(lambda: queue._failures >= 2)
+    assert states(queue).keys() <= {"waiting", "running"}
+    await until(lambda: queue.places[2].reason == "NovaKit can't be reached")
+    with sandbox:
+        await asyncio.wait_for(queue.wait(), 30)
+        assert states(queue) == {"completed": 3}
+        assert len(sandbox.jobs) == 3
+        await queue.leave_loop()
+
+
+async def test_cancel_all(serve, queue_of):
+    """With 100 running: what waits is never submitted, what runs is deleted within the requests, what had ended stays."""
+    sandbox = serve(speed=60.0, limits="requests", plan="business", durations={"image": (60, 6000)})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
+    queue.start()
+    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=30)
+    told = len(sandbox.requests)
+    queue.cancel()
+    assert queue.count(PlaceState.WAITING) == 0
+    await asyncio.wait_for(queue.wait(), 30)
+    assert queue.settled
+    assert queue.count(PlaceState.COMPLETED) + queue.count(PlaceState.CANCELLED) == 120
+    assert all(place.run.result().media for place in queue.places if place.state is PlaceState.COMPLETED)
+    assert {str(job.status) for job in sandbox.jobs.values()} == {"completed", "cancelled"}
+    after = sandbox.requests[told:]
+    assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
+    assert {record.status for record in after} == {200}
+    deletes = [record.at for record in after if record.method == "DELETE"]
+    assert len(deletes) >= 90
+    # Half of 120 a minute, at 60 times the speed.
+    assert all(later - earlier >= 0.95 for earlier, later in zip(deletes, deletes[62:], strict=False))
+
+
+async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
+    """A place that waits is never submitted; one that runs is cancelled at the service."""
+    sandbox = serve(speed=10.0)
+    queue = queue_of(sandbox, ["one", "two", "three"], max_running=1)
+    queue.start()
+    await until(lambda: sandbox.jobs)
+    queue.cancel_place(queue.places[1])
+    queue.cancel_place(queue.places[0])
+    await until(lambda: queue.places[0].state is PlaceState.CANCELLED)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert [str(place.state) for place in queue.places] == ["cancelled", "cancelled", "completed"]
+    assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["one", "three"]
+
+
+async def test_what_failed_is_tried_again(serve, queue_of, history):
+    """Failed, cancelled and refused places get another job each when asked for; completed ones do not."""
+    sandbox = serve(quotas={"image_generations": 100})
+    sandbox.inject(Fault.status(500), method="POST", times=None)
+    sandbox.clear_faults()
+    queue = queue_of(sandbox, ["one", "fail please", ""])
+    await asyncio.wait_for(queue.wait(), 20)
+    first = queue.places[1].run
+    ended = [place.number async for place in queue.settled_places()]
+    assert sorted(ended) == [0, 1, 2]
+    queue.retry(queue.places)
+    assert queue.places[1].run is not first
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 1, "failed": 1, "refused": 1}
+    assert [job.params["prompt"] for job in sandbox.jobs.values()].count("fail please") == 2
+    assert answers(sandbox)[400] == 2
+    await until(lambda: history.batches.find(queue.batch_id) is None)
+
+
+async def test_an_uncertain_place_is_looked_up_before_it_is_submitted_again(serve, queue_of):
+    """It arrived after all: trying it again finds its job, and none is made twice."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 1}
+    assert queue.settled
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert len(sandbox.jobs) == 1
+
+
+async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, queue_of):
+    """The service has no such job; only the user's own word brings another POST."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_before(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=2)
+    queue = queue_of(sandbox, ["one"], clockwork=Clockwork(sleep=nap))
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 1}
+    queue.retry(queue.places)
+    await until(lambda: "can't be looked up" in queue.places[0].run.note)
+    assert states(queue) == {"uncertain": 1}
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert answers(sandbox) == {None: 1, 200: 1}
+
+
+async def test_several_that_could_be_it_are_left_to_the_user(serve, queue_of):
+    """Somebody else made the same just now: neither job is taken, and none is submitted."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(queue.wait(), 20)
+    await queue.client.submit("image", {"prompt": "one"})
+    queue.retry(queue.places)
+    await until(lambda: "2 jobs could be it" in queue.places[0].run.note)
+    assert states(queue) == {"uncertain": 1}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_reuse_takes_what_the_history_has(serve, queue_of):
+    """The same batch again submits nothing, and its places have the results; without reuse they say that there are some."""
+    sandbox = serve()
+    first = queue_of(sandbox, ["one", "two"])
+    await asyncio.wait_for(first.wait(), 20)
+    again = queue_of(sandbox, ["two", "one", "three"], reuse=True)
+    await asyncio.wait_for(again.wait(), 5)
+    assert states(again) == {"completed": 3}
+    assert [place.run.job_id for place in again.places[:2]] == [first.places[1].run.job_id, first.places[0].run.job_id]
+    assert again.places[0].run.reused
+    assert all(place.run.result().media for place in again.places)
+    assert len(sandbox.jobs) == 3
+    anew = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(anew.wait(), 20)
+    assert "You made the same" in anew.places[0].run.note
+    assert len(sandbox.jobs) == 4
+
+
+async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left):
+    """It is told to the loop, and the jobs go on; each change of a place is told, and the end as a whole."""
+    sandbox, told = serve(), []
+
+    def listen(place):
+        told.append(place and (place.number, str(place.state)))
+        raise RuntimeError("the user's own")
+
+    queue = queue_of(sandbox, ["one", "two"], on_change=listen)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert {(0, "running"), (0, "completed"), (1, "completed"), None} <= set(told)
+    assert {str(problem["exception"]) for problem in nothing_left} == {"the user's own"}
+    nothing_left.clear()
+
+
+async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
+    """A time-out is no end of the job: retry() goes on watching, and submits nothing."""
+    sandbox = serve(speed=1.0, durations={"image": 1.0})
+    queue = queue_of(sandbox, ["one"], timeout=0.2)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"left": 1}
+    assert [place.number async for place in queue.settled_places()] == [0]
+    queue.timeout = 20.0
+    queue.places[0].run.timeout = 20.0
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert len(sandbox.jobs) == 1
+
+
+def test_a_plain_script(serve, history):
+    """Without a loop it runs while it is waited for, and the next wait goes on where it was."""
+    sandbox = serve(speed=100.0, limits="off", durations={"image": 30})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(6)]
+    queue = JobQueue(items, client=client, history=history, max_running=2)
+    assert queue.start() is False
+    assert queue.wait_blocking(0.45) is False
+    assert 0 < len(sandbox.jobs) < 6
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 6}
+    assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(6)]
+    queue = JobQueue(items, client=client, history=history)
+    queue.cancel()
+    assert states(queue) == {"cancelled": 6}
+    assert queue.wait_blocking(5) is True
+    assert len(sandbox.jobs) == 6
+
+
+async def test_from_other_threads(serve, queue_of):
+    """A click may come on any thread; another thread may wait, too."""
+    sandbox = serve()
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
+    queue.start()
+    await asyncio.to_thread(queue.cancel_place, queue.places[4])
+    assert await asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(queue.wait(), 20))) is None
+    assert states(queue) == {"completed": 4, "cancelled": 1}
+
+
+async def test_a_thousand_are_lean(sandbox):
+    """Under 1 ms and 60 kB each to make, and as many forecasts as the board asks for cost one look at the order."""
+    settings.configure(limits="documented")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    items = [(Tool.IMAGE, {"prompt": f"Lighthouse {number}"}) for number in range(1000)]
+    tracemalloc.start()
+    began = time.perf_counter()
+    queue = JobQueue(items, client=client, history=JobHistory(None))
+    seconds = time.perf_counter() - began
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 1.0
+    assert size < 60_000 * 1000
+    looks, position = [], queue._position
+    queue._position = lambda place: looks.append(queue._positions[0]) or position(place)
+    times = [place.starts_at for place in queue.places]
+    assert times == sorted(times)
+    assert 99 * 60 / 1000 <= (times[-1] - times[0]).total_seconds() < 100
+    assert len(set(looks)) <= 2
+
+
+def test_an_empty_queue(sandbox, history):
+    """Nothing to do is done at once."""
+    queue = JobQueue([], client=NovaKitClient(sandbox.api_key, sandbox.base_url), history=history)
+    assert queue.settled
+    assert queue.wait_blocking(5) is True
+    assert repr(queue) == "<JobQueue of nothing>"

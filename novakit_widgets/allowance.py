@@ -240,11 +240,11 @@ class Allowance:
         """Count what was submitted before this process knew of it, as the history has it.
 
         Args:
-            begun: what makes each, and when its submission began.
+            begun: what makes each, and when its answer came.
             now: the present moment.
         """
         self.seeded = True
-        moment = self._clock() + _SLOW_ANSWER / self.speed
+        moment = self._clock()
         earlier: dict[Tool, list[float]] = {}
         for tool, at in begun:
             earlier.setdefault(tool, []).append(moment - max(0.0, (now - at).total_seconds()))
@@ -252,6 +252,11 @@ class Allowance:
             if tool in self._tools:
                 self._tools[tool].add_earlier(moments)
         self._tell()
+
+    @property
+    def slow_answer(self) -> timedelta:
+        """How long an answer may have taken of which nothing is known."""
+        return timedelta(seconds=_SLOW_ANSWER / self.speed)
 
     @property
     def longest(self) -> timedelta:

@@ -166,6 +166,8 @@ class JobHistory:
                 return
             newest = job
             facts: dict[str, Any] = {"stage": JOB, "reason": None}
+            if row["stage"] == INTENT and row["process"] == this_process():
+                facts["answered_at"] = self._now().timestamp()
             other = by_id(database, job.id, base_url)
             if other is not None and other["intent"] != intent:
                 known = job_of(other)
@@ -336,18 +338,25 @@ class JobHistory:
             lambda database: frozenset(row[0] for row in execute(database, statement, values)), frozenset()
         )
 
-    def begun(self, *, base_url: str, since: datetime, before: datetime) -> list[tuple[Tool, datetime]]:
+    def begun(
+        self, *, base_url: str, since: datetime, before: datetime, late: timedelta
+    ) -> list[tuple[Tool, datetime]]:
         """Return what was submitted in a stretch of time, or may have been: what counts against the service's limits.
 
         Args:
             base_url: the service.
             since: the first moment.
             before: the first moment that is too late.
+            late: how long an answer may have taken of which nothing is known.
+
+        Returns:
+            What makes each, and when its answer came.
         """
         statement = (
-            "SELECT tool, begun_at FROM jobs WHERE base_url = ? AND stage != ? AND begun_at >= ? AND begun_at < ?"
+            "SELECT tool, coalesce(answered_at, begun_at + ?) FROM jobs "
+            "WHERE base_url = ? AND stage != ? AND begun_at >= ? AND begun_at < ?"
         )
-        values = [base_url, UNSENT, since.timestamp(), before.timestamp()]
+        values = [late.total_seconds(), base_url, UNSENT, since.timestamp(), before.timestamp()]
 
         def work(database: sqlite3.Connection) -> list[tuple[Tool, datetime]]:
             rows = [(Tool.known(name), at) for name, at in execute(database, statement, values)]

@@ -62,6 +62,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             after INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (batch, place)
         ) WITHOUT ROWID""",
+        "ALTER TABLE jobs ADD COLUMN answered_at REAL",
         "ALTER TABLE jobs ADD COLUMN batch TEXT",
         "ALTER TABLE jobs ADD COLUMN place INTEGER",
         "CREATE INDEX jobs_by_batch ON jobs (batch, place, number) WHERE batch IS NOT NULL",

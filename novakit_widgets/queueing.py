@@ -721,6 +721,7 @@ class JobQueue:
                 base_url=self.client.base_url,
                 since=now - self._allowance.longest,
                 before=self._allowance.born,
+                late=self._allowance.slow_answer,
             )
             self._allowance.seed(begun, now=self._works.now())
 

@@ -117,6 +117,26 @@ def test_a_place_is_what_its_newest_row_says(history):
     assert history.batches.find("b1").items[1].entry.job.id == "job_2"
 
 
+def test_what_counts_against_the_limits(history):
+    """What was submitted, from when its answer came, or some seconds after it was begun; another machine's, too."""
+    now = [MADE]
+    other = JobHistory(history.path, now=lambda: now[0])
+    answered = other.begin(Tool.VIDEO, {"prompt": "a"}, base_url=BASE)
+    other.begin(Tool.MUSIC, {"prompt": "b"}, base_url=BASE)
+    other.unsent(other.begin(Tool.VIDEO, {"prompt": "c"}, base_url=BASE), "refused")
+    other.begin(Tool.VIDEO, {"prompt": "d"}, base_url="https://other.example")
+    other.update(Job("job_9", JobStatus.PENDING, tool="image"), base_url=BASE)
+    now[0] += timedelta(seconds=3)
+    other.started(answered, Job("job_1", JobStatus.PENDING), base_url=BASE)
+    hour = timedelta(hours=1)
+    asked = {"base_url": BASE, "late": timedelta(seconds=5)}
+    found = other.begun(since=MADE - hour, before=MADE + hour, **asked)
+    late = MADE + timedelta(seconds=5)
+    assert sorted(found) == [(Tool.IMAGE, late), (Tool.MUSIC, late), (Tool.VIDEO, MADE + timedelta(seconds=3))]
+    assert other.begun(since=MADE + hour, before=MADE + 2 * hour, **asked) == []
+    assert other.begun(since=MADE - hour, before=MADE, **asked) == []
+
+
 def test_dropped_and_closed(history):
     """What is dropped never waits again; a closed batch is not brought back, and its items are not kept."""
     history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))

@@ -217,11 +217,19 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     return content if theirs or inner or not node.get("refwarn", True) else None
 
 
-# Types in the signatures of public names that a user never makes.
-INNER = frozenset(
-    {"Asks", "Embed", "Pace", "PollingBudget", "Watch", "RateLimit", "MediaStream", "MediaKind", "HistoryView"}
-    | {"LoginForm", "Seconds", "Secret", "Setting", "Kind", "_T"}
-)
+def _inner() -> frozenset[str]:
+    """Return the names of all types of ours: those that are not public are named in signatures, but have no page."""
+    names = set()
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Assign):
+                names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return frozenset(names)
+
+
+INNER = _inner()
 
 
 COLON = "\ue000"  # stands for one, where napoleon would take the words before it for a type

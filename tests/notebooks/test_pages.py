@@ -10,7 +10,7 @@ import pytest
 from blocks import blocks_of
 
 import novakit_widgets
-from novakit_widgets import Sandbox, errors, headless
+from novakit_widgets import Sandbox, errors, headless, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(
@@ -75,6 +75,12 @@ def test_every_public_name_is_in_the_reference():
     )
     assert len(described) == len(set(described))
     assert {*described, *errors.__all__} - {"sandbox"} == set(novakit_widgets.__all__)
+
+
+def test_every_setting_is_told():
+    """The table of the settings has all that `configure` takes, but for the one that goes with a sandbox."""
+    text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE), "speed"} == set(settings._NAMES)
 
 
 def test_names_exist():

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import JobCancelledError
 from .jobs import JobStatus
-from .run import Phase
+from .run import JobRun, Phase
 
 if TYPE_CHECKING:
+    from .client import NovaKitClient
     from .errors import NovaKitError
-    from .jobs import Tool
-    from .run import JobRun
+    from .jobhistory import JobHistory
+    from .jobs import Job, Tool
 
-__all__ = ["Keeper", "Place", "PlaceState"]
+__all__ = ["Keeper", "Place", "PlaceState", "RunMaker"]
 
 
 class PlaceState(str, Enum):
@@ -60,6 +63,10 @@ class Keeper(Protocol):
         """Cancel a place's job when there is room for the request."""
         ...
 
+    def changed(self, place: Place, run: JobRun) -> None:
+        """Take in a change of a place's run."""
+        ...
+
     def outlook(self, place: Place) -> tuple[datetime | None, str]:
         """Say when a waiting place's turn comes, about, and what it waits for."""
         ...
@@ -73,23 +80,27 @@ class Place:
         tool: what makes it.
         params: the service's own parameters.
         keeper: its queue.
+        maker: makes its run.
 
     Attributes:
         number: as given.
         tool: as given.
         params: as given.
         run: its job; replaced by another when it is tried again.
+        seen: the state that its queue has taken in.
     """
 
     __slots__ = ("_keeper", "number", "params", "run", "seen", "tool")
 
-    def __init__(self, number: int, tool: Tool, params: Mapping[str, Any], keeper: Keeper) -> None:
+    def __init__(self, number: int, tool: Tool, params: Mapping[str, Any], *, keeper: Keeper, maker: RunMaker) -> None:
         self.number = number
         self.tool = tool
         self.params = params
         self._keeper = keeper
-        self.run: JobRun
         self.seen = PlaceState.WAITING
+        self.run = maker.new(self)
+        self.params = self.run.params  # its copy: what the user does with his is of no account
+        self.run.on_change = partial(keeper.changed, self, self.run)
 
     def __repr__(self) -> str:
         return f"<Place {self.number} {self.tool} {self.state}>"
@@ -114,6 +125,12 @@ class Place:
         """What it waits for, in words, such as ``"5 videos an hour"``; ``""`` when it is just its turn."""
         return self._keeper.outlook(self)[1] if self.state is PlaceState.WAITING else ""
 
+    def give(self, run: JobRun) -> None:
+        """Give it another run."""
+        self.run = run
+        run.on_change = partial(self._keeper.changed, self, run)
+        run.on_change()
+
     # What its run asks of whoever manages it
 
     def begin(self) -> None:
@@ -127,3 +144,31 @@ class Place:
     def delete(self) -> None:
         """Cancel its job when there is room for the request."""
         self._keeper.delete(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RunMaker:
+    """What the runs of all places of a queue have in common.
+
+    Attributes:
+        client: speaks to the service.
+        timeout: seconds to watch each; ``None`` for the tools'.
+        history: remembers them.
+        clock: monotonic seconds.
+    """
+
+    client: NovaKitClient
+    timeout: float | None
+    history: JobHistory
+    clock: Callable[[], float]
+
+    def new(self, place: Place) -> JobRun:
+        """Make the run of a job that is to be submitted."""
+        return JobRun(place.tool, place.params, manager=place, **self._common())
+
+    def known(self, place: Place, job: Job) -> JobRun:
+        """Make the run of a job that there is."""
+        return JobRun.known(place.tool, place.params, job, manager=place, **self._common())
+
+    def _common(self) -> dict[str, Any]:
+        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clock": self.clock}

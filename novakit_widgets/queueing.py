@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import secrets
 import weakref
 from collections import deque
@@ -20,7 +19,6 @@ from .errors import (
     APIError,
     AuthenticationError,
     ConfigurationError,
-    JobCancelledError,
     JobNotStartedError,
     NovaKitConnectionError,
     NovaKitError,
@@ -29,26 +27,28 @@ from .errors import (
     SubmissionUncertainError,
 )
 from .jobhistory import default_history
-from .jobhistory_batches import BatchItem, BatchRecord
-from .jobhistory_rows import UNSENT
 from .pacing import Pace
-from .parameters import canonical
-from .queue_places import Place, PlaceState
+from .queue_lines import Lines
+from .queue_lookup import alike, jobs_of
+from .queue_memory import QueueMemory, not_kept, restore, shown_params
+from .queue_places import Place, PlaceState, RunMaker
 from .reusing import TWIN_AGE, reused_note, twin_note
-from .run import JobRun, Phase, check_timeout, notebook
-from .submission import Clockwork, Ticket, candidates
+from .run import Phase, check_timeout
+from .submission import Clockwork, Ticket
 from .tracking import LIST_LIMIT, tracker_of
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
     from .jobhistory import JobHistory
+    from .jobhistory_batches import BatchRecord
     from .jobs import Job, Tool
+    from .run import JobRun
 
 __all__ = ["JobQueue", "Place", "PlaceState", "active_batches"]
 
 _MOST_SUBMITTING = 10  # at once: more would wait for connections and for the disk, not for the service
 _DELETING = 4  # cancellations at once
-_BEAT = 60.0  # seconds between two signs of life in the history
+_A_WHILE = 60.0  # seconds to wait for what wakes us
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
 _TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
 
@@ -120,28 +120,29 @@ class JobQueue:
         self.held: NovaKitError | None = None
         self._allowance = allowance_of(client.account)
         self._pace = Pace.at(settings.speed().value)
-        self._lines: dict[Tool | None, list[tuple[int, Place]]] = {}
+        self._maker = RunMaker(client, self.timeout, self.history, self._works.clock)
+        self._memory = QueueMemory(self.history)
+        self._lines = Lines()
         self._counts = dict.fromkeys(PlaceState, 0)
         self._submitting: set[Place] = set()
-        self._version = 0
-        self._positions: tuple[int, dict[int, tuple[int, int]]] = (-1, {})
         self._ended: list[tuple[Place, JobRun]] = []
         self._failures = 0
         self._careful = False  # after a refusal that concerns all: one at a time, until one is taken
         self._offline_until = float("-inf")
-        self._kept = self._looked = False
-        self._again: set[int] = set()
-        self._incomplete: set[int] = set()
         self._looking_for: deque[Place] = deque()
         self._in_question: set[Place] = set()  # being looked up: what becomes of them is not known yet
         self._deletes: deque[Place] = deque()
         self._parted: list[Place] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake, self._disk = asyncio.Event(), asyncio.Lock()
+        self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._noting: set[asyncio.Task[None]] = set()
         self._waiters: set[asyncio.Future[None]] = set()
-        self.places = tuple(self._place(number, tool, params) for number, (tool, params) in enumerate(items))
+        self.places = tuple(
+            Place(number, tool, params, keeper=self, maker=self._maker) for number, (tool, params) in enumerate(items)
+        )
+        self._counts[PlaceState.WAITING] = len(self.places)
+        for place in self.places:
+            self._lines.add(place)
         _active.add(self)
 
     def __repr__(self) -> str:
@@ -168,7 +169,7 @@ class JobQueue:
             clockwork: as for `JobQueue`.
         """
         queue = cls(
-            [(item.tool, _shown(item)) for item in record.items],
+            [(item.tool, shown_params(item)) for item in record.items],
             client=client,
             max_running=record.max_running,
             timeout=record.timeout,
@@ -177,9 +178,11 @@ class JobQueue:
             clockwork=clockwork,
         )
         queue.batch_id, queue.made_at = record.id, record.made_at
-        queue._kept = queue._looked = True
+        memory = queue._memory
+        memory.kept = memory.looked = True
+        memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
         for place, item in zip(queue.places, record.items, strict=True):
-            queue._restore(place, item)
+            restore(place, item, record.id, queue._maker)
         queue.on_change = on_change
         waiting = sum(place.state is PlaceState.WAITING and place.run.job_id is None for place in queue.places)
         if waiting:
@@ -200,8 +203,7 @@ class JobQueue:
     @property
     def quiet(self) -> bool:
         """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
-        asking = any(self._in_line(place, None) for _, place in self._lines.get(None, ()))
-        under_way = self._counts[PlaceState.RUNNING] or asking or self._in_question
+        under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._in_question
         return self.settled or (self.held is not None and not under_way)
 
     def count(self, state: PlaceState) -> int:
@@ -303,55 +305,19 @@ class JobQueue:
         running = [place for place in self.places if place.state is PlaceState.RUNNING]
         await asyncio.gather(*(place.run.part() for place in self.places if place.run.phase is not Phase.NEW))
         self._parted = [place for place in running if place.state is PlaceState.LEFT]
-        while tasks or self._noting:
-            await asyncio.wait([*tasks, *self._noting])
-            tasks = []
-            self._noting = {task for task in self._noting if not task.done()}
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._memory.flushed()
         await tracker_of(self.client).aclose()
         await self.client.aclose()
 
     # What happens on the loop
 
-    def _place(self, number: int, tool: Tool, params: Mapping[str, Any]) -> Place:
-        place = Place(number, tool, params, self)
-        self._give(place, self._new_run(place))
-        place.params = place.run.params
-        self._counts[PlaceState.WAITING] += 1
-        self._line_up(place)
-        return place
-
-    def _new_run(self, place: Place) -> JobRun:
-        return JobRun(
-            place.tool,
-            place.params,
-            client=self.client,
-            timeout=self.timeout,
-            history=self.history,
-            clock=self._works.clock,
-            manager=place,
-        )
-
-    def _known_run(self, place: Place, job: Job) -> JobRun:
-        return JobRun.known(
-            place.tool,
-            place.params,
-            job,
-            client=self.client,
-            timeout=self.timeout,
-            history=self.history,
-            clock=self._works.clock,
-            manager=place,
-        )
-
-    def _give(self, place: Place, run: JobRun) -> None:
-        place.run = run
-        run.on_change = partial(self._changed, place, run)
-
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop = loop
-            self._wake, self._disk = asyncio.Event(), asyncio.Lock()
+            self._wake = asyncio.Event()
             self._tasks = {}
             parted, self._parted = self._parted, []
             for place in parted:
@@ -365,7 +331,7 @@ class JobQueue:
         """See to it that what is to be done is being done."""
         if self._loop is None or self._loop is not eventloop.current():
             return
-        if self._lines.get(None) or (self.held is None and any(self._lines.values())):
+        if self._lines.asking if self.held is not None else self._lines:
             self._run_task("pump", self._pump)
         if self._looking_for:
             self._run_task("look", self._look_for_all)
@@ -373,7 +339,7 @@ class JobQueue:
             for number in range(_DELETING):
                 self._run_task(f"delete {number}", self._delete_all)
         if not self.settled and self.history.path is not None:
-            self._run_task("beat", self._beat)
+            self._run_task("beat", partial(self._memory.beat, self, self._works.sleep))
         self._wake.set()
 
     def _run_task(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -401,7 +367,7 @@ class JobQueue:
         try:
             while (turn := self._next()) is not None:
                 place, seconds = turn
-                if not self._kept:
+                if not self._memory.kept:
                     await self._keep()
                 elif seconds > 0:
                     await self._rest(seconds)
@@ -414,41 +380,23 @@ class JobQueue:
     def _next(self) -> tuple[Place, float] | None:
         """Say whose turn is next, and in how many seconds; ``None`` when nothing is to be submitted."""
         self._allowance.observe(self.client.rate_limit, wall=self._works.now().timestamp())
-        best: tuple[float, int, Place] | None = None
-        for key, line in self._lines.items():
-            while line and not self._in_line(line[0][1], key):
-                heapq.heappop(line)
-            if not line or (self.held is not None and key is not None):
-                continue
-            seconds = self._allowance.request_wait() if key is None else self._allowance.wait(key)
-            if best is None or (seconds, line[0][0]) < best[:2]:
-                best = (seconds, *line[0])
-        if best is None:
+        turns = [
+            (self._allowance.request_wait() if key is None else self._allowance.wait(key), place.number)
+            for key, place in self._lines.fronts()
+            if key is None or self.held is None
+        ]
+        if not turns:
             return None
-        seconds, _, place = best
+        seconds, number = min(turns)
+        place = self.places[number]
         most = 1 if self._careful else _MOST_SUBMITTING
         if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= most:
-            return place, _BEAT  # until one of them is done, which wakes us
+            return place, _A_WHILE  # until one of them is done, which wakes us
         return place, max(seconds, self._offline_until - self._works.clock())
 
-    def _in_line(self, place: Place, key: Tool | None) -> bool:
-        return place.state is PlaceState.WAITING and self._line_of(place) == key
-
-    @staticmethod
-    def _line_of(place: Place) -> Tool | None:
-        """Say which line a place waits in: its tool's, or that of the jobs that are only asked for."""
-        return place.tool if place.run.job_id is None else None
-
-    def _line_up(self, place: Place) -> None:
-        if place.run.job is not None:
-            return  # known from the history: there is nothing to ask
-        heapq.heappush(self._lines.setdefault(self._line_of(place), []), (place.number, place))
-        self._version += 1
-
     def _submit(self, place: Place) -> None:
-        key = self._line_of(place)
-        heapq.heappop(self._lines[key])
-        self._version += 1
+        key = self._lines.key(place)
+        self._lines.take(key)
         if key is None:
             self._allowance.add_request()
             place.run.begin()
@@ -471,7 +419,7 @@ class JobQueue:
         if loop is not None and not loop.is_closed():
             eventloop.hand_over(loop, self._wake.set)
 
-    def _changed(self, place: Place, run: JobRun) -> None:
+    def changed(self, place: Place, run: JobRun) -> None:
         """Take in a change of a place's run."""
         if run is not place.run:
             return  # tried again since
@@ -486,10 +434,10 @@ class JobQueue:
             self._counts[before] -= 1
             self._counts[state] += 1
             if state is PlaceState.WAITING:
-                self._line_up(place)
+                self._lines.add(place)
             elif state is not PlaceState.RUNNING:
                 self._ended.append((place, run))
-                self._version += before is PlaceState.WAITING
+            self._lines.moved()
         if run.phase in (Phase.WATCHING, Phase.ENDED):
             self._failures = 0
             self._careful = False
@@ -505,9 +453,7 @@ class JobQueue:
         beat = self._tasks.pop("beat", None)
         if beat is not None:
             beat.cancel()
-        if self._kept:
-            self._kept = False
-            self._write(self.history.batches.close, self.batch_id)
+        self._memory.close(self)
         self._tell(None)
 
     def _tell(self, place: Place | None) -> None:
@@ -530,7 +476,7 @@ class JobQueue:
         """Say when a waiting place's turn comes, about, and what it waits for; see `Place`."""
         if self.held is not None:
             return None, "on hold"
-        in_line, in_all = self._position(place)
+        in_line, in_all = self._lines.ahead_of(place)
         seconds, reason = self._allowance.outlook(place.tool, ahead=in_line)
         offline = self._offline_until - self._works.clock()
         if offline > seconds:
@@ -542,20 +488,6 @@ class JobQueue:
             if turn > seconds:
                 seconds, reason = turn, f"{self.max_running} at a time"
         return self._works.now() + timedelta(seconds=max(0.0, seconds)), reason
-
-    def _position(self, place: Place) -> tuple[int, int]:
-        """Say how many are ahead in the same line, and in all; counted anew only when the order has changed."""
-        version, positions = self._positions
-        if version != self._version:
-            positions = {}
-            in_line: dict[Tool | None, int] = {}
-            for other in self.places:
-                if other.state is PlaceState.WAITING:
-                    key = self._line_of(other)
-                    positions[other.number] = (in_line.get(key, 0), len(positions))
-                    in_line[key] = in_line.get(key, 0) + 1
-            self._positions = (self._version, positions)
-        return positions.get(place.number, (0, 0))
 
     def take_back(self, place: Place, error: NovaKitError) -> bool:  # noqa: ARG002 # the error says it all, so far
         """Whether a refused place waits for another turn, and what the refusal means for the others."""
@@ -596,8 +528,7 @@ class JobQueue:
 
     def _cancel_places(self, places: Iterable[Place]) -> None:
         dropped = [place.number for place in places if place.state is PlaceState.WAITING]
-        if dropped and self._kept:
-            self._write(self.history.batches.drop, self.batch_id, dropped)
+        self._memory.drop(self, dropped)
         for place in places:
             if place.state in (PlaceState.WAITING, PlaceState.RUNNING, PlaceState.LEFT):
                 place.run.cancel()
@@ -639,33 +570,22 @@ class JobQueue:
 
     def _renew(self, place: Place, job: Job | None = None) -> None:
         """Give a place another run: a new job, or one that was found."""
-        self._give(place, self._new_run(place) if job is None else self._known_run(place, job))
-        self._again.add(place.number)
-        self._kept = False
-        self._changed(place, place.run)
+        self._memory.waits_again(place)
+        place.give(self._maker.new(place) if job is None else self._maker.known(place, job))
         if job is not None:
             place.run.begin()
-        elif place.number in self._incomplete:
-            place.run.give_up(_not_kept())
+        elif place.number in self._memory.incomplete:
+            place.run.give_up(not_kept())
 
     async def _look_for_all(self) -> None:
         """Look up submissions whose answers were lost, those that ask for the same together."""
-        groups: dict[tuple[Tool, str], list[Place]] = {}
-        while self._looking_for:
-            place = self._looking_for.popleft()
-            if place.state is PlaceState.UNCERTAIN:
-                group = groups.setdefault((place.tool, canonical(place.tool, place.params)), [])
-                if place not in group:
-                    group.append(place)
         try:
-            for group in groups.values():
-                try:
+            while self._looking_for:
+                places = dict.fromkeys(place for place in self._looking_for if place.state is PlaceState.UNCERTAIN)
+                self._looking_for.clear()
+                for group in alike(places):
                     await self._look_for(group)
-                except NovaKitError as error:
-                    for place in group:
-                        place.run.note = f"Not submitted again: it can't be looked up. {error.message}"
-                        self._tell(place)
-                self._in_question.difference_update(group)
+                    self._in_question.difference_update(group)
         finally:
             self._in_question.clear()
             self._in_question.update(self._looking_for)
@@ -674,44 +594,34 @@ class JobQueue:
             self._tell_waiters()
 
     async def _look_for(self, group: Sequence[Place]) -> None:
-        known = set(await self.history.off_loop(self.history.job_ids, base_url=self.client.base_url))
-        known.update(place.run.job_id for place in self.places if place.run.job_id is not None)
-        begun = [place.run.ticket.begun_at for place in group if place.run.ticket is not None]
-        since = min((at for at in begun if at is not None), default=self.made_at)
-        tool, params = group[0].tool, group[0].params
-        found = await candidates(self.client, tool, params, since=since, known=known, clockwork=self._works)
-        if len(found) > len(group):
-            ids = ", ".join(str(job.id) for job in found)
+        ours = {place.run.job_id for place in self.places if place.run.job_id is not None}
+        try:
+            jobs = await jobs_of(
+                group,
+                client=self.client,
+                history=self.history,
+                since=self.made_at,
+                ours=ours,
+                clockwork=self._works,
+            )
+        except SubmissionUncertainError as error:
             for place in group:
-                place.run.note = (
-                    f"Not submitted again: {len(found)} jobs could be it: {ids}. Look at each with nk.attach(id)."
-                )
+                place.run.note = error.message
                 self._tell(place)
-            return
-        # They ask for the same, so it is of no account which of them is whose.
-        for index, place in enumerate(group):
-            intent = "" if place.run.ticket is None else place.run.ticket.intent
-            if index < len(found):
-                job = found[::-1][index]
-                await self.history.off_loop(self.history.started, intent, job, base_url=self.client.base_url)
+        else:
+            for place, job in zip(group, jobs, strict=True):
                 self._renew(place, job)
-            else:
-                await self.history.off_loop(self.history.unsent, intent, "the service's list has no such job")
-                self._renew(place)
 
     # What is on disk
 
     async def _keep(self) -> None:
         """Write all places down before the first is submitted, and learn what was submitted before."""
-        self._kept = True
-        if not self._looked:
-            self._looked = True
+        if not self._memory.looked:
+            self._memory.looked = True
             await self._look_for_twins()
-        again = [number for number in self._again if self.places[number].state is PlaceState.WAITING]
         try:
-            await self._written(partial(self.history.batches.open, self._record(), again=again))
+            await self._memory.open(self)
         except NovaKitError as error:
-            self._kept = False
             self._hold(error)
         if not self._allowance.seeded:
             self._allowance.seeded = True
@@ -725,24 +635,6 @@ class JobQueue:
             )
             self._allowance.seed(begun, now=self._works.now())
 
-    def _record(self) -> BatchRecord:
-        return BatchRecord(
-            id=self.batch_id,
-            base_url=self.client.base_url,
-            made_at=self.made_at,
-            items=tuple(self._item(place) for place in self.places),
-            max_running=self.max_running,
-            timeout=self.timeout,
-            notebook=notebook(),
-            about=self.about,
-        )
-
-    def _item(self, place: Place) -> BatchItem:
-        params = None if place.number in self._incomplete else place.params
-        taken = place.run.job_id if place.run.reused else None
-        dropped = place.state is PlaceState.CANCELLED and place.run.job is None
-        return BatchItem(place.tool, params, dropped=dropped, job_id=taken)
-
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""
         asked = [(place.tool, place.params) for place in self.places]
@@ -752,72 +644,21 @@ class JobQueue:
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
                 continue
             if self.reuse:
-                run = self._known_run(place, replace(twin.job, output=None))
+                # Without the result that was noted then: its address may have expired, so the job is asked for.
+                run = self._maker.known(place, replace(twin.job, output=None))
                 run.reused, run.note = True, reused_note(twin)
-                self._give(place, run)
-                self._line_up(place)
+                place.give(run)
+                self._lines.add(place)
                 if run.job is not None:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
                 place.run.note = twin_note(twin)
-
-    def _restore(self, place: Place, item: BatchItem) -> None:
-        entry = item.entry
-        if item.params is None:
-            self._incomplete.add(place.number)
-        if entry is not None and entry.job is not None:
-            self._give(place, self._known_run(place, entry.job))
-            place.run.reused = item.job_id is not None
-            place.run.saved = entry.files
-            self._changed(place, place.run)
-        elif entry is not None and entry.stage != UNSENT:
-            place.run.ticket = Ticket(self.batch_id, place.number, None, entry.intent, entry.begun_at)
-            reason = entry.reason or "its kernel ended before the answer was there"
-            place.run.give_up(
-                SubmissionUncertainError(f"It may have been submitted: {reason}. Trying it again looks it up first.")
-            )
-        elif item.dropped:
-            place.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
-        elif item.params is None:
-            place.run.give_up(_not_kept())
-
-    def _write(self, work: Callable[..., None], *args: object) -> None:
-        """Have something written, after what is being written; a slow disk must not hold the loop up."""
-        if eventloop.current() is None:
-            work(*args)
-            return
-        task = eventloop.spawn(self._written(partial(work, *args)))
-        self._noting.add(task)
-        task.add_done_callback(self._noting.discard)
-
-    async def _written(self, work: Callable[[], None]) -> None:
-        async with self._disk:
-            await self.history.off_loop(work)
-
-    async def _beat(self) -> None:
-        while True:
-            await self._works.sleep(_BEAT)
-            await self._written(partial(self.history.batches.beat, self.batch_id))
 
 
 def _asks_to_come_back(error: NovaKitError) -> bool:
     unavailable = error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     return isinstance(error, RateLimitError) or (
         unavailable and isinstance(error, APIError) and error.retry_after is not None
-    )
-
-
-def _shown(item: BatchItem) -> Mapping[str, Any]:
-    """Return an item's parameters, or what the history has of them to show."""
-    if item.params is not None:
-        return item.params
-    return {} if item.entry is None else item.entry.params
-
-
-def _not_kept() -> ConfigurationError:
-    return ConfigurationError(
-        "Its parameters are too large for the history (over 1 MB), so they ended with their kernel. Nothing was submitted or "
-        "billed: give them again."
     )
 
 

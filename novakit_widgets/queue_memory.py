@@ -1,0 +1,154 @@
+"""What the history keeps of a queue: all places before the first is submitted, so that another kernel can go on with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from . import eventloop
+from .errors import ConfigurationError, JobCancelledError, SubmissionUncertainError
+from .jobhistory_batches import BatchItem, BatchRecord
+from .jobhistory_rows import UNSENT
+from .queue_places import PlaceState
+from .run import notebook
+from .submission import Ticket
+
+if TYPE_CHECKING:
+    from .jobhistory import JobHistory
+    from .queue_places import Place, RunMaker
+    from .queueing import JobQueue
+
+__all__ = ["QueueMemory", "restore", "shown_params"]
+
+_BEAT = 60.0  # seconds between two signs of life
+
+
+class QueueMemory:
+    """One queue's batch in the history.
+
+    Args:
+        history: where it is kept.
+
+    Attributes:
+        kept: whether the history has it as it is now.
+        looked: whether equal jobs were looked for.
+        incomplete: the places whose parameters ended with their kernel.
+    """
+
+    def __init__(self, history: JobHistory) -> None:
+        self._history = history
+        self._again: set[int] = set()
+        self._writing: set[asyncio.Task[None]] = set()
+        self.kept = False
+        self.looked = False
+        self.incomplete: set[int] = set()
+
+    def waits_again(self, place: Place) -> None:
+        """Note that a place is tried again, whatever became of its earlier submissions: kept with the next `open`."""
+        self._again.add(place.number)
+        self.kept = False
+
+    async def open(self, queue: JobQueue) -> None:
+        """Write all places down, at once or not at all.
+
+        Raises:
+            JobNotStartedError: another kernel has taken the batch over.
+        """
+        self.kept = True
+        again = [number for number in self._again if queue.places[number].state is PlaceState.WAITING]
+        try:
+            await self._history.off_loop(self._history.batches.open, self._record(queue), again=again)
+        except BaseException:
+            self.kept = False
+            raise
+
+    def drop(self, queue: JobQueue, places: list[int]) -> None:
+        """Note that some places are never to be submitted."""
+        if places and self.kept:
+            self._write(partial(self._history.batches.drop, queue.batch_id, places))
+
+    def close(self, queue: JobQueue) -> None:
+        """Note that nothing of it waits any more."""
+        if self.kept:
+            self.kept = False
+            self._write(partial(self._history.batches.close, queue.batch_id))
+
+    async def beat(self, queue: JobQueue, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Give signs of life, for kernels that can't ask for our process."""
+        while True:
+            await sleep(_BEAT)
+            await self._history.off_loop(self._history.batches.beat, queue.batch_id)
+
+    async def flushed(self) -> None:
+        """Wait until all is written."""
+        while self._writing:
+            await asyncio.wait(self._writing)
+
+    def _write(self, work: Callable[[], None]) -> None:
+        """Have something written, after what is being written; a slow disk must not hold the loop up."""
+        if eventloop.current() is None:
+            work()
+            return
+        task = eventloop.spawn(self._history.off_loop(work))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    def _record(self, queue: JobQueue) -> BatchRecord:
+        return BatchRecord(
+            id=queue.batch_id,
+            base_url=queue.client.base_url,
+            made_at=queue.made_at,
+            items=tuple(self._item(place) for place in queue.places),
+            max_running=queue.max_running,
+            timeout=queue.timeout,
+            notebook=notebook(),
+            about=queue.about,
+        )
+
+    def _item(self, place: Place) -> BatchItem:
+        params = None if place.number in self.incomplete else place.params
+        taken = place.run.job_id if place.run.reused else None
+        dropped = place.state is PlaceState.CANCELLED and place.run.job is None
+        return BatchItem(place.tool, params, dropped=dropped, job_id=taken)
+
+
+def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
+    """Put a fresh place where the history has it: its job is known, or it may have been submitted, or it waits.
+
+    Args:
+        place: of a queue that is being restored.
+        item: what the history has.
+        batch: the batch's id.
+        maker: makes its run.
+    """
+    entry = item.entry
+    if entry is not None and entry.job is not None:
+        run = maker.known(place, entry.job)
+        run.reused, run.saved = item.job_id is not None, entry.files
+        place.give(run)
+    elif entry is not None and entry.stage != UNSENT:
+        place.run.ticket = Ticket(batch, place.number, None, entry.intent, entry.begun_at)
+        reason = entry.reason or "its kernel ended before the answer was there"
+        error = SubmissionUncertainError(f"It may have been submitted: {reason}. Trying it again looks it up first.")
+        place.run.give_up(error)
+    elif item.dropped:
+        place.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
+    elif item.params is None:
+        place.run.give_up(not_kept())
+
+
+def not_kept() -> ConfigurationError:
+    """Return the error of a place whose parameters ended with their kernel."""
+    return ConfigurationError(
+        "Its parameters could not be kept in the history (more than 1 MB, or with a key in them), so they ended with their kernel. "
+        "Nothing was submitted or billed: give them again."
+    )
+
+
+def shown_params(item: BatchItem) -> Mapping[str, Any]:
+    """Return an item's parameters, or what the history has of them to show."""
+    if item.params is not None:
+        return item.params
+    return {} if item.entry is None else item.entry.params

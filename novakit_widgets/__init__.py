@@ -157,3 +157,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*__all__, *globals()})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Bring ``%%novakit``: what ``%load_ext novakit_widgets`` calls."""
+    from .magic import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take ``%%novakit`` away: what ``%unload_ext novakit_widgets`` calls."""
+    from .magic import unload
+
+    unload(shell)

@@ -1,0 +1,304 @@
+"""``%%novakit video``: the cell is the prompt, the options stand on the line. ``%load_ext novakit_widgets`` brings it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+
+from .calls import main_parameter
+from .embedding import check_embed
+from .errors import ConfigurationError, InvalidParameterError
+from .jobs import Tool
+from .parameters import PARAMETERS, Parameter, check_names
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .widgets.job import JobWidget
+
+__all__ = ["NovaKitMagics", "complete", "load", "parse", "unload"]
+
+_PAIR = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_OURS = {  # what is not the service's
+    "as": "NAME: also keep the card in this variable",
+    "wait": "return when the job has ended",
+    "timeout": "SECONDS to watch the job",
+    "embed": "auto, inline, file or link",
+    "reuse": "take an equal job of the history instead of paying again",
+    "help": "show these options, and do nothing",
+}
+_TOOLS = " ".join(Tool)
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that raises what IPython shows in one line, instead of ending the kernel."""
+
+    def error(self, message: str) -> Any:
+        raise UsageError(
+            f"{message}. Nothing was sent or billed. %novakit {self.prog.split()[-1]} --help shows the options."
+        )
+
+
+def _value_of(parameter: Parameter) -> Any:
+    """Return what reads a parameter's value from the line."""
+
+    def read(text: str) -> Any:
+        if parameter.kind is str:
+            return text
+        if parameter.kind is list and not text.lstrip().startswith("["):
+            return text.split(",")
+        try:
+            value = json.loads(text.lower() if parameter.kind is bool else text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {_SORTS[parameter.kind]}") from None
+        return value
+
+    return read
+
+
+_SORTS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a JSON object",
+    list: "a JSON list, nor words with commas between them",
+}
+
+
+def _parser_of(tool: Tool) -> _Parser:
+    """Make the parser of one tool's options from its documented parameters."""
+    parser = _Parser(
+        prog=f"%%novakit {tool}",
+        description="The cell, or what is left of the line, is the prompt. Only what you say is sent.",
+        argument_default=argparse.SUPPRESS,
+        add_help=False,
+        allow_abbrev=False,
+        epilog="Other parameters are sent as they are: name=value.",
+    )
+    parser.add_argument("words", nargs="*", help="the prompt, where there is no cell; or name=value")
+    for parameter in PARAMETERS[tool].values():
+        if parameter.name == main_parameter(tool):
+            continue
+        options: dict[str, Any] = {"dest": parameter.name, "help": _help_of(parameter).replace("%", "%%")}
+        if parameter.kind is bool:
+            parser.add_argument(_option(parameter.name), action=argparse.BooleanOptionalAction, **options)
+        else:
+            name = parameter.unit or parameter.kind.__name__
+            parser.add_argument(_option(parameter.name), type=_value_of(parameter), metavar=name.upper(), **options)
+    parser.add_argument("--as", dest="_as", metavar="NAME", help=_OURS["as"])
+    parser.add_argument("--wait", dest="_wait", action="store_true", help=_OURS["wait"])
+    parser.add_argument("--timeout", dest="_timeout", type=float, metavar="SECONDS", help=_OURS["timeout"])
+    parser.add_argument("--embed", dest="_embed", metavar="WHERE", help=_OURS["embed"])
+    parser.add_argument("--reuse", dest="_reuse", action=argparse.BooleanOptionalAction, help=_OURS["reuse"])
+    parser.add_argument("--help", dest="_help", action="store_true", help=_OURS["help"])
+    return parser
+
+
+def _help_of(parameter: Parameter) -> str:
+    values = ", ".join(map(str, parameter.choices))
+    default = "" if parameter.default is None else f"The service's default: {parameter.default}."
+    return " ".join(part for part in (parameter.help, f"One of {values}." * bool(values), default) if part)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dict[str, Any]]:
+    r"""Read a line of options, and the cell below it.
+
+    Args:
+        line: a tool and options, such as ``"video --duration-seconds 5 seed=7"``.
+        cell: the prompt; where there is none, it is what is left of the line.
+
+    Returns:
+        The tool, what is to be sent, and what is ours: ``as``, ``wait``, ``timeout``, ``embed``, ``reuse``, ``help``.
+
+    Raises:
+        UsageError: the line is of no use; nothing was sent or billed.
+
+    Example:
+        >>> parse("video --duration-seconds 5 seed=7", "A sunset\n")
+        (<Tool.VIDEO: 'video'>, {'prompt': 'A sunset', 'duration_seconds': 5, 'seed': 7}, {})
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{line!r} can't be read ({error}). Nothing was sent or billed.") from None
+    if not words or words[0].startswith("-"):
+        raise UsageError(f"Say which tool: %%novakit TOOL [options], where TOOL is one of: {_TOOLS}.")
+    try:
+        tool = Tool.of(words[0])
+    except InvalidParameterError as error:
+        raise UsageError(error.message) from None
+    parser = _parser_of(tool)
+    said, rest = _pairs(tool, words[1:])
+    options = vars(parser.parse_intermixed_args(rest))
+    left: list[str] = options.pop("words", [])
+    ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
+    if cell is not None and left:
+        parser.error(f"{' '.join(left)!r} is no option: with %%novakit the prompt is the cell")
+    text = " ".join(left) if cell is None else cell.strip()
+    prompt = {main_parameter(tool): text} if text else {}
+    try:
+        check_names(tool, said)
+        check_embed(ours.get("embed", "auto"))
+    except (TypeError, ConfigurationError) as error:
+        raise UsageError(str(error)) from None
+    return tool, {**prompt, **options, **said}, ours
+
+
+def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Take the words that are ``name=value`` out of a line; what JSON does not say is text."""
+    said: dict[str, Any] = {}
+    rest: list[str] = []
+    for word in words:
+        found = _PAIR.fullmatch(word)
+        if found is None:
+            rest.append(word)
+            continue
+        name, text = found.groups()
+        known = PARAMETERS[tool].get(name)
+        try:
+            said[name] = json.loads(text) if known is None else _value_of(known)(text)
+        except ValueError:
+            said[name] = text
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"{name}: {error}. Nothing was sent or billed.") from None
+    return said, rest
+
+
+@magics_class
+class NovaKitMagics(Magics):
+    """The magic ``novakit``, for a line and for a cell."""
+
+    @line_cell_magic
+    def novakit(self, line: str, cell: str | None = None) -> JobWidget | None:
+        """Generate with NovaKit: the cell is the prompt, the options stand on the line.
+
+            %%novakit video --duration-seconds 5 --aspect-ratio 1:1
+            A sunset over mountains
+
+            %novakit image --size 512x512 A lighthouse in a storm
+
+        Tools: video, music, image, image_edit (edit_image), tts (speech), stt (transcribe). Each has the service's own
+        parameters as options; Tab completes them, and ``%novakit video --help`` explains them. ``name=value`` sends any
+        parameter, also one that is not documented. Besides:
+
+            --as NAME       also keep the card in this variable
+            --wait          return when the job has ended
+            --timeout SEC   seconds to watch the job
+            --embed WHERE   auto, inline, file or link
+            --reuse         take an equal job of the history instead of paying again
+
+        The card shows itself and the job runs in the background, as with nk.video(…).
+        """
+        tool, params, ours = parse(line, cell)
+        if ours.pop("help", False):
+            print(_parser_of(tool).format_help())  # noqa: T201 # what was asked for
+            return None
+        name, waits = ours.pop("as", None), ours.pop("wait", False)
+        if name is not None and not name.isidentifier():
+            raise UsageError(f"--as: {name!r} can't be the name of a variable. Nothing was sent or billed.")
+        from .widgets.job import JobWidget
+
+        try:
+            widget = JobWidget(tool, params, **ours)
+        except ConfigurationError as error:
+            raise UsageError(error.message) from None
+        if name is not None and self.shell is not None:
+            self.shell.user_ns[name] = widget
+        if waits:
+            widget.wait()  # it shows itself
+            return None
+        return widget
+
+
+def complete(text: str) -> list[str]:
+    """Return how the last word of a magic's line can go on: tools, options, and documented values.
+
+    Args:
+        text: the line up to the cursor, from ``%novakit`` or ``%%novakit`` on.
+
+    Example:
+        >>> complete("%%novakit video --aspect-ratio 1")
+        ['16:9', '1:1']
+        >>> complete("%%novakit music --out")
+        ['--output-format']
+    """
+    found = re.match(r"\s*%%?novakit\s+(.*)", text, re.DOTALL)
+    if found is None:
+        return []
+    words = found[1].split()
+    last = "" if not words or found[1][-1:].isspace() else words.pop()
+    if not words:
+        return [name for name in (*Tool, "edit_image", "speech", "transcribe") if name.startswith(last)]
+    try:
+        table = PARAMETERS[Tool.of(words[0])]
+    except InvalidParameterError:
+        return []
+    return [word for word in _words_for(table, words, last) if word.startswith(last)]
+
+
+def _words_for(table: Mapping[str, Parameter], words: Sequence[str], last: str) -> Iterator[str]:
+    name, equals, _ = last.partition("=")
+    before = words[-1] if words[-1].startswith("--") else ""
+    of_option = {_option(parameter.name): parameter for parameter in table.values() if parameter.kind is not bool}
+    if equals:
+        values = table[name.removeprefix("--").replace("-", "_")].choices if _is_known(table, name) else ()
+        yield from (f"{name}={value}" for value in values)
+    elif before in of_option:
+        yield from map(str, of_option[before].choices)
+    elif before == "--embed":
+        yield from ("auto", "inline", "file", "link")
+    else:
+        yield from (_option(parameter.name) for parameter in table.values() if not parameter.required)
+        yield from (_option(f"no_{parameter.name}") for parameter in table.values() if parameter.kind is bool)
+        yield from (f"--{ours}" for ours in _OURS)
+
+
+def _is_known(table: Mapping[str, Parameter], name: str) -> bool:
+    return name.removeprefix("--").replace("-", "_") in table
+
+
+@context_matcher()  # type: ignore[untyped-decorator]
+def _matcher(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete in the line of the magic; everywhere else there is nothing to say."""
+    text = context.text_until_cursor
+    found = complete(text)
+    last = "" if not text or text[-1].isspace() else text.split()[-1]
+    known = len(last) - len(context.token)  # of the last word, IPython replaces only this token
+    completions = [SimpleCompletion(text=word[known:], type="option") for word in found] if known >= 0 else []
+    # All but the completions may be left out; the TypedDict does not say so.
+    return {"completions": completions, "suppress": bool(completions)}  # type: ignore[typeddict-item]
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add the magic to a shell, and its completion.
+
+    Args:
+        shell: IPython.
+    """
+    shell.register_magics(NovaKitMagics)
+    if shell.Completer is not None and _matcher not in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.append(_matcher)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magic and its completion away again.
+
+    Args:
+        shell: IPython.
+    """
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("novakit", None)
+    if shell.Completer is not None and _matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(_matcher)

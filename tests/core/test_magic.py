@@ -1,0 +1,127 @@
+"""The cell magic's line: what it means, what it refuses, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.error import UsageError
+
+from novakit_widgets.calls import main_parameter
+from novakit_widgets.jobs import Tool
+from novakit_widgets.magic import complete, parse
+from novakit_widgets.parameters import PARAMETERS
+
+SETTABLE = [
+    (tool, parameter)
+    for tool, table in PARAMETERS.items()
+    for parameter in table.values()
+    if parameter.name != main_parameter(tool)
+]
+
+
+def value_of(parameter):
+    """Return some value of the right kind, and how the line says it."""
+    if parameter.choices and parameter.kind is not list:
+        return parameter.choices[-1], str(parameter.choices[-1])
+    return {
+        str: ("a word", "a word"),
+        int: (7, "7"),
+        float: (2.5, "2.5"),
+        dict: ({"a": [1, "b"]}, '{"a": [1, "b"]}'),
+        list: (["segment", "word"], "segment,word"),
+    }[parameter.kind]
+
+
+@pytest.mark.parametrize(("tool", "parameter"), SETTABLE, ids=lambda one: getattr(one, "name", None) or str(one))
+def test_every_documented_parameter_is_an_option(tool, parameter):
+    """As ``--name value`` and as ``name=value``, with the type that the service wants, and nothing else is sent."""
+    option = "--" + parameter.name.replace("_", "-")
+    if parameter.kind is bool:
+        lines = {f"{option}": True, f"--no-{option[2:]}": False, f"{parameter.name}=false": False}
+    else:
+        value, text = value_of(parameter)
+        lines = {f"{option} {shlex.quote(text)}": value, f"{parameter.name}={shlex.quote(text)}": value}
+    for line, value in lines.items():
+        _, params, ours = parse(f"{tool} {line}", "A sunset")
+        assert params == {main_parameter(tool): "A sunset", parameter.name: value}
+        assert type(params[parameter.name]) is type(value)
+        assert ours == {}
+
+
+@given(st.text(), st.text())
+def test_whatever_is_typed_is_sent_or_refused_in_words(line, cell):
+    """There is no other end, whatever stands on the line, and the cell is never changed but at its ends."""
+    problem = ""
+    try:
+        tool, params, _ = parse(f"video {line}", cell)
+    except UsageError as error:
+        problem = str(error)
+    if problem:
+        assert problem.endswith((".", "options."))
+        return
+    assert tool is Tool.VIDEO
+    if cell.strip() and "prompt=" not in line:
+        assert params["prompt"] == cell.strip()
+
+
+@given(st.dictionaries(st.from_regex(r"x_[a-z]{1,8}", fullmatch=True), st.integers() | st.text() | st.booleans()))
+def test_unknown_parameters_are_sent_as_they_are(others):
+    """What JSON says is that; all else is text."""
+    said = {name: value if not isinstance(value, str) else f"'{value}" for name, value in others.items()}
+    line = " ".join(
+        shlex.quote(f"{name}={value if isinstance(value, str) else json.dumps(value)}") for name, value in said.items()
+    )
+    assert parse(f"image {line}", "A boat")[1] == {"prompt": "A boat", **said}
+
+
+def test_what_is_ours_is_not_sent():
+    """And a line without a cell ends in the prompt."""
+    tool, params, ours = parse("speech --as voice --wait --timeout 9 --embed link --no-reuse --voice echo Good morning")
+    assert (tool, params) == (Tool.TTS, {"input": "Good morning", "voice": "echo"})
+    assert ours == {"as": "voice", "wait": True, "timeout": 9.0, "embed": "link", "reuse": False}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "Say which tool"),
+        ("--seed 7", "Say which tool"),
+        ("vidio", "none of NovaKit's tools"),
+        ("video --seed many", "'many' is not a whole number"),
+        ("video --sede 7", "--sede"),
+        ("video duration_second=5", "did you mean 'duration_seconds'"),
+        ("video fast", "the prompt is the cell"),
+        ("video 'open", "No closing quotation"),
+        ("video --embed nowhere", "embed"),
+        ("stt model_inputs={", "not a JSON object"),
+    ],
+)
+def test_what_is_of_no_use_is_refused(line, told):
+    """In one line that says why."""
+    with pytest.raises(UsageError, match=told):
+        parse(line, "A sunset")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("%%novakit ", ["video", "music", "image", "image_edit", "tts", "stt", "edit_image", "speech", "transcribe"]),
+        ("%novakit mu", ["music"]),
+        ("%%novakit video --res", ["--resolution"]),
+        ("%%novakit video --resolution ", ["720p", "1080p", "4k"]),
+        ("%%novakit video resolution=4", ["resolution=4k"]),
+        ("%%novakit video --no-l", ["--no-loop"]),
+        ("%%novakit video --embed f", ["file"]),
+        ("%%novakit video --tim", ["--timeout"]),
+        ("%%novakit nothing --tim", []),
+        ("print('%%novakit ", []),
+        ("novakit ", []),
+    ],
+)
+def test_completion(text, found):
+    """Tools, options and documented values; nothing where no magic is."""
+    assert complete(text) == found

@@ -61,10 +61,11 @@ class BoardParts:
                 ("", ""),
             )
         )
-        self.wanted = ipywidgets.Dropdown(options=FILTERS, tooltip="Which jobs", layout=self._narrow)
-        self.sort = ipywidgets.Dropdown(
-            options=SORTS, tooltip="In which order", layout=self._narrow, style=self.wanted.style
+        # Named by words that are seen: a tooltip gives these no name that a screen reader would say.
+        self.wanted = ipywidgets.Dropdown(
+            options=FILTERS, description="Show", layout=self._narrow, style={"description_width": "auto"}
         )
+        self.sort = ipywidgets.Dropdown(options=SORTS, description="Sort", layout=self._narrow, style=self.wanted.style)
         self.as_grid = ipywidgets.ToggleButton(
             description="Results", tooltip="Show the finished media instead of the table", layout=self._button
         )

@@ -103,6 +103,27 @@ class FaultMatrix(FromCode):
         return matrix_of(path, table)
 
 
+class Drawn(FromCode):
+    """``{drawn} requests``: a figure that the benchmarks drew, in the colours of the page; its content is what it shows.
+
+    Nothing is shown while there is none.
+    """
+
+    required_arguments = 1
+    has_content = True
+
+    def markdown(self) -> str:
+        """Return both pictures, of which the theme shows one."""
+        folder = Path(self.env.srcdir) / "images"
+        self.env.note_dependency(str(folder))
+        alternative = " ".join(self.content)
+        return "\n\n".join(
+            f"```{{image}} /images/{file.name}\n:alt: {alternative}\n:class: only-{theme} figure\n```"
+            for theme in ("light", "dark")
+            if (file := folder / f"performance-{self.arguments[0]}-{theme}.svg").exists()
+        )
+
+
 class OtherFigures(FromCode):
     """``{other-figures}``: the results of all benchmarks that the page does not name itself."""
 
@@ -265,6 +286,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     wanted: Mapping[str, type[SphinxDirective]] = {
         "parameter-table": ParameterTable,
         "figures": Figures,
+        "drawn": Drawn,
         "other-figures": OtherFigures,
         "fault-matrix": FaultMatrix,
         "error-tree": ErrorTree,

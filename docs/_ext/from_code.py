@@ -65,7 +65,7 @@ class ParameterTable(FromCode):
         """Return the table."""
         self.env.note_dependency(str(ROOT / PACKAGE / "parameters.py"))
         rows = [_parameter_row(one) for one in PARAMETERS[Tool.of(self.arguments[0])].values()]
-        return table(("parameter", "type", "default", "values", "what it is"), rows)
+        return table(("parameter", "what it is", "type", "values, the default in bold"), rows)
 
 
 class Figures(FromCode):
@@ -169,14 +169,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _parameter_row(one: Parameter) -> tuple[str, ...]:
     name = f"`{one.name}`" + (" *(required)*" if one.required else "")
-    default = "" if one.default is None else f"`{one.default!r}`"
-    return name, one.kind.__name__, default, "; ".join(_allowed(one)), one.help
+    return name, one.help, one.kind.__name__, "; ".join(_allowed(one))
 
 
 def _allowed(one: Parameter) -> Iterator[str]:
     if one.choices:
-        values = ", ".join(f"`{choice!r}`" for choice in one.choices)
+        values = ", ".join(f"**`{choice!r}`**" if choice == one.default else f"`{choice!r}`" for choice in one.choices)
         yield values if one.closed else f"{values}, or any other"
+    elif one.default is not None:
+        yield f"**`{one.default!r}`**"
     unit = f" {one.unit}" if one.unit else ""
     if one.above is not None:
         yield f"more than {one.above:g}{unit}"

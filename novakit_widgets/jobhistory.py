@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import settings
 from .answers import utc_now
 from .diskthread import DiskThread
-from .jobhistory_batches import Batches, check_owner
+from .jobhistory_batches import Batches, check_place
 from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
 from .jobhistory_rows import (
     INTENT,
@@ -132,14 +132,14 @@ class JobHistory:
             The intent's id, for `started`, `unsent` or `uncertain`; ``""`` where there is no history.
 
         Raises:
-            JobNotStartedError: its batch is another kernel's by now, which submits what waits.
+            JobNotStartedError: its batch is another kernel's by now, or that place was submitted already.
         """
         intent = secrets.token_hex(12)
 
         def work(database: sqlite3.Connection) -> str:
-            if batch is not None:
-                # In the transaction of the intent, so that of two kernels only one can ever submit a place.
-                check_owner(database, batch)
+            if batch is not None and place is not None:
+                # In the transaction of the intent, so that of two kernels or boards only one can ever submit a place.
+                check_place(database, batch, place)
             row = {
                 "intent": intent,
                 "base_url": base_url,

@@ -18,7 +18,7 @@ from .redaction import redact
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["BatchItem", "BatchRecord", "Batches", "check_owner"]
+__all__ = ["BatchItem", "BatchRecord", "Batches", "check_owner", "check_place"]
 
 _T = TypeVar("_T")
 
@@ -221,6 +221,26 @@ def check_owner(database: sqlite3.Connection, batch: str) -> None:
     if owner is not None and owner["process"] != this_process():
         raise JobNotStartedError(
             "Another kernel has taken this batch over with nk.recover(), so nothing was submitted or billed here. Go on there."
+        )
+
+
+def check_place(database: sqlite3.Connection, batch: str, place: int) -> None:
+    """Refuse to submit a place that this process does not own, or that was submitted already.
+
+    Raises:
+        JobNotStartedError: so it is.
+    """
+    check_owner(database, batch)
+    item = execute(database, "SELECT after FROM batch_items WHERE batch = ? AND place = ?", [batch, place]).fetchone()
+    closed = execute(database, "SELECT closed FROM batches WHERE id = ?", [batch]).fetchone()
+    since = 0 if item is None else item["after"]
+    newest = first(
+        database, "batch = ? AND place = ? AND number > ? ORDER BY number DESC LIMIT 1", [batch, place, since]
+    )
+    if (closed is not None and closed["closed"]) or (newest is not None and newest["stage"] != UNSENT):
+        raise JobNotStartedError(
+            "This was submitted already by another board of the same batch, so nothing was submitted or billed again. "
+            "nk.history() shows what became of it."
         )
 
 

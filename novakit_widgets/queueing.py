@@ -454,6 +454,7 @@ class JobQueue:
         if beat is not None:
             beat.cancel()
         self._memory.close(self)
+        self.held = None  # nothing waits any more
         self._tell(None)
 
     def _tell(self, place: Place | None) -> None:
@@ -689,4 +690,4 @@ _active: weakref.WeakSet[JobQueue] = weakref.WeakSet()
 
 def active_batches() -> frozenset[str]:
     """Return the ids of the batches that this process is at work on."""
-    return frozenset(queue.batch_id for queue in list(_active))
+    return frozenset(queue.batch_id for queue in list(_active) if not queue.settled)

@@ -57,8 +57,11 @@ class Recovery:
         """The boards of the batches, with their queues where they were: running jobs are watched, what waits is held."""
         # By its name: nothing outside widgets/ depends on them, so what needs no page works without ipywidgets.
         board = import_module("novakit_widgets.widgets.board").JobBoard
-        for batch in self.batches[len(self._boards) :]:
-            self._boards.append(board.restored(batch, client=self._client))
+        if self.batches and not self._boards:
+            # Those that are on a board already stay there: a later recovery may have shown them.
+            active = active_batches()
+            shown = [batch for batch in self.batches if batch.id not in active]
+            self._boards.extend(board.restored(batch, client=self._client) for batch in shown)
         return tuple(self._boards)
 
     def _ipython_display_(self) -> None:

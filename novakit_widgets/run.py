@@ -400,6 +400,12 @@ class JobRun:
         except NovaKitError as error:
             if self._takes_back(error):
                 self._set(Phase.NEW)
+            elif self.cancelling and self._manager is not None and self._started_nothing(error):
+                self.give_up(
+                    JobCancelledError(
+                        "The job was cancelled before NovaKit had taken it; nothing was started or billed."
+                    )
+                )
             else:
                 self.give_up(error)
         except BaseException as error:
@@ -411,12 +417,16 @@ class JobRun:
 
     def _takes_back(self, error: NovaKitError) -> bool:
         """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
-        certain = self._attached_to is None and not isinstance(error, SubmissionUncertainError)
-        if self._manager is None or not certain or self.cancelling or not self._manager.takes_back(error):
+        if self._manager is None or self.cancelling or not self._started_nothing(error):
+            return False
+        if not self._manager.takes_back(error):
             return False
         self.trouble = None
         self._began = None
         return True
+
+    def _started_nothing(self, error: NovaKitError) -> bool:
+        return self._attached_to is None and not isinstance(error, SubmissionUncertainError)
 
     def _broken_off(self, reason: str) -> NovaKitError:
         if self._attached_to is not None:

@@ -251,6 +251,22 @@ async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["one", "three"]
 
 
+async def test_one_that_is_refused_while_it_is_cancelled(serve, queue_of):
+    """Nothing was started, so it is cancelled, and not taken back to be submitted later."""
+    sandbox = serve(quotas={"image_generations": 0})
+    sandbox.inject(Fault.delay(0.3), method="POST", times=1)
+    queue = queue_of(sandbox, ["one", "two"], max_running=1)
+    queue.start()
+    await until(lambda: sandbox.requests)
+    queue.cancel_place(queue.places[0])
+    await asyncio.wait_for(queue.wait(), 20)
+    assert [str(place.state) for place in queue.places] == ["cancelled", "waiting"]
+    assert isinstance(queue.held, QuotaExceededError)
+    queue.cancel_place(queue.places[1])
+    assert queue.settled
+    assert queue.held is None
+
+
 async def test_what_failed_is_tried_again(serve, queue_of, history):
     """Failed, cancelled and refused places get another job each when asked for; completed ones do not."""
     sandbox = serve(quotas={"image_generations": 100})

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import weakref
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
@@ -14,7 +15,7 @@ import pytest
 from batcher import go_on
 from killing import kill_batches
 
-from novakit_widgets import NovaKitClient, Sandbox, settings
+from novakit_widgets import NovaKitClient, Sandbox, queueing, settings
 from novakit_widgets.errors import ConfigurationError, JobNotStartedError, SubmissionUncertainError
 from novakit_widgets.jobhistory import HistoryWarning, JobHistory
 from novakit_widgets.jobhistory_batches import LARGEST_ITEM, BatchItem, BatchRecord
@@ -26,6 +27,12 @@ from novakit_widgets.sandbox import Fault
 BASE = "https://x.example/api/v1"
 MADE = datetime(2026, 11, 23, 10, tzinfo=timezone.utc)
 KEY = "sk_" + "0f" * 32
+
+
+@pytest.fixture(autouse=True)
+def _nothing_active(monkeypatch):
+    """As in a new process: the queues of other tests, of the same names, are not at work any more."""
+    monkeypatch.setattr(queueing, "_active", weakref.WeakSet())
 
 
 @pytest.fixture
@@ -210,6 +217,27 @@ def test_a_kernel_that_was_taken_over_submits_nothing_more(history):
         history.batches.open(record({"prompt": "a"}))
 
 
+def test_a_place_is_submitted_once_whoever_asks(history):
+    """Two boards of one batch, made from two recoveries: the history lets one of them submit, until it is to be tried again."""
+    history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))
+
+    def begin(place):
+        return history.begin(Tool.IMAGE, {"prompt": "ab"[place]}, base_url=BASE, batch="b1", place=place)
+
+    history.unsent(begin(0), "no network")
+    intent = begin(0)
+    with pytest.raises(JobNotStartedError, match="submitted already"):
+        begin(0)
+    history.started(intent, Job("job_1", JobStatus.FAILED), base_url=BASE)
+    with pytest.raises(JobNotStartedError, match="submitted already"):
+        begin(0)
+    history.batches.open(record({"prompt": "a"}, {"prompt": "b"}), again=[0])
+    assert begin(0)
+    history.batches.close("b1")
+    with pytest.raises(JobNotStartedError, match="submitted already"):
+        begin(1)
+
+
 async def recovered(sandbox, history):
     """Recover in a process that was not there before, and return its one queue."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -324,6 +352,29 @@ def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
     assert asyncio.run(work(JobHistory(None))) == 2
     with pytest.warns(HistoryWarning):
         assert asyncio.run(work(JobHistory(folder))) == 2
+
+
+def test_boards_of_a_recovery(sandbox, history):
+    """Each batch is on one board, however often one recovers and asks; its queue is held until resume()."""
+    left_behind(history, sandbox.base_url, "a", "b")
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        first = await recover_all(client, history)
+        second = await recover_all(client, history)
+        assert [batch.id for batch in first.batches] == [batch.id for batch in second.batches] == ["b1"]
+        settings.configure(history=history.path)
+        (board,) = second.boards
+        assert second.boards == (board,)
+        assert first.boards == ()
+        assert (await recover_all(client, history)).batches == ()
+        board.resume()
+        await asyncio.wait_for(board, 20)
+        assert len(board) == 2
+        await client.aclose()
+
+    asyncio.run(main())
+    assert len(sandbox.jobs) == 2
 
 
 def test_the_recovery_says_what_it_found(sandbox, history):

@@ -53,12 +53,22 @@ def _note(note: str) -> str:
     return kept
 
 
+# What the errors are called in the table; those that it does not list are refusals, whose status is the fault's.
+WORDS = {
+    "NovaKitConnectionError": "no connection",
+    "UnreadableAnswerError": "unreadable",
+    "SubmissionUncertainError": "uncertain",
+    "JobTimeoutError": "time-out",
+    "MediaError": "no media",
+    "MediaExpiredError": "expired",
+    "NotCancelledError": "goes on",
+}
 # The fields of a row of the matrix, and what each is called on the page.
 PLACES = {
     "post": "submitting",
     "watch": "asking about the job",
     "progress": "asking for all",
-    "look_up": "looking for a lost answer",
+    "look_up": "finding a lost job",
     "cancel": "cancelling",
     "quota": "quota",
     "media": "the result",
@@ -88,4 +98,4 @@ def _pair(once: type[Exception] | None, always: type[Exception] | None) -> str:
 
 
 def _short(error: type[Exception] | None) -> str:
-    return "-" if error is None else error.__name__.removesuffix("Error").removeprefix("NovaKit")
+    return "-" if error is None else WORDS.get(error.__name__, "refused")

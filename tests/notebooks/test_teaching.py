@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import subprocess
+import sys
 import warnings
 
 import nbformat
@@ -131,3 +133,20 @@ def test_runs_under_papermill(path, kernel, tmp_path, monkeypatch, served):
             progress_bar=False,
         )
     assert has == any("injected-parameters" in cell.metadata.get("tags", ()) for cell in executed.cells)
+
+
+@pytest.mark.kernel
+def test_jupyter_execute(tmp_path, served):
+    """A notebook runs with the command `jupyter execute`, and has its results in place."""
+    copy = tmp_path / "lesson.ipynb"
+    lesson = load(NOTEBOOKS[0])
+    for cell in lesson.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    nbformat.write(lesson, copy)
+    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(copy)]
+    environ = variables(tmp_path, **served)
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    shown = [output.get("data", {}).get("text/html", "") for _, output in outputs(load(copy))]
+    assert sum("<audio" in html for html in shown) >= 2

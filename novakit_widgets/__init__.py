@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .widgets.history import history
     from .widgets.job import JobWidget
     from .widgets.login import login
+    from .widgets.quota import quota
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ _HOMES = {
     ".widgets.history": ("history",),
     ".widgets.job": ("JobWidget",),
     ".widgets.login": ("login",),
+    ".widgets.quota": ("quota",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -139,6 +141,7 @@ __all__ = [
     "image",
     "login",
     "music",
+    "quota",
     "recover",
     "speech",
     "transcribe",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from . import lenient
 from .errors import InvalidParameterError, UnreadableAnswerError
 from .media import Media, find_media, find_text
 
@@ -156,7 +155,7 @@ class Job:
         """
         if not isinstance(body, Mapping):
             raise UnreadableAnswerError(f"The service answered {type(body).__name__} where a job was expected.")
-        job_id, status = _text(body.get("id")), _text(body.get("status"))
+        job_id, status = lenient.text(body.get("id")), lenient.text(body.get("status"))
         if not job_id or not status:
             missing = "id" if not job_id else "status"
             raise UnreadableAnswerError(f"The service answered with a job that has no {missing}.")
@@ -165,16 +164,16 @@ class Job:
         return cls(
             id=job_id,
             status=_status(status),
-            progress=_percent(body.get("progress")),
-            tool=_text(body.get("tool")),
+            progress=lenient.percent(body.get("progress")),
+            tool=lenient.text(body.get("tool")),
             params=MappingProxyType(dict(params)) if isinstance(params, Mapping) else None,
             output=output,
-            error=_text(body.get("errorMessage")) or _text(body.get("error")),
-            created_at=_time(body.get("createdAt")),
-            completed_at=_time(body.get("completedAt")),
-            model=_text(body.get("model")),
-            estimated_credits=_number(body.get("estimatedCredits")),
-            actual_credits=_number(body.get("actualCredits")),
+            error=lenient.text(body.get("errorMessage")) or lenient.text(body.get("error")),
+            created_at=lenient.time(body.get("createdAt")),
+            completed_at=lenient.time(body.get("completedAt")),
+            model=lenient.text(body.get("model")),
+            estimated_credits=lenient.number(body.get("estimatedCredits")),
+            actual_credits=lenient.number(body.get("actualCredits")),
             raw=MappingProxyType(dict(body)),
         )
 
@@ -187,7 +186,7 @@ class Job:
             params: the parameters that were sent.
             body: the decoded answer, such as ``{"created": …, "data": …, "model": …}``.
         """
-        created = _number(body.get("created"))
+        created = lenient.number(body.get("created"))
         return cls(
             id=None,
             status=JobStatus.COMPLETED,
@@ -195,8 +194,8 @@ class Job:
             tool=tool.value,
             params=MappingProxyType(dict(params)),
             output=body,
-            completed_at=_from_unix(created),
-            model=_text(body.get("model")),
+            completed_at=lenient.time(created),
+            model=lenient.text(body.get("model")),
             raw=MappingProxyType(dict(body)),
         )
 
@@ -304,44 +303,3 @@ def _status(text: str) -> JobStatus | str:
         return JobStatus(text.lower())
     except ValueError:
         return text
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _percent(value: object) -> float | None:
-    number = _number(value)
-    return None if number is None else min(100.0, max(0.0, number))
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return _from_unix(_number(value))
-    # Before Python 3.11 fromisoformat knows neither Z nor a fraction of, say, seven digits.
-    text = re.sub(r"[Zz]$", "+00:00", value.strip())
-    text = re.sub(r"\.(\d+)", lambda found: "." + found[1][:6].ljust(6, "0"), text, count=1)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _from_unix(seconds: float | None) -> datetime | None:
-    if seconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, tz=timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -9,7 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import eventloop, settings
+from . import endings, eventloop, settings
 from .downloads import save_all
 from .errors import (
     ConfigurationError,
@@ -496,6 +496,7 @@ class JobRun:
         if folder is not None and self.job.media and self.error is None:
             self.saving = eventloop.spawn(self._save_to(folder))
         self._set(Phase.ENDED)
+        endings.tell(self.client, self.job)
 
     def _note(self, job: Job) -> None:
         """Keep in the history what is known now; a slow disk must not hold the loop up."""

@@ -1,0 +1,50 @@
+"""Who wants to know that a job has ended, besides whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import eventloop
+
+if TYPE_CHECKING:
+    from .client import NovaKitClient
+    from .jobs import Job
+
+__all__ = ["listen", "tell"]
+
+_listeners: list[Callable[[NovaKitClient, Job], None]] = []
+
+
+def listen(listener: Callable[[NovaKitClient, Job], None]) -> Callable[[], None]:
+    """Have something called when any job of this process has ended.
+
+    Args:
+        listener: called on the loop that the job was watched on, with the job's client and the job; quick.
+
+    Returns:
+        What ends the listening.
+
+    Example:
+        >>> stop = listen(lambda client, job: print(job))
+        >>> stop()
+    """
+    _listeners.append(listener)
+
+    def stop() -> None:
+        if listener in _listeners:
+            _listeners.remove(listener)
+
+    return stop
+
+
+def tell(client: NovaKitClient, job: Job) -> None:
+    """Tell all listeners of a job that has ended. The fault of one is shown, and costs neither the job nor the others."""
+    for listener in _listeners:
+        try:
+            listener(client, job)
+        except Exception as error:
+            loop = eventloop.current()
+            if loop is None:
+                raise
+            loop.call_exception_handler({"message": "A listener for ended jobs failed", "exception": error})

@@ -1,0 +1,74 @@
+"""Reading single values of an answer leniently: what can't be one is unknown, and an odd field never fails the rest."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timezone
+
+__all__ = ["number", "percent", "text", "time"]
+
+
+def text(value: object) -> str | None:
+    """Return a text that is not empty.
+
+    Example:
+        >>> text("") is text(5) is None
+        True
+    """
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: object) -> float | None:
+    """Return a finite number.
+
+    Example:
+        >>> number("2.5"), number(True), number("nan")
+        (2.5, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def percent(value: object) -> float | None:
+    """Return a number from 0 to 100.
+
+    Example:
+        >>> percent(140)
+        100.0
+    """
+    found = number(value)
+    return None if found is None else min(100.0, max(0.0, found))
+
+
+def time(value: object) -> datetime | None:
+    """Return a moment with time zone, from ISO 8601 or unix seconds.
+
+    Example:
+        >>> time("2026-11-23T12:00:00Z"), time("soon")
+        (datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    if not isinstance(value, str):
+        return _from_unix(number(value))
+    # Before Python 3.11 fromisoformat knows neither Z nor a fraction of, say, seven digits.
+    iso = re.sub(r"[Zz]$", "+00:00", value.strip())
+    iso = re.sub(r"\.(\d+)", lambda found: "." + found[1][:6].ljust(6, "0"), iso, count=1)
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _from_unix(seconds: float | None) -> datetime | None:
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None

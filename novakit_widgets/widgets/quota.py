@@ -1,0 +1,224 @@
+"""What the plan has left, on the page: plain HTML from the start, replaced when a job has ended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from .. import endings, eventloop, settings
+from ..answers import utc_now
+from ..client import default_client
+from ..errors import NovaKitError
+from ..quotas import Bucket, Quota
+from .places import Places, in_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ..client import NovaKitClient
+    from ..jobs import Job
+
+__all__ = ["QuotaView", "quota"]
+
+_LEAST_SECONDS = (
+    10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
+)
+_LITTLE = 0.2  # of a bucket: from there on its bar is in the colour of warning
+_NAMES = {
+    "credits": "Credits",
+    "image_generations": "Images",
+    "image_edits": "Image edits",
+    "video_seconds": "Video, seconds",
+    "stt_seconds": "Transcription, seconds",
+    "tts_chars": "Speech, characters",
+    "music_tracks": "Music, tracks",
+}
+_STYLE = Markup("""<style>
+.novakit-quota { border-collapse: collapse; line-height: 1.5; margin: 6px 0; }
+.novakit-quota caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
+.novakit-quota.novakit-quota th, .novakit-quota.novakit-quota td { text-align: left; padding: 2px 14px 2px 0; font-weight: normal; }
+.novakit-quota meter { width: 12em; max-width: 30vw; height: 1em; vertical-align: middle; }
+</style>""")
+
+
+class QuotaView:
+    """What the plan has left, as it was at a moment. On a page it is kept up to date as jobs end.
+
+    It is no widget: a widget would be gone from the saved notebook.
+
+    Args:
+        client: asks the service.
+        quota: what it said.
+        clock: monotonic seconds.
+        now: the present moment with time zone.
+
+    Attributes:
+        quota: the newest answer.
+        asked_at: when that came, with time zone.
+    """
+
+    def __init__(
+        self,
+        client: NovaKitClient,
+        quota: Quota,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.quota = quota
+        self.asked_at = now()
+        self._client = client
+        self._clock, self._now = clock, now
+        self._places = Places()
+        self._asked = clock()
+        self._said = ""
+        self._asking = False
+
+    def __repr__(self) -> str:
+        left = ", ".join(f"{bucket.name} {_left(bucket)}" for bucket in self.quota.buckets.values())
+        return f"<Quota {self.quota.plan}: {left}>"
+
+    def _repr_html_(self) -> str:
+        return str(table(self.quota, self.asked_at, self._said))
+
+    def _ipython_display_(self) -> None:
+        if not in_kernel():
+            print(repr(self))  # noqa: T201 # a terminal has no page
+            return
+        self._places.show(self._bundle())
+        _shown[self._client.account] = self
+        _listen()
+
+    def refresh(self) -> None:
+        """Ask again, in the background; what is shown follows. From any thread."""
+        loop = eventloop.home()
+        if loop is None:
+            eventloop.run_blocking(self._ask(), farewell=self._client.aclose)
+        else:
+            eventloop.hand_over(loop, lambda: self._ask_after(0.0))
+
+    def job_ended(self) -> None:
+        """Ask again soon: a job has ended, and more may in the same moment."""
+        self._ask_after(max(0.0, self._asked + _LEAST_SECONDS / settings.speed().value - self._clock()))
+
+    def _ask_after(self, seconds: float) -> None:
+        if self._asking:
+            return  # the question that is waiting will be answered for this one too
+        self._asking = True
+        loop = eventloop.current()
+        assert loop is not None  # for the type checker: this is called on it
+        loop.call_later(seconds, lambda: eventloop.spawn(self._ask()))
+
+    async def _ask(self) -> None:
+        self._asking = False
+        self._asked = self._clock()
+        try:
+            self.quota = Quota.from_json(await self._client.quota())
+        except NovaKitError as error:
+            self._said = f"Not up to date: {error.message}"
+        else:
+            self._said = ""
+            self.asked_at = self._now()
+        self._places.replace(self._bundle())
+
+    def _bundle(self) -> dict[str, Any]:
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+
+# The newest that is shown for each account: older ones stand above it and say when they were asked.
+_shown: dict[str, QuotaView] = {}
+_listening: list[Callable[[], None]] = []
+
+
+def _listen() -> None:
+    if not _listening:
+        _listening.append(endings.listen(_job_ended))
+
+
+def _job_ended(client: NovaKitClient, _job: Job) -> None:
+    view = _shown.get(client.account)
+    if view is not None and eventloop.current() is not None:
+        view.job_ended()
+
+
+def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:
+    """Return a quota as a table of plain HTML.
+
+    Args:
+        quota: what the plan has left.
+        asked_at: when that was so.
+        said: why it is not up to date, where it is not.
+    """
+    row = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>')
+    rows = [row.format(name_of(bucket), _bar(bucket), _left(bucket)) for bucket in quota.buckets.values()]
+    ends = {bucket.resets_at for bucket in quota.buckets.values() if bucket.resets_at is not None}
+    facts = [f"as of {asked_at.astimezone():%d %b %Y %H:%M}"]
+    if len(ends) == 1:
+        facts.insert(0, f"full again on {ends.pop().astimezone():%d %b %Y}")
+    if quota.entitled is False:
+        facts.insert(0, "this plan is not in force")
+    return Markup('<table class="novakit-quota"><caption>{}</caption><tbody>{}</tbody></table><p>{}</p>{}{}').format(
+        f"NovaKit: what is left of the plan {quota.plan}".rstrip(),
+        Markup("").join(rows) or Markup("<tr><td>The service names no quota.</td></tr>"),
+        "; ".join(facts),
+        Markup('<p dir="auto">{}</p>').format(said) if said else "",
+        _STYLE,
+    )
+
+
+def name_of(bucket: Bucket) -> str:
+    """Return a bucket's name for people."""
+    return _NAMES.get(bucket.name, bucket.name.replace("_", " "))
+
+
+def _bar(bucket: Bucket) -> Markup:
+    if bucket.remaining is None or not bucket.limit:
+        return Markup("")
+    # The browser's own: a screen reader knows it, it follows the theme, and the sanitiser lets it pass.
+    return Markup('<meter min="0" max="{}" low="{}" optimum="{}" value="{}" aria-label="{}: left">{}</meter>').format(
+        _plain(bucket.limit),
+        _plain(bucket.limit * _LITTLE),
+        _plain(bucket.limit),
+        _plain(bucket.remaining),
+        name_of(bucket),
+        f"{bucket.remaining / bucket.limit:.0%}",
+    )
+
+
+def _left(bucket: Bucket) -> str:
+    if bucket.remaining is None:
+        return "unlimited, or not in the plan"
+    of = "" if bucket.limit is None else f" of {_grouped(bucket.limit)}"
+    return f"{_grouped(bucket.remaining)}{of} left"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.10g}"
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+
+
+def quota(*, client: NovaKitClient | None = None) -> QuotaView:
+    """Show what the plan has left: its buckets as bars, and when they are full again. It follows the jobs as they end.
+
+    Args:
+        client: asks the service; where it is left out, one is made from the settings.
+
+    Returns:
+        A view whose ``quota`` is the answer, for programs.
+
+    Raises:
+        NovaKitError: the service did not answer, or the key has not the scope ``usage``. No job is affected.
+
+    Example:
+        >>> sorted(quota().quota.buckets)[:2]
+        ['credits', 'image_edits']
+    """
+    asks = client or default_client()
+    body = eventloop.run_blocking(asks.quota(), farewell=asks.aclose)
+    return QuotaView(asks, Quota.from_json(body))

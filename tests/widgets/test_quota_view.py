@@ -1,0 +1,97 @@
+"""What the plan has left, on the page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import datetime, timezone
+
+import pytest
+
+from novakit_widgets import AuthenticationError, NovaKitClient, Sandbox, quota
+from novakit_widgets.quotas import Quota
+from novakit_widgets.sandbox import Fault
+from novakit_widgets.widgets.quota import QuotaView, table
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+HOSTILE = '"><script>alert(1)</script>'
+
+
+@pytest.fixture
+def limited():
+    """A sandbox with the free plan's quotas, and a client of it."""
+    with Sandbox(speed=500.0, seed=1, limits="off", media="canned") as sandbox:
+        yield sandbox, NovaKitClient(sandbox.api_key, sandbox.base_url)
+
+
+def test_it_says_what_is_left(limited):
+    """Each bucket has a line with a bar, what is left of how much, and there is one line on when it is full again."""
+    _, client = limited
+    view = quota(client=client)
+    assert view.quota.buckets["credits"].remaining == 2_000
+    html = view._repr_html_()
+    assert "2,000 of 2,000 left" in html
+    assert "Video, seconds" in html
+    assert re.search(
+        r'<meter min="0" max="120" low="24" optimum="120" value="120" aria-label="Video, seconds: left">', html
+    )
+    assert re.search(r"full again on \d\d \w+ 20\d\d; as of", html)
+    assert repr(view).startswith("<Quota Free: credits 2,000 of 2,000 left")
+
+
+def test_it_is_asked_again(limited):
+    """A plain script asks at once; what was used is gone from it."""
+    _, client = limited
+    view = quota(client=client)
+
+    async def make() -> None:
+        job = await client.submit("images/generations", {"prompt": "A lighthouse", "n": 3})
+        while not (await client.get(job.id)).ended:
+            await asyncio.sleep(0.01)
+        await client.aclose()
+
+    asyncio.run(make())
+    view.refresh()
+    assert view.quota.buckets["image_generations"].remaining == 97
+    assert "97 of 100 left" in view._repr_html_()
+
+
+async def test_many_ends_are_one_question(limited):
+    """Jobs that end together cost one request, and a failure is said beside the last known numbers."""
+    sandbox, client = limited
+    view = QuotaView(client, Quota.from_json(await client.quota()))
+    asked = sandbox.inject(Fault.status(500), method="GET", path="/quota", times=None)
+    for _ in range(20):
+        view.job_ended()
+    while not view._said:
+        await asyncio.sleep(0.01)
+    first = asked.hits
+    assert "Not up to date" in view._repr_html_()
+    assert "2,000 of 2,000 left" in view._repr_html_()
+    sandbox.clear_faults()
+    view.job_ended()
+    while view._said:
+        await asyncio.sleep(0.01)
+    assert asked.hits == first <= 4  # with the retries of one question
+    await client.aclose()
+
+
+def test_a_key_without_the_scope_is_told(limited):
+    """The error comes at once, and names the scope."""
+    sandbox, client = limited
+    sandbox.inject(Fault.status(401), method="GET", path="/quota")
+    with pytest.raises(AuthenticationError):
+        quota(client=client)
+
+
+def test_words_from_outside_stay_words():
+    """Names of plans and buckets are text; an empty answer says so; a plan that is not in force too."""
+    hostile = Quota.from_json(
+        {"plan": {"name": HOSTILE, "entitled": False}, "quotas": {HOSTILE: {"remaining": 0.5, "limit": 2}}}
+    )
+    html = str(table(hostile, NOON, HOSTILE))
+    assert "<script" not in html
+    assert "0.5 of 2 left" in html
+    assert "not in force" in html
+    assert "names no quota" in table(Quota(), NOON)
+    assert "unlimited, or not in the plan" in table(Quota.from_json({"quotas": {"credits": None}}), NOON)

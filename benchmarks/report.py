@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +25,14 @@ class Report:
         columns: the table's header.
         rows: a row for each contender; ours come first.
         notes: what the table does not say, such as a goal and whether it is met.
+        curves: points to draw, by what they are of; in the JSON alone.
     """
 
     name: str
     columns: Sequence[str]
     rows: list[Sequence[Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    curves: dict[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def add(self, *cells: Cell) -> None:
         """Add a row."""
@@ -63,7 +66,13 @@ class Report:
             "rows": [list(row) for row in self.rows],
             "notes": self.notes,
         }
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if self.curves:
+            content["curves"] = {name: [list(point) for point in points] for name, points in self.curves.items()}
+        # A point on a line: hundreds of them are to be read past.
+        text = re.sub(
+            r"\[\s+([-\d.e]+),\s+([-\d.e]+)\s+\]", r"[\1, \2]", json.dumps(content, indent=1, ensure_ascii=False)
+        )
+        path.write_text(text + "\n", encoding="utf-8")
         return path
 
 

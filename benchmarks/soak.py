@@ -6,7 +6,6 @@ Twenty jobs at a time of all tools, with real cards, a history and downloads. Th
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import json
 import statistics
@@ -37,6 +36,7 @@ from .served import Served, served
 __all__ = ["run"]
 
 _SPEED = 6.0  # a video takes 5 to 20 s
+_EVERY = 5  # seconds between the points that are kept for a figure
 _LEAST_MINUTES = 3.0  # the second minute and the last one are to be different ones
 _PARAMS: Mapping[Tool, Mapping[str, Any]] = {
     Tool.VIDEO: {"prompt": "soak {}", "duration_seconds": 1},
@@ -61,7 +61,7 @@ class _Soak:
     problems: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=itertools.count)
-    objects: list[tuple[float, float]] = field(default_factory=list)
+    blocks: list[tuple[float, float]] = field(default_factory=list)
     unsure: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def worker(self) -> None:
@@ -113,14 +113,23 @@ class _Soak:
     async def watch_memory(self, process: psutil.Process) -> None:
         began = time.monotonic()
         while True:
-            self.memory.append((time.monotonic() - began, process.memory_info().rss / 1e6))
-            self.objects.append((time.monotonic() - began, float(len(gc.get_objects()))))
+            at = time.monotonic() - began
+            self.memory.append((at, process.memory_info().rss / 1e6))
+            # Not gc.get_objects: a list of them all, each second, would be most of what is measured.
+            self.blocks.append((at, float(sys.getallocatedblocks())))
             await asyncio.sleep(1.0)
 
 
 def _median(samples: Sequence[tuple[float, float]], begin: float, end: float) -> float:
     """Return the median of what was measured in a time."""
     return statistics.median(value for at, value in samples if begin <= at < end)
+
+
+def _fit(samples: Sequence[tuple[float, float]], begin: float, end: float) -> tuple[float, float]:
+    """Return the slope, each second, of the straight line through what was measured in a time, and its height in the middle."""
+    inside = [(at, value) for at, value in samples if begin <= at < end]
+    slope, _ = statistics.linear_regression(*zip(*inside, strict=True))
+    return slope, statistics.fmean(value for _, value in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +214,16 @@ def run(*, minutes: float = 10.0, at_a_time: int = 20, faults: float = 0.05, see
     first, last = (_median(soak.memory, *minute[number]) for number in (1, -1))
     report.add("memory in the second minute, MB", first)
     report.add("memory in the last minute, MB", last)
-    objects = [_median(soak.objects, *minute[number]) for number in (1, -1)]
-    report.add("Python objects in the second minute", round(objects[0]))
-    report.add("Python objects in the last minute", round(objects[1]))
-    report.goal("growth of the number of objects", 100.0 * (objects[1] / objects[0] - 1.0), 5.0, " %")
+    slope, height = _fit(soak.memory, 30.0 * minutes, 60.0 * minutes)
+    report.add("memory in the second half, a straight line: MB a minute", 60.0 * slope)
+    report.add("that is, % a minute", 6000.0 * slope / height)
+    blocks = [_median(soak.blocks, *minute[number]) for number in (1, -1)]
+    report.add("Python's blocks of memory in the second minute", round(blocks[0]))
+    report.add("Python's blocks of memory in the last minute", round(blocks[1]))
+    report.goal("growth of the number of blocks", 100.0 * (blocks[1] / blocks[0] - 1.0), 5.0, " %")
     report.goal("growth of the memory", 100.0 * (last / first - 1.0), 5.0, " %")
+    report.curves["memory, MB"] = [(round(at, 1), round(value, 2)) for at, value in soak.memory[::_EVERY]]
+    report.curves["Python's blocks of memory"] = [(round(at, 1), value) for at, value in soak.blocks[::_EVERY]]
     for name in ("tasks", "sockets", "files", "handles", "widgets"):
         left = getattr(after, name) - getattr(before, name)
         report.add(f"{name} left", left)

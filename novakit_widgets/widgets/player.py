@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["close_all", "player", "text_block"]
 
+_HANDLERS = ("_click_handlers", "_msg_callbacks")  # of ipywidgets 8, where they are left behind by `close`
+
 
 def player(kept: Kept, *, title: str) -> ipywidgets.DOMWidget:
     """Make a widget that plays or shows one result. It does not start by itself, and does not loop.
@@ -43,11 +45,19 @@ def text_block(text: str) -> ipywidgets.HTML:
 
 
 def close_all(widgets: Sequence[ipywidgets.Widget]) -> None:
-    """Close widgets with all that they contain, their layouts and styles too; a box alone would leave them behind."""
+    """Close widgets with all that they contain, their layouts and styles too; a box alone would leave them behind.
+
+    A button and its handlers hold each other, and through ours a whole card with its media: parted, they are gone as soon as
+    nobody holds the card, rather than when the garbage collector next looks at everything.
+    """
     for widget in widgets:
         close_all(getattr(widget, "children", ()))
         for part in ("layout", "style"):
             inner = getattr(widget, part, None)
             if isinstance(inner, ipywidgets.Widget):
                 inner.close()
+        for name in _HANDLERS:
+            handlers = getattr(widget, name, None)
+            if isinstance(handlers, ipywidgets.CallbackDispatcher):
+                handlers.callbacks = []
         widget.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
+import pytest
 from ipywidgets.widgets.widget import _instances
 
 from novakit_widgets.sandbox import Fault
@@ -57,3 +60,29 @@ def test_what_changes_as_time_goes_by_is_small(client):
     sizes = go(main, client)
     assert sizes
     assert max(sizes) < 800  # characters: the head with its icon and the prompt
+
+
+@pytest.mark.parametrize("prompt", ["A boat", "A boat, fail please"])
+def test_a_closed_card_is_gone_as_soon_as_nobody_holds_it(client, prompt):
+    """With its media, which can be many megabytes: no cycle keeps it until the garbage collector comes round."""
+
+    async def main():
+        widget = video(prompt, duration_seconds=1, client=client)
+        while not widget._run.settled:  # nobody waits: an error that was raised holds the frames it came through
+            await asyncio.sleep(0.01)
+        run, parts = widget._run, widget._parts
+        await asyncio.gather(widget._showing, *run._noting)
+        kept = [widget, run, parts.button, parts.head, *parts.result.children]
+        widget.close()
+        gc.collect()  # what other tests left
+        gc.disable()
+        try:
+            alive = [weakref.ref(one) for one in kept]
+            del widget, run, parts, kept
+            for _ in range(20):  # the last steps of what was said to end
+                await asyncio.sleep(0.01)
+            return [one() for one in alive if one() is not None]
+        finally:
+            gc.enable()
+
+    assert go(main, client) == []

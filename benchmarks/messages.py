@@ -51,7 +51,7 @@ driving = [asyncio.create_task(drive(bar, {seconds})) for bar in bars]
 """
 
 
-def run(*, seconds: float = 20.0) -> Report:
+def run(*, seconds: float = 60.0) -> Report:
     """Measure, which takes about four and a half times as long as a job.
 
     Args:

@@ -1,0 +1,86 @@
+"""What the benchmarks write and draw. What they measure is no test's business."""
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_checkout(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def test_every_figure_is_drawn_for_light_and_for_dark_pages(tmp_path):
+    """From the numbers that are committed; each is a sound SVG whose words are words."""
+    from benchmarks import figures
+
+    files = figures.draw(ROOT / "benchmarks" / "results", tmp_path)
+    assert {file.name.rsplit("-", 1)[0] for file in files} >= {
+        "performance-requests",
+        "performance-notice",
+        "performance-messages",
+        "performance-batch",
+    }
+    for file in files:
+        words = [text.text for text in ET.parse(file).iter("{http://www.w3.org/2000/svg}text")]
+        assert "JobTracker, 1 job" in words or {"JobQueue", "JobWidget", "minutes"} & set(words)
+        twin = file.with_name(file.name.replace("-light", "-dark"))
+        assert twin.exists()
+    assert len({file.read_bytes() for file in files}) == len(files)
+
+
+def test_the_same_numbers_make_the_same_figure(tmp_path):
+    """A figure that is committed changes with its numbers alone."""
+    from benchmarks import figures
+
+    once, again = (figures.draw(ROOT / "benchmarks" / "results", tmp_path / name) for name in ("once", "again"))
+    assert [file.read_bytes() for file in once] == [file.read_bytes() for file in again]
+
+
+def test_what_was_not_measured_is_not_drawn(tmp_path):
+    """Nor is a soak of before there were curves."""
+    from benchmarks import figures
+
+    (tmp_path / "soak.json").write_text(json.dumps({"name": "soak: x", "rows": [], "notes": []}), encoding="utf-8")
+    assert figures.draw(tmp_path, tmp_path) == []
+
+
+def test_a_report_keeps_its_curves_a_point_on_a_line(tmp_path):
+    """JSON that a person can read past."""
+    from benchmarks.report import Report
+
+    report = Report("curve: of nothing", ("what", "value"))
+    report.curves["memory, MB"] = [(0.0, 71.25), (5.0, -2e-07)]
+    text = report.save(tmp_path).read_text(encoding="utf-8")
+    assert json.loads(text)["curves"] == {"memory, MB": [[0.0, 71.25], [5.0, -2e-07]]}
+    assert "[5.0, -2e-07]" in text
+
+
+def test_the_slope_of_a_straight_line_is_found():
+    """From the part that is asked for."""
+    from benchmarks.soak import _fit
+
+    samples = [(float(at), 500.0 if at < 50 else 70.0 + 0.5 * at) for at in range(100)]
+    assert _fit(samples, 50.0, 100.0) == pytest.approx((0.5, 107.25))
+
+
+def test_all_goes_on_after_one_that_breaks_off(tmp_path):
+    """Each is a process of its own, and the end says which it was."""
+    from benchmarks.__main__ import _each
+
+    assert _each(("no-such-benchmark",), tmp_path) == 1
+    assert _each((), tmp_path) == 0
+
+
+def test_the_command_line_names_every_benchmark():
+    """With what each of them measures."""
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    for name in ("import", "card", "messages", "faults", "polling", "batch", "kill", "soak", "all", "figures"):
+        assert f"    {name} " in told

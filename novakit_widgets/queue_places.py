@@ -113,6 +113,8 @@ class Place:
             return _OF_STATUS.get(run.job.status, PlaceState.COMPLETED)
         if run.phase is Phase.REFUSED and isinstance(run.error, JobCancelledError):
             return PlaceState.CANCELLED
+        if run.phase is Phase.NEW and run.job is not None:
+            return PlaceState.RUNNING  # at the service; here it is watched as soon as there is a loop
         return _OF_PHASE[run.phase]
 
     @property

@@ -184,7 +184,7 @@ class JobQueue:
         for place, item in zip(queue.places, record.items, strict=True):
             restore(place, item, record.id, queue._maker)
         queue.on_change = on_change
-        waiting = sum(place.state is PlaceState.WAITING and place.run.job_id is None for place in queue.places)
+        waiting = sum(item.waits and item.params is not None for item in record.items)
         if waiting:
             queue.held = JobNotStartedError(
                 f"{waiting} of {len(queue.places)} had not been submitted when their kernel ended. Nothing is submitted or billed "

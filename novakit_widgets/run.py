@@ -517,10 +517,10 @@ class JobRun:
         self._tell()
 
     def _cancel(self) -> None:
-        if self.phase is Phase.NEW:
+        if self.phase is Phase.NEW and self._attached_to is None:
             self.give_up(JobCancelledError("The job was cancelled before it was submitted; nothing was billed."))
-        elif self.phase is Phase.SUBMITTING:
-            self.cancelling = True
+        elif self.phase in (Phase.NEW, Phase.SUBMITTING):
+            self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
             self._tell()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
             self.cancelling = True

@@ -281,6 +281,30 @@ def test_the_queue_is_where_it_was(sandbox, history):
     assert history.batches.claim(base_url=sandbox.base_url) == []  # it is closed
 
 
+def test_without_a_loop_a_running_job_is_running(sandbox, history):
+    """In a plain script nothing is watched yet; cancelling there says nothing untrue, and is done when one waits."""
+    left_behind(history, sandbox.base_url, "runs", "waits")
+    history.batches.claim(base_url=sandbox.base_url)
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+
+    async def submitted():
+        job = await client.submit("image", {"prompt": "runs"})
+        await client.aclose()
+        return job
+
+    intent = history.begin(Tool.IMAGE, {"prompt": "runs"}, base_url=sandbox.base_url, batch="b1", place=0)
+    sandbox.next_duration(60.0 * sandbox.speed)
+    history.started(intent, asyncio.run(submitted()), base_url=sandbox.base_url)
+    queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
+    assert [str(place.state) for place in queue.places] == ["running", "waiting"]
+    assert "1 of 2" in str(queue.held)
+    queue.cancel()
+    assert [str(place.state) for place in queue.places] == ["running", "cancelled"]
+    assert queue.wait_blocking(20) is True
+    assert [str(place.state) for place in queue.places] == ["cancelled", "cancelled"]
+    assert [str(job.status) for job in sandbox.jobs.values()] == ["cancelled"]
+
+
 def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     """It is not submitted by itself; tried again, it is looked up first, and found."""
     left_behind(history, sandbox.base_url, "arrived", "second")

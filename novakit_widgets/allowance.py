@@ -129,6 +129,7 @@ class Allowance:
         self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (_MINUTE + _MARGIN) / speed)
         self._under_way = dict.fromkeys(Tool, 0)
         self._paused: dict[Tool | None, float] = {}
+        self._contested: dict[Tool, float] = {}
         self._listeners: set[Callable[[], None]] = set()
         self.seeded = False
         self.born = utc_now()
@@ -167,6 +168,10 @@ class Allowance:
             found.append((seconds, self.limit_of(tool)))
         seconds, words = max(found, key=lambda one: one[0])
         return seconds, words if seconds > 0 else ""
+
+    def contested(self, tool: Tool) -> bool:
+        """Whether others seem to submit with the same key, so that our own count is not all: better one at a time."""
+        return self._clock() < self._contested.get(tool, -math.inf)
 
     def limit_of(self, tool: Tool) -> str:
         """Say a tool's limit in words; ``""`` where there is none.
@@ -210,6 +215,8 @@ class Allowance:
         asked = error.retry_after if isinstance(error, APIError) else None
         if isinstance(error, RateLimitError):
             pause = seconds or asked or _RETRY_AFTER
+            stretch = self._tools[tool].seconds if tool in self._tools else _MINUTE / self.speed
+            self._contested[tool] = self._clock() + pause + stretch
         elif error.status_code == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None:
             pause = asked
         else:

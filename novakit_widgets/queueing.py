@@ -389,7 +389,7 @@ class JobQueue:
             return None
         seconds, number = min(turns)
         place = self.places[number]
-        most = 1 if self._careful else _MOST_SUBMITTING
+        most = 1 if self._careful or self._allowance.contested(place.tool) else _MOST_SUBMITTING
         if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= most:
             return place, _A_WHILE  # until one of them is done, which wakes us
         return place, max(seconds, self._offline_until - self._works.clock())

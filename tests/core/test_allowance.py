@@ -158,6 +158,10 @@ def test_a_429_pauses_its_tool(time):
     assert allowance.wait(Tool.TTS) == 30.0
     time.now += 30.0
     assert allowance.wait(Tool.TTS) == 0.0
+    assert allowance.contested(Tool.TTS)
+    time.now += 60.0 + MARGIN
+    assert not allowance.contested(Tool.TTS)
+    assert not allowance.contested(Tool.MUSIC)
 
 
 def test_a_busy_service_pauses_all(time):

@@ -184,6 +184,22 @@ async def test_a_long_retry_after_is_waited_for(serve, queue_of):
     assert len(sandbox.jobs) == 2
 
 
+async def test_a_key_that_others_use_too(serve, queue_of):
+    """Once it was refused for what others did, a tool is tried one at a time: no burst of POSTs that are all refused."""
+    sandbox = serve(speed=20.0, limits="documented", durations={"video": 1})
+    queue = queue_of(sandbox, [f"ours {number}" for number in range(6)], Tool.VIDEO)
+    for number in range(4):
+        await queue.client.submit("video", {"prompt": f"theirs {number}"})
+    queue.start()
+    await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
+    assert answers(sandbox) == {200: 5, 429: 4}
+    queue._allowance._paused.clear()  # as if it were over, and the others had been faster again
+    queue._allowance.pause(None, 0.0)
+    await until(lambda: answers(sandbox)[429] > 4)
+    await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
+    assert answers(sandbox) == {200: 5, 429: 5}
+
+
 async def test_a_revoked_key_holds_the_queue(serve, queue_of):
     """What every other place would be refused for as well, stops the queue rather than refuse them one by one."""
     sandbox = serve()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import batch, faults, figures, kill, messages, polling, soak, startup
+from . import batch, board, faults, figures, kill, messages, polling, soak, startup
 
 if TYPE_CHECKING:
     from .report import Report
@@ -52,6 +52,12 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
         batch.run,
         "videos against the documented limits, next to the guide's client",
         {"count": (40, "videos"), "speed": (360.0, "of the sandbox's clock")},
+        quick=False,
+    ),
+    "board": _Benchmark(
+        board.run,
+        "a board of many jobs: models, bytes, and frames a second in Chromium",
+        {"jobs": (1000, "on it"), "seconds": (20.0, "to scroll")},
         quick=False,
     ),
     "kill": _Benchmark(

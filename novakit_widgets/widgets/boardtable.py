@@ -97,16 +97,20 @@ thead .nk-s::before { display: none; }
 ICONS
 </style>""").replace("ICONS", _masks())
 
+# With %, which escapes as `format` does in a third of the time: a hundred of them are made at once.
 _ROW = Markup(
-    '<tr class="nk-{tone}"><th scope="row" class="nk-n">{number}</th><td dir="auto"{title}>{picture}{prompt}</td>'
-    '<td class="nk-s"{why}>{status}{bar}</td><td class="nk-t">{times}</td></tr>'
+    '<tr class="nk-%s"><th scope="row" class="nk-n">%s</th><td dir="auto"%s>%s%s</td>'
+    '<td class="nk-s"%s>%s%s</td><td class="nk-t">%s</td></tr>'
 )
+_BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"></i></span>')
+_THUMBNAIL = Markup('<img src="%s" alt="" loading="lazy" decoding="sync" width="28" height="28">')
+_ICON = Markup('<span class="nk-i nk-i-%s" aria-hidden="true"></span>')
 _TABLE = Markup(
     '<table class="nk-table"><caption class="nk-hidden">{caption}</caption><thead><tr><th scope="col" class="nk-n">no.</th>'
     '<th scope="col">prompt</th><th scope="col" class="nk-s">status</th><th scope="col" class="nk-t">time</th></tr></thead>'
     "<tbody>{rows}</tbody></table>"
 )
-_TITLE = Markup(' title="{}"')
+_TITLE = Markup(' title="%s"')
 
 
 def head(totals: Totals, tools: Iterable[Tool]) -> Markup:
@@ -160,28 +164,17 @@ def hold(error: NovaKitError | None, note: str) -> Markup:
 
 def row(told: Row) -> Markup:
     """Return one line of the table."""
-    picture = (
-        Markup('<img src="{}" alt="" loading="lazy" decoding="sync" width="28" height="28">').format(told.thumbnail)
-        if told.thumbnail
-        else Markup('<span class="nk-i nk-i-{}" aria-hidden="true"></span>').format(
-            told.tool if told.tool in cards.ICONS else "none"
-        )
-    )
-    bar = _BLANK
-    if told.percent is not None:
-        bar = Markup(' {0:.0f} %<span class="nk-b" aria-hidden="true"><i style="width:{0:.0f}%"></i></span>').format(
-            told.percent
-        )
-    return _ROW.format(
-        tone=told.tone,
-        number=told.number,
-        title=_TITLE.format(told.title) if told.title else _BLANK,
-        picture=picture,
-        prompt=told.prompt,
-        why=_TITLE.format(told.why) if told.why else _BLANK,
-        status=told.status,
-        bar=bar,
-        times=told.times,
+    percent = None if told.percent is None else round(told.percent)
+    return _ROW % (
+        told.tone,
+        told.number,
+        _TITLE % told.title if told.title else _BLANK,
+        _THUMBNAIL % told.thumbnail if told.thumbnail else _ICON % (told.tool if told.tool in cards.ICONS else "none"),
+        told.prompt,
+        _TITLE % told.why if told.why else _BLANK,
+        told.status,
+        _BLANK if percent is None else _BAR % (percent, percent),
+        told.times,
     )
 
 

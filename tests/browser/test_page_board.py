@@ -37,7 +37,7 @@ async def _tab_to(page, target):
 
 
 async def _pick(page, menu, entry, steps):
-    """Open a menu with Space, go up or down in it, and choose with Enter. (A closed one's arrows are JupyterLab's own.)"""
+    """Open a menu with Space, go up or down in it, and choose with Enter. A closed one leaves the arrows to JupyterLab."""
     await _tab_to(page, menu)
     for key in ("Space", *["ArrowDown" if steps > 0 else "ArrowUp"] * abs(steps), "Enter"):
         await page.page.keyboard.press(key)

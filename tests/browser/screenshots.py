@@ -27,6 +27,10 @@ _WIDTH = 840
 _COLOURS = 256  # of a palette: the pictures are for reading, and a repository keeps each of them for ever
 _CALL = 'nk.video("A sunset over mountains", duration_seconds=5)'
 _FAILING = 'nk.video("A sunset over mountains, fail please")'
+_BATCH = """places = ["lighthouse", "harbour at night", "mountain lake", "market square", "tram in the rain", "birch forest",
+          "field of sunflowers", "snowed-in village", "desert railway", "greenhouse", "canal", "observatory"]
+nk.batch("image", [f"Woodcut: {place}" for place in places], size="512x512")"""
+_BATCH_SECONDS = (2, 3, 2, 3, 12, 14, 16, 18, 20, 22, 30, 30)
 
 
 async def _take(cell: Locator, name: str) -> None:
@@ -62,6 +66,23 @@ async def _picture(browser: Browser, server: Server, sandbox: Sandbox, *, dark: 
     end_sessions(server)
 
 
+async def _board(browser: Browser, server: Server, sandbox: Sandbox, *, dark: bool) -> None:
+    theme = "dark" if dark else "light"
+    sandbox.next_duration(*_BATCH_SECONDS)
+    start = f"import novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
+    path = write_notebook(server.folder / f"board-{theme}" / "notebook.ipynb", [start, _BATCH, "", ""])
+    context = await browser.new_context(
+        viewport={"width": _WIDTH, "height": 1400}, color_scheme="dark" if dark else "light"
+    )
+    page = await Notebook.open(context, server, path)
+    await page.run_all()
+    await expect(page.card(1)).to_contain_text(re.compile(r"4 of 12 done.*2 waiting, the next starts about"))
+    await expect(page.card(1).locator("tbody tr").nth(9)).to_contain_text(re.compile(r"[1-4]\d %"))
+    await _take(page.cell(1), f"board-{theme}")
+    await context.close()
+    end_sessions(server)
+
+
 async def main() -> str | None:
     """Make all of them; return what is missing, if anything."""
     _FOLDER.mkdir(parents=True, exist_ok=True)
@@ -77,6 +98,9 @@ async def main() -> str | None:
         ):
             for dark in (False, True):
                 await _picture(browser, server, sandbox, dark=dark)
+                # With the documented limits, which what waits waits for; and none of the last board's count.
+                with Sandbox(seed=1, quotas="off") as limited:
+                    await _board(browser, server, limited, dark=dark)
         await browser.close()
     return None
 

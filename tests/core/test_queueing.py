@@ -379,6 +379,17 @@ async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left
     nothing_left.clear()
 
 
+async def test_a_fault_of_ours_holds_the_queue(serve, queue_of, nothing_left, monkeypatch):
+    """Whatever it is, it is told to the loop and shown, and nobody waits for ever."""
+    sandbox = serve()
+    queue = queue_of(sandbox, ["one"])
+    monkeypatch.setattr(queue, "_submit", lambda place: 1 / 0)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert "fault of novakit_widgets itself (ZeroDivisionError" in str(queue.held)
+    assert [type(problem["exception"]) for problem in nothing_left] == [ZeroDivisionError]
+    nothing_left.clear()
+
+
 async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
     """A time-out is no end of the job: retry() goes on watching, and submits nothing."""
     sandbox = serve(speed=1.0, durations={"image": 1.0})

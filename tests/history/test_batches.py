@@ -305,6 +305,59 @@ def test_without_a_loop_a_running_job_is_running(sandbox, history):
     assert [str(job.status) for job in sandbox.jobs.values()] == ["cancelled"]
 
 
+def test_what_was_dropped_stays_dropped(sandbox, history):
+    """A place that was cancelled while it waited is not brought back to life with its batch."""
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("a", "b", "c")]
+        queue = JobQueue(items, client=client, history=history, max_running=1)
+        sandbox.next_duration(60.0 * sandbox.speed)
+        queue.start()
+        while not sandbox.jobs:
+            await asyncio.sleep(0.01)
+        queue.cancel_place(queue.places[1])
+        await queue.leave_loop()  # as far as it gets
+        record = history.batches.find(queue.batch_id)
+        again = JobQueue.restored(record, client=client, history=history)
+        assert [str(place.state) for place in again.places] == ["running", "cancelled", "waiting"]
+        again.cancel()
+        await asyncio.wait_for(again.wait(), 20)
+        assert [str(place.state) for place in again.places] == ["cancelled"] * 3
+        await again.leave_loop()
+
+    asyncio.run(main())
+    assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["a"]
+
+
+@pytest.mark.parametrize("moment", ["before it begins", "in mid-work"])
+def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
+    """Another kernel goes on with it: this one submits nothing more, and says where to go on."""
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("a", "b", "c")]
+        queue = JobQueue(items, client=client, history=history, max_running=1)
+        if moment == "before it begins":
+            history.batches.open(record({"prompt": "a"}, batch=queue.batch_id, base_url=sandbox.base_url))
+        else:
+            sandbox.next_duration(0.5 * sandbox.speed)
+            queue.start()
+            while not sandbox.jobs:
+                await asyncio.sleep(0.01)
+        database = sqlite3.connect(history.path)
+        with database:
+            database.execute("UPDATE batches SET process = 'elsewhere 1 x/1'")
+        database.close()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert isinstance(queue.held, JobNotStartedError)
+        assert "taken this batch over" in str(queue.held)
+        await queue.leave_loop()
+
+    asyncio.run(main())
+    assert len(sandbox.jobs) == (0 if moment == "before it begins" else 1)
+
+
 def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     """It is not submitted by itself; tried again, it is looked up first, and found."""
     left_behind(history, sandbox.base_url, "arrived", "second")

@@ -1,0 +1,35 @@
+"""A teaching notebook as an app: Voila shows its form, and the form makes pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_explore_prompts.ipynb"
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_explore_prompts_in_voila(voila, context_of):
+    """Two prompts are typed and made; the newest comes first, each with its picture, and no code is shown."""
+    copy = voila.folder / "app.ipynb"
+    shutil.copyfile(NOTEBOOK, copy)
+    page = await (await context_of()).new_page()
+    await page.goto(voila.address(copy), timeout=90_000)
+    box, generate = page.get_by_role("textbox", name="Prompt"), page.get_by_role("button", name="Generate")
+    await expect(generate).to_be_visible(timeout=60_000)
+    await expect(page.get_by_text("import ipywidgets")).to_have_count(0)
+    for prompt in ("A red boat", "A green boat"):
+        await box.fill(prompt)
+        await box.press("Tab")
+        await generate.click()
+        await expect(page.get_by_role("img", name=prompt)).to_be_visible(timeout=30_000)
+    shown = await page.locator(".novakit-card img").evaluate_all("all => all.map(one => one.alt)")
+    assert shown.index("A green boat") < shown.index("A red boat")
+    await box.fill(" ")
+    await box.press("Tab")
+    await generate.click()
+    await expect(page.get_by_text("Nothing was sent or billed")).to_be_visible()

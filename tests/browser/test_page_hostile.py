@@ -92,3 +92,44 @@ async def test_hostile_strings_are_text(open_notebook, sandbox):
         await expect(page.plain(3)).to_have_count(20)
         await expect(page.card(5)).to_have_count(20)
         await _assert_nothing_ran(page, places=80)
+
+
+_BOARD = """
+board = nk.batch('image', [{'prompt': text, text[:60]: text} for text in HOSTILE], embed='link', max_running=1)
+display(SHOWN)
+await board
+"""
+_DETAILS = """
+for number in range(len(board)):
+    board._painter.parts.number.value = str(number)
+    await asyncio.sleep(0.6)
+for grid in (True, False):
+    board._painter.parts.as_grid.value = grid
+    await asyncio.sleep(1.2)
+"""
+
+
+async def test_hostile_strings_are_text_on_a_board(open_notebook, sandbox):
+    """In its table, its grid, each job's details, and the plain result."""
+    with media_host(_PNG, "image/png") as origin:
+        for _ in range(2):
+            for number, text in enumerate(HOSTILE):
+                told = _done(text, origin) if number % 2 else {"status": "failed", "errorMessage": text}
+                _answer(sandbox, id=f"{number}{text}"[:200], model=text, **told)
+        page = await open_notebook(
+            "import json; HOSTILE = json.load(open('hostile.json'))",
+            _BOARD.replace("SHOWN", "board"),
+            _BOARD.replace("SHOWN", "ipywidgets.VBox([board])"),
+            _DETAILS,
+        )
+        (page.path.parent / "hostile.json").write_text(json.dumps(HOSTILE), encoding="utf-8")
+        await page.run_all()
+        await page.has_run(4)
+        await expect(page.plain(2)).to_contain_text("10 of 20 done · 10 failed")
+        await expect(page.card(3)).to_contain_text("10 of 20 done · 10 failed")
+        rows = page.card(3).locator(".nk-table tbody tr")
+        await page.cell(3).locator(".cm-content").click()
+        for number, text in enumerate(HOSTILE):
+            await expect(rows.nth(number)).to_contain_text(" ".join(text[:60].split()), use_inner_text=True)
+        await _assert_shown(page, 2, page.plain(2).locator("tbody tr"))
+        await _assert_nothing_ran(page, places=2)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -19,6 +19,7 @@ from ..queueing import JobQueue, PlaceState
 from .boardmedia import Keeper, save_places
 from .boardpainter import BoardPainter
 from .boardplain import plain_board, records, summary
+from .boardsequence import JobSequence
 from .painting import painter
 from .places import Places, in_kernel, is_nested
 from .player import close_all
@@ -34,7 +35,7 @@ __all__ = ["JobBoard"]
 _FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
 
 
-class JobBoard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Many jobs, in a queue that keeps to the service's limits, on one board.
 
     It starts by itself and runs in the background; the kernel stays free. It is a sequence too: ``board[3]`` is the newest
@@ -129,44 +130,6 @@ class JobBoard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def __repr__(self) -> str:
         return f"<JobBoard {self._painter.words()}>"
-
-    # A sequence of jobs
-
-    def __len__(self) -> int:
-        return len(self._queue.places)
-
-    def __bool__(self) -> bool:
-        return True  # a widget
-
-    @overload
-    def __getitem__(self, index: int) -> Job | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Job | None]: ...
-    def __getitem__(self, index: int | slice) -> Job | list[Job | None] | None:
-        if isinstance(index, slice):
-            return [place.run.job for place in self._queue.places[index]]
-        return self._queue.places[index].run.job
-
-    def __iter__(self) -> Iterator[Job | None]:
-        return (place.run.job for place in self._queue.places)
-
-    def __reversed__(self) -> Iterator[Job | None]:
-        return (place.run.job for place in reversed(self._queue.places))
-
-    def __contains__(self, job: object) -> bool:
-        return any(job == each for each in self)
-
-    def index(self, job: Job, start: int = 0, stop: int | None = None) -> int:
-        """Return a job's number.
-
-        Raises:
-            ValueError: it is not on the board.
-        """
-        return list(self).index(job, start, len(self) if stop is None else stop)
-
-    def count(self, job: Job | None) -> int:
-        """Return how often a job is on the board; for ``None``, how many have not been submitted."""
-        return sum(job == each for each in self)
 
     # What a user may ask for
 

@@ -31,8 +31,12 @@ _STYLE = CARD_STYLE + Markup("""<style>
 .novakit-plain-board .nk-results video, .novakit-plain-board .nk-results img { width: 100%; display: block; }
 .novakit-plain-board table { width: 100%; table-layout: fixed; }
 .novakit-plain-board tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
-.novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-t { width: 5em; } .novakit-plain-board .nk-c { width: 4.5em; }
-@media (max-width: 560px) { .novakit-plain-board .nk-id { display: none; } }
+.novakit-plain-board caption { text-align: left; color: var(--jp-ui-font-color2, inherit); padding: 4px 0; }
+.novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-s { width: 9em; } .novakit-plain-board .nk-t { width: 5em; }
+.novakit-plain-board .nk-c { width: 4.5em; } .novakit-plain-board .nk-id { width: 14em; }
+@media (max-width: 720px) { .novakit-plain-board .nk-id, .novakit-plain-board .nk-c { display: none; }
+  .novakit-plain-board .nk-n { width: 2em; } .novakit-plain-board .nk-s { width: 6em; }
+  .novakit-plain-board .nk-t { width: 3.5em; } }
 </style>""")
 _OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "files", "error")
 
@@ -136,14 +140,15 @@ def _texts(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
 
 def _table(places: Sequence[Place]) -> Markup:
     row = Markup(
-        '<tr><th scope="row">{}</th><td dir="auto">{}</td><td dir="auto">{}</td><td>{}</td><td>{}</td>'
-        '<td class="nk-id">{}</td></tr>'
+        '<tr><th scope="row">{}</th><td dir="auto">{}{}</td><td>{}</td><td>{}</td>'
+        '<td class="nk-c">{}</td><td class="nk-id">{}</td></tr>'
     )
     rows = _BLANK.join(
         row.format(
             place.number,
             readable(shortened(prompt_of(place.params), _PROMPT_LENGTH)),
-            _state(place),
+            _reason(place),
+            "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0],
             times_of(place),
             _credits(place),
             place.run.job_id or "",
@@ -152,16 +157,18 @@ def _table(places: Sequence[Place]) -> Markup:
     )
     return Markup(
         "<details{}><summary>All {:,} jobs</summary><table><caption>The jobs by number</caption><thead><tr>"
-        '<th scope="col" class="nk-n">no.</th><th scope="col">prompt</th><th scope="col">status</th>'
+        '<th scope="col" class="nk-n">no.</th><th scope="col">prompt</th><th scope="col" class="nk-s">status</th>'
         '<th scope="col" class="nk-t">time</th><th scope="col" class="nk-c">credits</th><th scope="col" class="nk-id">job id</th>'
         "</tr></thead><tbody>{}</tbody></table></details>"
     ).format(Markup(" open") if len(places) <= _OPEN_ROWS else _BLANK, len(places), rows)
 
 
-def _state(place: Place) -> str:
-    word = "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0]
+def _reason(place: Place) -> Markup:
+    """Return why a job has no result, on a line of its own."""
     error = place.run.error
-    return word if error is None or place.state is PlaceState.CANCELLED else f"{word}: {readable(error.message)}"
+    if error is None or place.state is PlaceState.CANCELLED:
+        return _BLANK
+    return Markup("<br>{}").format(readable(error.message))
 
 
 def _credits(place: Place) -> str:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ..calls import call_of
-from ..errors import QuotaExceededError
 from ..jobs import JobStatus
 from ..queueing import PlaceState
 from . import cards
@@ -46,7 +45,6 @@ NOTHING = _BLANK = Markup("")
 BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running": "info", "waiting": "", "quiet": ""}
 _TEXT_LENGTH = 400  # characters of a transcription in the grid
 _LONGEST = 10_000  # characters of a result in the details
-_MOST_FIGURES = 8  # of a refusal's body
 
 
 def _masks() -> Markup:
@@ -142,23 +140,14 @@ def figures(totals: Totals) -> Markup:
 
 def span(text: str) -> Markup:
     """Return a few words of ours."""
-    return Markup('<span class="nk-figures">{}</span>').format(text) if text else _BLANK
+    return Markup('<span class="nk-message">{}</span>').format(text) if text else _BLANK
 
 
 def hold(error: NovaKitError | None, note: str) -> Markup:
-    """Return why the queue stands still, with what the service said of the quota; and what else there is to say."""
+    """Return why the queue stands still, such as what is left of the quota; and what else there is to say."""
     parts = [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(note))] if note else []
     if error is not None:
         parts.append(Markup('<p class="nk-message" dir="auto"><strong>On hold.</strong> {}</p>').format(error.message))
-    body = error.response if isinstance(error, QuotaExceededError) else None
-    told = [
-        f"{str(name).replace('_', ' ')}: {value}"
-        for name, value in (body.items() if isinstance(body, Mapping) else ())
-        if name != "error" and isinstance(value, str | int | float)
-    ]
-    if told:
-        shown = shortened(" · ".join(told[:_MOST_FIGURES]), 400)
-        parts.append(Markup('<p class="nk-message" dir="auto">{}</p>').format(shown))
     return _BLANK.join(parts)
 
 

@@ -15,7 +15,7 @@ from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, sol
 
 from novakit_widgets import Sandbox
 
-SPEED = 80.0
+SPEED = 160.0
 OLDEST = "6.31.0"
 MOST_BYTES = 3_000_000
 SHOWN = {"text/html", "image/png", "text/markdown", "text/plain"}

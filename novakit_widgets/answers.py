@@ -42,11 +42,15 @@ class RateLimit:
         limit: requests a minute that the key may make.
         remaining: requests that are left now.
         reset: when there are more, in unix seconds by the service's clock.
+        sent: requests that this process itself had sent with the key in the minute that ended with this one.
+        sent_at: when this one was sent, in monotonic seconds.
     """
 
     limit: int
     remaining: int | None = None
     reset: float | None = None
+    sent: int | None = None
+    sent_at: float | None = None
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> RateLimit | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -45,6 +47,9 @@ _READ_SECONDS = 30.0
 _MAX_ID_LENGTH = 200
 # A proxy would look for this machine's sandbox on its own machine.
 _WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_MINUTE = 60.0  # what the service counts a key's requests by
+# By account: several clients of one process have the same key.
+_sent: dict[str, deque[float]] = {}
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
@@ -108,6 +113,7 @@ class NovaKitClient:
         self._transport = transport
         self._connections: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, httpx.AsyncClient]] = {}
         self._rate_limit: RateLimit | None = None
+        self._sent = _sent.setdefault(self.account, deque())
 
     def __repr__(self) -> str:
         return f"NovaKitClient({self._key}, {self._base_url!r})"
@@ -391,6 +397,7 @@ class NovaKitClient:
             headers["Content-Type"] = "application/json"
         timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
         failure: NovaKitError
+        sent_at, sent = self._note_request()
         try:
             async with api.stream(
                 method,
@@ -421,10 +428,20 @@ class NovaKitClient:
             raise error.with_traceback(None) from None
         else:
             told = {name: response.headers[name] for name in HEADERS if name in response.headers}
-            self._rate_limit = RateLimit.from_headers(told) or self._rate_limit
+            limit = RateLimit.from_headers(told)
+            if limit is not None:
+                self._rate_limit = replace(limit, sent=sent, sent_at=sent_at)
             return answer_of(response.status_code, told, content_read, action)
         # Raised out here so that it carries no traceback through httpx, whose frames hold the key.
         raise failure
+
+    def _note_request(self) -> tuple[float, int]:
+        """Note that a request is sent, and return when, and how many of this process that makes in the last minute."""
+        now = time.monotonic()
+        self._sent.append(now)
+        while self._sent[0] <= now - _MINUTE / settings.speed().value:
+            self._sent.popleft()
+        return now, len(self._sent)
 
     def _sign(self, request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"

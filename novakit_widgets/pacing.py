@@ -1,10 +1,13 @@
-"""How often we may ask: intervals that back off, and the polling budget of one key."""
+"""How often we may ask: intervals that back off, and the polling budget of one key. What is fair to others is `sharing`'s."""
 
 from __future__ import annotations
 
+import random as random_module
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .sharing import FairShare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,10 +83,19 @@ class PollingBudget:
         window: seconds.
         clock: monotonic seconds.
         sleep: waits for so many seconds.
+        random: a number in [0, 1).
     """
 
-    def __init__(self, window: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        window: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
         self.window = window
+        self._fair = FairShare(window, clock=clock, random=random)
         self._clock = clock
         self._sleep = sleep
         self._taken: deque[float] = deque()
@@ -95,6 +107,11 @@ class PollingBudget:
         """Polling requests that one window has room for."""
         return max(1, int(self._limit * POLLING_SHARE))
 
+    @property
+    def shared(self) -> bool:
+        """Whether others use the key as well, so that only what matters most is to be asked."""
+        return self._fair.requests is not None
+
     def observe(self, limit: RateLimit | None, *, wall: float) -> None:
         """Take in what the headers of an answer said.
 
@@ -105,6 +122,7 @@ class PollingBudget:
         if limit is None:
             return
         self._limit = limit.limit
+        self._fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
             # The next request would be refused. A clock that is wrong must not stop us for longer than a window.
             self.pause(min(max(limit.reset - wall, 0.0), self.window))
@@ -112,6 +130,10 @@ class PollingBudget:
     def pause(self, seconds: float) -> None:
         """Let no polling request through for so many seconds."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def refused(self, seconds: float) -> None:
+        """Let no polling request through for so many seconds, and make fewer afterwards where others use the key as well."""
+        self.pause(seconds + self._fair.refused())
 
     def delay(self, keep: int = 0) -> float:
         """Return how many seconds to wait for a place; 0 when there is one.
@@ -122,7 +144,7 @@ class PollingBudget:
         now = self._clock()
         while self._taken and self._taken[0] <= now - self.window:
             self._taken.popleft()
-        paused = max(0.0, self._paused_until - now)
+        paused = max(0.0, self._paused_until - now, self._fair.wait())
         places = max(1, self.places - keep)
         if len(self._taken) < places:
             return paused
@@ -133,3 +155,4 @@ class PollingBudget:
         while (seconds := self.delay(keep)) > 0:
             await self._sleep(seconds)
         self._taken.append(self._clock())
+        self._fair.taken()

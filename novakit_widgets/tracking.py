@@ -118,7 +118,7 @@ class JobTracker:
         self._sleep = sleep
         self._random = random
         self._wall = wall
-        self._budget = budget or PollingBudget(self._pace.window, clock=clock, sleep=sleep)
+        self._budget = budget or PollingBudget(self._pace.window, clock=clock, sleep=sleep, random=random)
         self._watches: dict[str, list[Watch]] = {}
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
@@ -159,6 +159,8 @@ class JobTracker:
             watch.over = True
             return watch
         self._watches.setdefault(job.id, []).append(watch)
+        # What the submission was told: on a busy key the first question has to wait.
+        self._budget.observe(self._client.rate_limit, wall=self._wall())
         self._interval = self._pace.first
         due = self._clock() + self._interval
         # Adding jobs faster than they are asked about must not put the asking off for ever.
@@ -208,6 +210,9 @@ class JobTracker:
     @property
     def _few(self) -> bool:
         """Whether each job can have a long poll of its own, and the service holds them."""
+        if self._budget.shared:
+            # One request must do for all jobs; for one job, the one that is held tells the most.
+            return len(self._watches) <= 1 and self._clock() >= self._unheld_until
         snapshots = self._pace.window / self._pace.most
         fits = len(self._watches) * _POLLS_A_WINDOW + snapshots <= self._budget.places
         return fits and len(self._watches) <= MOST_LONG_POLLS and self._clock() >= self._unheld_until
@@ -277,7 +282,7 @@ class JobTracker:
             self._due = self._clock() + self._interval
 
     async def _snapshot_for_progress(self) -> None:
-        if self._clock() >= self._unlisted_until:
+        if self._clock() >= self._unlisted_until and not self._budget.shared:
             # One place is left so that a long poll, which tells of the end, never waits for a progress bar.
             await self._budget.take(keep=1)
             self._receive_all(await self._list(pending=True))
@@ -387,7 +392,7 @@ class JobTracker:
                     watch.trouble = error
                     _call(watch)
             if isinstance(error, RateLimitError):
-                self._budget.pause(_RETRY_AFTER if error.retry_after is None else error.retry_after)
+                self._budget.refused(_RETRY_AFTER if error.retry_after is None else error.retry_after)
             else:
                 await self._sleep(self._pace.retry(failures, self._random))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import batch, board, faults, figures, kill, messages, polling, soak, startup
+from . import batch, board, faults, figures, kill, memory, messages, polling, soak, startup
 
 if TYPE_CHECKING:
     from .report import Report
@@ -36,6 +36,9 @@ class _Benchmark:
 _BENCHMARKS: Mapping[str, _Benchmark] = {
     "import": _Benchmark(startup.imports, "imports, next to those of ipywidgets", {"rounds": (10, "of each")}),
     "card": _Benchmark(startup.card, "making a card, next to a bare box", {"rounds": (50, "of each")}),
+    "memory": _Benchmark(
+        memory.run, "what a running job takes, next to the guide's loop", {"count": (1000, "jobs of each")}
+    ),
     "messages": _Benchmark(
         messages.run,
         "what a card sends, next to tqdm.notebook; the kernel's lag",

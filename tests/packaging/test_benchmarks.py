@@ -82,5 +82,5 @@ def test_the_command_line_names_every_benchmark():
     """With what each of them measures."""
     command = [sys.executable, "-m", "benchmarks", "--help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-    for name in ("import", "card", "messages", "faults", "polling", "batch", "kill", "soak", "all", "figures"):
+    for name in ("import", "card", "memory", "messages", "faults", "polling", "batch", "kill", "soak", "all", "figures"):
         assert f"    {name} " in told

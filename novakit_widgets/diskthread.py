@@ -44,23 +44,13 @@ class DiskThread:
         """
         loop = asyncio.get_running_loop()
         told: asyncio.Future[_T] = loop.create_future()
-        # With the context, a warning goes to the cell that it belongs to.
-        working = self._began().submit(contextvars.copy_context().run, work)
 
-        def tell() -> None:
-            if told.done():
-                return
-            error = working.exception()
-            if error is None:
-                told.set_result(working.result())
-            else:
-                told.set_exception(error)
-
-        def over(_working: Future[_T]) -> None:
+        def over(working: Future[_T]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
-                loop.call_soon_threadsafe(tell)
+                loop.call_soon_threadsafe(_tell, told, working)
 
-        working.add_done_callback(over)
+        # With the context, a warning goes to the cell that it belongs to.
+        self._began().submit(contextvars.copy_context().run, work).add_done_callback(over)
         return await told
 
     def _began(self) -> ThreadPoolExecutor:
@@ -69,3 +59,14 @@ class DiskThread:
             self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
             self._process = os.getpid()
         return self._executor
+
+
+def _tell(told: asyncio.Future[_T], working: Future[_T]) -> None:
+    # Not in a closure: a future keeps its callbacks, and one that held it would leave each to the garbage collector.
+    if told.done():
+        return
+    error = working.exception()
+    if error is None:
+        told.set_result(working.result())
+    else:
+        told.set_exception(error)

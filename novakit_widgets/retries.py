@@ -38,10 +38,14 @@ async def retried(
     # Where nobody has set up logging, stamina's warnings would stand on stderr in a cell; a card says "reconnecting" itself.
     logging.getLogger("stamina").addFilter(_not_ours)
 
+    # tenacity's objects hold each other, and `decide`, until the garbage collector comes round: they are not to hold a job as well.
+    tell = [] if on_wait is None else [on_wait]
+
     def decide(error: Exception) -> bool | float:
         decision = again(error)
-        if decision is not False and on_wait is not None and isinstance(error, NovaKitError):
-            on_wait(0.0 if decision is True else decision, error)
+        if decision is not False and isinstance(error, NovaKitError):
+            for told in tell:
+                told(0.0 if decision is True else decision, error)
         return decision
 
     token = _ours.set(True)
@@ -51,6 +55,7 @@ async def retried(
                 return await exchange()
     finally:
         _ours.reset(token)
+        tell.clear()
     raise AssertionError("stamina ended without an outcome")  # pragma: no cover
 
 

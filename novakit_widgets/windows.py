@@ -50,7 +50,8 @@ class SlidingWindow:
         return free + rounds * self.seconds
 
     def add(self, now: float) -> None:
-        """Note an event, whether it fits or not."""
+        """Note an event, whether it fits or not. Those that no stretch can hold any longer are forgotten, though nobody asks."""
+        self.used(now)
         self._moments.append(now)
 
     def add_earlier(self, moments: Iterable[float]) -> None:

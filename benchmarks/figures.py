@@ -180,6 +180,14 @@ def _messages(told: Told, theme: _Theme, file: Path) -> None:
         axes.set_xlabel("bytes")
 
 
+def _memory(told: Told, theme: _Theme, file: Path) -> None:
+    rows = [(row[0], row[2], f"{row[2]:.3g} kB") for row in told["rows"]]
+    with _figure(file, len(rows), told["name"].removeprefix("memory: ") + ": what each takes in memory") as axes:
+        _bars(axes, theme, rows, log=False)
+        axes.set_xlim(0, 1.3 * max(value for _, value, _ in rows))
+        axes.set_xlabel("kB")
+
+
 def _soak(told: Told, theme: _Theme, file: Path) -> None:
     points = told["curves"]["memory, MB"]
     minutes = [at / 60.0 for at, _ in points]
@@ -201,5 +209,6 @@ _FIGURES: Mapping[str, tuple[str, Callable[[Told, _Theme, Path], None]]] = {
     "notice": ("polling", _notice),
     "batch": ("batch", _batch),
     "messages": ("messages", _messages),
+    "memory": ("memory", _memory),
     "soak": ("soak", _soak),
 }

@@ -46,7 +46,7 @@ def batch(
         items: prompts (for ``"tts"`` the text, for ``"stt"`` the file), dicts of parameters, or a mixture; any iterable, such as
             a generator, of at most 10,000. Or a DataFrame: a row is an item, a column a parameter. A value that is ``None`` or
             NaN counts as not said.
-        max_running: how many of them may run at once; where it is left out, the limits alone decide.
+        max_running: how many of them may run at once, 100 where it is left out; the limits decide besides.
         client: speaks to the service; where it is left out, one is made from the settings.
         timeout: seconds to watch each; the default is the tool's (video 300, music 180, else 120).
         embed: where the finished media go: ``"auto"`` puts up to 8 MB of all together into the notebook, and what is more into

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +14,14 @@ from ..embedding import Embed, check_embed
 from ..errors import JobTimeoutError, NovaKitError
 from ..parameters import check
 from ..queueing import JobQueue, PlaceState
+from .boarddisplay import BoardDisplay
 from .boardmedia import Keeper, save_places
 from .boardpainter import BoardPainter
-from .boardplain import plain_board, records, summary
+from .boardplain import records
 from .boardsequence import JobSequence
+from .boardview import FAILED
 from .painting import painter
-from .places import Places, in_kernel, is_nested
+from .places import in_kernel
 from .player import close_all
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ..queueing import Place
 
 __all__ = ["JobBoard"]
-
-_FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
 
 
 class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -45,7 +43,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
     Args:
         items: a tool and its parameters for each job, in order.
         client: speaks to the service; where it is left out, one is made from the settings.
-        max_running: how many jobs may run at once; where it is left out, the limits alone decide.
+        max_running: how many jobs may run at once, 100 where it is left out; the limits decide besides.
         timeout: seconds to watch each; the default is the tool's.
         embed: where the finished media go: ``"auto"`` puts up to 8 MB of all together into the notebook, and what is more
             into ``novakit-media/`` beside it; see `JobWidget` for the others.
@@ -116,15 +114,11 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         self._made = True
         self._keeper = Keeper(queue.client, embed)
         self._files: dict[int, list[Path]] = {}
-        self._places = Places()
-        self._context = contextvars.copy_context()
-        self._waiting = 0
-        self._finishing: asyncio.Task[None] | None = None
-        self._replaced = False
         self._painter = BoardPainter(queue, act=self._act, ask=self._ask_to_be_painted)
         super().__init__(children=self._painter.parts.rows)
         self.add_class("novakit-card")
         self.add_class("novakit-board")
+        self._display = BoardDisplay(self, queue, self._keeper, words=self._painter.words)
         queue.on_change = self._changed
         self._changed(None)
 
@@ -139,7 +133,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
 
         A `JobTimeoutError` among them stands for a job that still runs and is no longer watched.
         """
-        failed = (place for place in self._queue.places if place.state in _FAILED)
+        failed = (place for place in self._queue.places if place.state in FAILED)
         return {place.number: place.run.error for place in failed if place.run.error is not None}
 
     def start(self) -> None:
@@ -160,11 +154,11 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         A job whose watching timed out is watched again, at no cost. One whose answer was lost is looked up first, and submitted
         only when the service has no such job.
         """
-        self._queue.retry([place for place in self._queue.places if place.state in _FAILED])
+        self._queue.retry([place for place in self._queue.places if place.state in FAILED])
 
     def __await__(self) -> Generator[Any, None, list[Job]]:
         """Wait until all have ended, without blocking the kernel; a board that nobody has shown yet shows itself."""
-        self._show_if_hidden()
+        self._display.show_if_hidden()
         return self._jobs().__await__()
 
     def wait(self, timeout: float | None = None) -> list[Job]:
@@ -182,8 +176,8 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
             JobNotStartedError: it is a board of a kernel that died, and waits for `resume`.
             KeyboardInterrupt: the user interrupted the kernel. The jobs go on.
         """
-        self._show_if_hidden()
-        if not self._queue.wait_blocking(timeout, self._wait):
+        self._display.show_if_hidden()
+        if not self._queue.wait_blocking(timeout, self._display.wait):
             raise JobTimeoutError(
                 f"After {timeout:g} s: {self._painter.words()}. They go on: wait again, or look at the board."
             )
@@ -196,19 +190,19 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
             QuotaExceededError: as for `wait`.
             JobNotStartedError: as for `wait`.
         """
-        self._show_if_hidden()
-        self._waiting += 1
+        self._display.show_if_hidden()
+        self._display.waiting += 1
         try:
             async for place in self._queue.settled_places():
                 if place.state is PlaceState.COMPLETED and place.run.job is not None:
                     yield place.run.job
-            await self._wait()
+            await self._display.wait()
         finally:
-            self._waiting -= 1
+            self._display.waiting -= 1
         self._completed()
 
     async def _jobs(self) -> list[Job]:
-        await self._wait()
+        await self._display.wait()
         return self._completed()
 
     def _completed(self) -> list[Job]:
@@ -217,26 +211,6 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
             raise self._queue.held.with_traceback(None)
         done = (place.run.job for place in self._queue.places if place.state is PlaceState.COMPLETED)
         return [job for job in done if job is not None]
-
-    async def _wait(self) -> None:
-        """Wait for the jobs, and where the board is on a page, until the plain result is there too: see `JobWidget`."""
-        self._waiting += 1
-        try:
-            await self._queue.wait()
-        finally:
-            finishing = self._finishing
-            try:
-                if finishing is not None and self._places.any and self._queue.settled:
-                    await eventloop.run_on(finishing.get_loop(), lambda: self._finished(finishing))
-            finally:
-                self._waiting -= 1
-
-    async def _finished(self, finishing: asyncio.Task[None]) -> None:
-        try:
-            await asyncio.wait((finishing,))
-        finally:
-            if finishing.done():
-                self._replace()
 
     def save(self, path: str | Path = ".") -> list[Path]:
         """Save all finished media, blocking until they are there. One that can't be saved does not stop the others.
@@ -268,13 +242,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
 
     def show(self) -> None:
         """Show the board in the cell that runs: as plain HTML, which stays with the saved notebook, once all have ended."""
-        bundle = self._plain_bundle()
-        if bundle is None:
-            self._places.show(self._repr_mimebundle_())
-        else:
-            from IPython.display import display
-
-            display(bundle, raw=True)
+        self._display.show()
 
     def close(self) -> None:
         """Take the board off the page and release all that it is made of. The jobs go on, and those that wait start too."""
@@ -297,17 +265,6 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         else:
             print(repr(self))  # noqa: T201 # a terminal has no page
 
-    def _show_if_hidden(self) -> None:
-        if not self._places.any and not self._queue.settled and in_kernel() and not is_nested(self):
-            self.show()
-
-    def _plain_bundle(self) -> dict[str, Any] | None:
-        """Return the board as plain HTML; ``None`` while something goes on, or the media are on their way."""
-        if not self._queue.settled or self._finishing is None or not self._finishing.done():
-            return None
-        places = self._queue.places
-        return {"text/html": str(plain_board(places, self._keeper.kept)), "text/plain": summary(self._painter.words())}
-
     # What keeps it up to date
 
     @property
@@ -322,34 +279,8 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
     def _changed(self, place: Place | None) -> None:
         """Take in a change of the queue, on its loop."""
         self._ask_to_be_painted()
-        if eventloop.current() is None:
-            return
-        if in_kernel():  # elsewhere there is no notebook for the media to go into
-            for each in self._queue.places if place is None else (place,):
-                if each.state is PlaceState.COMPLETED and each.run.job is not None:
-                    self._keeper.take(each.number, each.run.job)
-        if not self._queue.settled:
-            if self._replaced:
-                self._places.replace(self._repr_mimebundle_())  # tried again: it moves once more
-            self._finishing, self._replaced = None, False
-        elif self._finishing is None:
-            # In the context of the cell that made the board, so that whatever is shown goes there.
-            self._finishing = self._context.run(eventloop.spawn, self._finish())
-
-    async def _finish(self) -> None:
-        """Wait for the media, and put the plain result where the board was shown."""
-        await self._keeper.finish()
-        saving = [place.run.saving for place in self._queue.places if place.run.saving is not None]
-        if saving:
-            await asyncio.wait(saving)
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._replace)  # when this is done, as `_plain_bundle` asks
-
-    def _replace(self) -> None:
-        bundle = None if self._replaced else self._plain_bundle()
-        if bundle is not None:
-            self._replaced = True
-            self._places.replace(bundle)
+        if eventloop.current() is not None:
+            self._display.changed(place)
 
     def _ask_to_be_painted(self) -> None:
         loop = eventloop.current()

@@ -44,7 +44,8 @@ class Keeper:
 
     def take(self, number: int, job: Job) -> None:
         """Keep the media of a finished job, unless that was asked before. On the jobs' loop."""
-        if self._asked.get(number) == job:
+        asked = self._asked.get(number)
+        if asked is job or asked == job:
             return
         self._asked[number] = job
         if self._turns is None:

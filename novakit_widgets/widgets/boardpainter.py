@@ -14,8 +14,9 @@ from ..errors import MediaError
 from ..queueing import PlaceState
 from . import boardtable
 from .boardmedia import save_places
+from .boardorder import picked
 from .boardparts import CELLS, BoardParts
-from .boardview import Row, Totals, picked, prompt_and_title, thumbnail_of
+from .boardview import FAILED, Row, Totals, prompt_and_title, thumbnail_of
 from .view import prompt_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
     PlaceState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
     PlaceState.LEFT: ("Keep watching", "Go on watching this job"),
 }
-_FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
 
 
@@ -245,7 +245,7 @@ class BoardPainter:
             eventloop.spawn(self._save(place))
 
     def _retry_failed(self) -> None:
-        self._queue.retry([place for place in self._queue.places if place.state in _FAILED])
+        self._queue.retry([place for place in self._queue.places if place.state in FAILED])
 
     async def _save(self, place: Place) -> None:
         folder = settings.save_to().value or Path.cwd()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from . import boardtable
-from .boardview import FILTERS, SORTS
+from .boardorder import FILTERS, SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

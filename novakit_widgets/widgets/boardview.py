@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ..queueing import PlaceState
 from .view import duration, percent_of, shortened, status_of, took
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..embedding import Kept
     from ..queueing import JobQueue, Place
     from .view import Tone
 
-__all__ = ["FILTERS", "SORTS", "Row", "Totals", "clock_time", "picked"]
-
-Filter = Literal["all", "open", "waiting", "running", "done", "failed", "cancelled"]
-Sort = Literal["number", "status", "longest", "newest"]
+__all__ = [
+    "FAILED",
+    "Row",
+    "Totals",
+    "clock_time",
+    "prompt_and_title",
+    "readable",
+    "thumbnail_of",
+    "times_of",
+    "words_of",
+]
 
 _PROMPT_LENGTH = 90  # characters of a prompt in a row
 _MOST_BYTES = 260  # of it, and of its tooltip, as they are sent; all of the prompt is in the job's details
@@ -27,47 +34,8 @@ _ESCAPED = frozenset("<>&\"'\\")
 _URL_LENGTH = 300  # of a thumbnail; signed addresses can be longer than all the rest of their row
 _SOON = 45.0  # seconds within which a time by the minute says nothing
 
-_FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
-_WANTED: Mapping[str, frozenset[PlaceState]] = {
-    "all": frozenset(PlaceState),
-    "open": frozenset({PlaceState.WAITING, PlaceState.RUNNING}),
-    "waiting": frozenset({PlaceState.WAITING}),
-    "running": frozenset({PlaceState.RUNNING}),
-    "done": frozenset({PlaceState.COMPLETED}),
-    "failed": _FAILED,
-    "cancelled": frozenset({PlaceState.CANCELLED}),
-}
-FILTERS: Sequence[tuple[str, Filter]] = (
-    ("all jobs", "all"),
-    ("not ended", "open"),
-    ("waiting", "waiting"),
-    ("running", "running"),
-    ("done", "done"),
-    ("failed", "failed"),
-    ("cancelled", "cancelled"),
-)
-SORTS: Sequence[tuple[str, Sort]] = (
-    ("by number", "number"),
-    ("by status", "status"),
-    ("longest first", "longest"),
-    ("newest first", "newest"),
-)
-# What a user looks for first when the jobs stand by their status.
-_ORDER: Mapping[PlaceState, int] = {
-    state: index
-    for index, state in enumerate(
-        (
-            PlaceState.FAILED,
-            PlaceState.REFUSED,
-            PlaceState.UNCERTAIN,
-            PlaceState.LEFT,
-            PlaceState.RUNNING,
-            PlaceState.WAITING,
-            PlaceState.COMPLETED,
-            PlaceState.CANCELLED,
-        )
-    )
-}
+# Ended without a result, though nobody cancelled them.
+FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +138,7 @@ def clock_time(moment: datetime | None, *, now: datetime) -> str:
     """Write when something will be, about; ``""`` for nobody knows.
 
     Example:
-        >>> from datetime import timedelta
+        >>> from datetime import timedelta, timezone
         >>> noon = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
         >>> clock_time(noon + timedelta(seconds=5), now=noon)
         'soon'
@@ -263,7 +231,7 @@ class Totals:
     @property
     def failed(self) -> int:
         """How many have ended without a result, though nobody cancelled them."""
-        return self.of_state(*_FAILED)
+        return self.of_state(*FAILED)
 
     @property
     def tone(self) -> Tone:
@@ -303,30 +271,3 @@ class Totals:
         if not self.next_start:
             return ""
         return f", the next starts {self.next_start}" + (f" ({self.why})" if self.why else "")
-
-
-def picked(places: Sequence[Place], *, wanted: Filter, sort: Sort) -> list[Place]:
-    """Return the places that a filter lets through, in the order that was asked for.
-
-    Args:
-        places: by number.
-        wanted: which.
-        sort: the order.
-    """
-    states = _WANTED[wanted]
-    found = list(places) if wanted == "all" else [place for place in places if place.state in states]
-    keys: Mapping[Sort, Callable[[Place], float]] = {
-        "status": lambda place: _ORDER[place.state],
-        "longest": lambda place: -(place.run.elapsed or 0.0),
-        "newest": _age,
-    }
-    if sort in keys:
-        found.sort(key=keys[sort])  # those that are equal stay by number
-    return found
-
-
-def _age(place: Place) -> float:
-    """Return a number that is the smaller, the later something has become of a place."""
-    job = place.run.job
-    moment = None if job is None else job.completed_at or job.created_at
-    return float("inf") if moment is None else -moment.astimezone(timezone.utc).timestamp()

@@ -27,7 +27,7 @@ from novakit_widgets import (
     eventloop,
 )
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.widgets import board as board_module
+from novakit_widgets.widgets import boarddisplay
 from novakit_widgets.widgets.boardparts import CELLS
 
 SPEED = 200.0
@@ -471,17 +471,17 @@ def test_far_apart_announcements(client):
 def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
     """Plain HTML with every job and every result inside; one that is gone spoils nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(board_module, "in_kernel", lambda: True)
-    monkeypatch.setattr(JobBoard, "_show_if_hidden", lambda board: None)
+    monkeypatch.setattr(boarddisplay, "in_kernel", lambda: True)
+    monkeypatch.setattr(boarddisplay.BoardDisplay, "show_if_hidden", lambda display: None)
 
     async def main(hold):
         sandbox.inject(Fault.status(404), path="/media/*", times=1)
         board = batch("image", prompts(5, "fail please <b>"), size="512x512", client=client)
         hold(board)
-        assert board._plain_bundle() is None
+        assert board._display.plain() is None
         await board
-        await until(lambda: board._plain_bundle() is not None)
-        return board._plain_bundle(), board
+        await until(lambda: board._display.plain() is not None)
+        return board._display.plain(), board
 
     bundle, board = go(main, client)
     html = bundle["text/html"]
@@ -497,15 +497,15 @@ def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
 def test_together_they_share_eight_megabytes(client, monkeypatch, tmp_path):
     """What has no room in the notebook goes beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(board_module, "in_kernel", lambda: True)
-    monkeypatch.setattr(JobBoard, "_show_if_hidden", lambda board: None)
+    monkeypatch.setattr(boarddisplay, "in_kernel", lambda: True)
+    monkeypatch.setattr(boarddisplay.BoardDisplay, "show_if_hidden", lambda display: None)
 
     async def main(hold):
         board = batch("image", prompts(6), size="512x512", client=client)
         board._keeper._room.left = 700_000
         hold(board)
         await board
-        await until(lambda: board._plain_bundle() is not None)
+        await until(lambda: board._display.plain() is not None)
         return board
 
     board = go(main, client)
@@ -517,7 +517,7 @@ def test_together_they_share_eight_megabytes(client, monkeypatch, tmp_path):
     assert beside
     assert sum(len(kept.content) for kept in inside) <= 700_000
     assert all(kept.path.parent.name == "novakit-media" for kept in beside)
-    html = board._plain_bundle()["text/html"]
+    html = board._display.plain()["text/html"]
     assert html.count('src="novakit-media/') == len(beside)
 
 

@@ -8,7 +8,7 @@ import ipywidgets
 from markupsafe import Markup
 
 from .. import settings
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, MissingKeyError
 from .places import in_kernel
 
 __all__ = ["LoginForm", "login"]
@@ -67,11 +67,19 @@ def login() -> LoginForm | None:
 
     Raises:
         InvalidKeyError: at a terminal, what was typed is no key.
+        MissingKeyError: there is no terminal either, as in a script that runs by itself.
 
     Example:
         >>> login()  # doctest: +SKIP
     """
     if in_kernel():
         return LoginForm()
-    settings.configure(api_key=getpass.getpass("NovaKit API key: "))
+    try:
+        typed = getpass.getpass("NovaKit API key: ")
+    except EOFError:
+        raise MissingKeyError(
+            "There is neither a page nor a terminal to ask for the key on. Set NOVAKIT_API_KEY, or call "
+            "nk.configure(api_key=…). Nothing was sent."
+        ) from None
+    settings.configure(api_key=typed)
     return None

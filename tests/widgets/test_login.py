@@ -7,7 +7,7 @@ import keyring.backend
 import keyring.errors
 import pytest
 
-from novakit_widgets import configure, settings
+from novakit_widgets import MissingKeyError, configure, settings
 from novakit_widgets.widgets import login as login_module
 from novakit_widgets.widgets.login import LoginForm, login
 
@@ -108,3 +108,14 @@ def test_at_a_terminal_it_asks_there(ring, monkeypatch):
     monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY)
     assert login() is None
     assert settings.api_key().value.reveal() == KEY
+
+
+def test_without_a_terminal_it_says_what_to_do(ring, monkeypatch):
+    """A script that runs by itself has nobody to ask."""
+
+    def nobody(prompt):
+        raise EOFError
+
+    monkeypatch.setattr(login_module.getpass, "getpass", nobody)
+    with pytest.raises(MissingKeyError, match="NOVAKIT_API_KEY"):
+        login()

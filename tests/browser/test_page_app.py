@@ -1,4 +1,4 @@
-"""A teaching notebook as an app: Voila shows its form, and the form makes pictures."""
+"""Cards in forms of other people: a teaching notebook as an app in Voila, and `ipywidgets.interact`."""
 
 from __future__ import annotations
 
@@ -33,3 +33,21 @@ async def test_explore_prompts_in_voila(voila, context_of):
     await box.press("Tab")
     await generate.click()
     await expect(page.get_by_text("Nothing was sent or billed")).to_be_visible()
+
+
+async def test_interact(open_notebook, sandbox):
+    """A function that returns a card shows its result below its controls, and another one when it is called again."""
+    before = len(sandbox.jobs)
+    page = await open_notebook(
+        "ipywidgets.interact_manual(lambda seed: nk.image(f'Lighthouse {seed}', size='512x512'), seed=(1, 9));"
+    )
+    await page.run_all()
+    await page.has_run(1)
+    run = page.page.get_by_role("button", name="Run Interact")
+    for key, prompt in (("Home", "Lighthouse 1"), ("End", "Lighthouse 9")):
+        await page.page.get_by_role("slider").first.focus()
+        await page.page.keyboard.press(key)
+        await run.click()
+        await expect(page.page.get_by_role("img", name=prompt)).to_be_visible(timeout=30_000)
+    assert await page.page.locator(".novakit-card").count() == 1
+    assert len(sandbox.jobs) == before + 2

@@ -125,16 +125,16 @@ class Drawn(FromCode):
 
 
 class OtherFigures(FromCode):
-    """``{other-figures}``: the results of all benchmarks that the page does not name itself."""
+    """``{other-figures}``: the results of all benchmarks that no page names."""
 
     def markdown(self) -> str:
         """Return a table for each."""
         folder = ROOT / "benchmarks" / "results"
         self.env.note_dependency(str(folder))
-        page = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
-        named = set(re.findall(r"^```\{figures\} (\w+)", page, re.MULTILINE))
+        pages = "\n".join(path.read_text(encoding="utf-8") for path in Path(self.env.srcdir).glob("*.md"))
+        named = set(re.findall(r"^```\{figures\} (\w+)", pages, re.MULTILINE))
         others = [path for path in sorted(folder.glob("*.json")) if path.stem not in named]
-        return "\n\n".join(figures_of(path, table) for path in others) or "Nothing else."
+        return "\n\n".join(figures_of(path, table) for path in others)
 
 
 class ErrorTree(FromCode):

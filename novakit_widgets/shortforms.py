@@ -309,7 +309,18 @@ def transcribe(
 
 
 def upload(file: str | bytes | Path) -> str:
-    """Turn a local sound into the base64 that the service takes."""
+    """Turn a local sound into the base64 that the service takes; text is given back as it is.
+
+    Args:
+        file: a URL or base64, a file, or its bytes (at most 25 MB).
+
+    Raises:
+        InvalidParameterError: it can't be read, or is too large. Nothing was sent or billed.
+
+    Example:
+        >>> upload(b"RIFF"), upload("https://example.org/a.mp3")
+        ('UklGRg==', 'https://example.org/a.mp3')
+    """
     if isinstance(file, Path):
         try:
             size = file.stat().st_size

@@ -229,3 +229,14 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
     await board.get_by_role("button", name="Cancel all").click()
     await expect(page.plain(1)).to_contain_text("1 of 3 done")
     assert await page.plain(1).evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+
+
+async def test_voila_shows_the_results_on_the_board(voila, open_notebook, sandbox):
+    """Where displays can't be replaced, the board itself has the results."""
+    page = await open_notebook("nk.batch('image', ['A lighthouse', 'A boat'], size='512x512')", server=voila)
+    board = page.page.locator(".novakit-board")
+    await expect(board).to_contain_text("2 of 2 done", timeout=60_000)
+    await expect(board.locator(".nk-table tbody img")).to_have_count(2)
+    await board.get_by_role("button", name="Results").click()
+    picture = board.get_by_role("img", name="A boat")
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 512

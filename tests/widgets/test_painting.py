@@ -48,6 +48,24 @@ def test_a_card_is_painted_at_most_four_times_a_second_and_the_last_value_always
     run(main())
 
 
+def test_a_board_is_painted_as_seldom_as_it_says():
+    """What shows many jobs stays as it is for half a second, and a card beside it does not wait for that."""
+
+    async def main():
+        board, card, paint = Card(least_seconds=0.5), Card(), painter()
+        for value in range(1000):
+            board.value = card.value = value
+            paint.ask(board)
+            paint.ask(card)
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(1.0)
+        assert 4 <= len(board.painted) <= 6
+        assert 8 <= len(card.painted) <= 10
+        assert board.painted[-1][1] == card.painted[-1][1] == 999
+
+    run(main())
+
+
 def test_all_cards_together_send_at_most_200_messages_a_second_and_none_is_left_out():
     """Three hundred cards that change all the time share the budget fairly, and each shows its end."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import batch, board, faults, figures, kill, memory, messages, polling, soak, startup
+from . import batch, board, faults, figures, kill, memory, messages, polling, sharing, soak, startup
 
 if TYPE_CHECKING:
     from .report import Report
@@ -49,6 +49,12 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
         polling.run,
         "requests and delays, next to the guide's loop",
         {"seconds": (60.0, "that a job takes"), "count": (100, "of many jobs"), "rounds": (8, "of short jobs")},
+        quick=False,
+    ),
+    "sharing": _Benchmark(
+        sharing.run,
+        "many kernels on one key, next to the guide's loop",
+        {"kernels": (20, "on one key"), "speed": (6.0, "of the sandbox's clock"), "rounds": (3, "of each")},
         quick=False,
     ),
     "batch": _Benchmark(

@@ -148,7 +148,7 @@ def test_what_failed_is_tried_again_and_nothing_else(sandbox, client):
     """retry_failed submits the failed ones once more; the completed ones stay as they are."""
 
     async def main(hold):
-        sandbox.inject(Fault.status(500), method="POST", times=20)
+        sandbox.inject(Fault.status(400), method="POST", times=20)
         board = batch("image", prompts(2), size="512x512", client=client, max_running=1)
         hold(board)
         assert await board == []

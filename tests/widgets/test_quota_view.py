@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from novakit_widgets import AuthenticationError, NovaKitClient, Sandbox, quota
+from novakit_widgets import AuthenticationError, NovaKitClient, Sandbox, configure, quota
 from novakit_widgets.quotas import Quota
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.widgets.quota import QuotaView, table
@@ -20,6 +20,7 @@ HOSTILE = '"><script>alert(1)</script>'
 @pytest.fixture
 def limited():
     """A sandbox with the free plan's quotas, and a client of it."""
+    configure(speed=500)
     with Sandbox(speed=500.0, seed=1, limits="off", media="canned") as sandbox:
         yield sandbox, NovaKitClient(sandbox.api_key, sandbox.base_url)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import batch, board, faults, figures, kill, memory, messages, polling, sharing, soak, startup
+from . import batch, board, faults, figures, kill, memory, messages, polling, sharing, soak, startup, watching
 
 if TYPE_CHECKING:
     from .report import Report
@@ -55,6 +55,12 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
         sharing.run,
         "many kernels on one key, next to the guide's loop",
         {"kernels": (20, "on one key"), "speed": (6.0, "of the sandbox's clock"), "rounds": (3, "of each")},
+        quick=False,
+    ),
+    "watching": _Benchmark(
+        watching.run,
+        "1 to 1,000 jobs: requests, delays, processor time, next to four other ways",
+        {"seconds": (60.0, "that a job takes"), "speed": (6.0, "of the sandbox's clock")},
         quick=False,
     ),
     "batch": _Benchmark(

@@ -153,6 +153,27 @@ def _notice(told: Told, theme: _Theme, file: Path) -> None:
         axes.minorticks_off()
 
 
+def _watching(told: Told, theme: _Theme, file: Path) -> None:
+    rows = told["rows"]
+    names = list(dict.fromkeys(row[0] for row in rows))
+    strokes = ["-", "--", "-.", ":", (0, (1, 3))]
+    with _figure(file, 6.5, "Polling requests a minute, by the number of jobs that run at once") as axes:
+        for stroke, name in zip(strokes, names, strict=False):
+            points = [(row[1], row[2]) for row in rows if row[0] == name]
+            ours = name.startswith(_OURS)
+            colour = theme.ours if ours else theme.others
+            axes.plot(
+                *zip(*points, strict=True), linestyle=stroke, color=colour, linewidth=2.4 if ours else 1.4, label=name
+            )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks([1, 10, 100, 1_000], ["1", "10", "100", "1,000"])
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.minorticks_off()
+        axes.set_xlabel("jobs")
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
 def _batch(told: Told, theme: _Theme, file: Path) -> None:
     rows = told["rows"]
     with _figure(
@@ -207,6 +228,7 @@ def _soak(told: Told, theme: _Theme, file: Path) -> None:
 _FIGURES: Mapping[str, tuple[str, Callable[[Told, _Theme, Path], None]]] = {
     "requests": ("polling", _requests),
     "notice": ("polling", _notice),
+    "watching": ("watching", _watching),
     "batch": ("batch", _batch),
     "messages": ("messages", _messages),
     "memory": ("memory", _memory),

@@ -26,10 +26,13 @@ def test_every_figure_is_drawn_for_light_and_for_dark_pages(tmp_path):
         "performance-notice",
         "performance-messages",
         "performance-batch",
+        "performance-watching",
     }
     for file in files:
         words = [text.text for text in ET.parse(file).iter("{http://www.w3.org/2000/svg}text")]
-        assert "JobTracker, 1 job" in words or {"JobQueue", "JobWidget", "JobBoard", "minutes"} & set(words)
+        assert "JobTracker, 1 job" in words or {"JobQueue", "JobWidget", "JobBoard", "JobTracker", "minutes"} & set(
+            words
+        )
         twin = file.with_name(file.name.replace("-light", "-dark"))
         assert twin.exists()
     assert len({file.read_bytes() for file in files}) == len(files)

@@ -12,7 +12,7 @@ from .calls import main_parameter
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, check, check_names
-from .shortforms import upload
+from .sources import sendable
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -179,8 +179,8 @@ def _said(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         plain = _plain(value)
         if known is not None and known.kind is int and isinstance(plain, float) and plain.is_integer():
             plain = int(plain)  # a column of whole numbers with a hole in it holds floats
-        said[name] = upload(plain) if tool is Tool.STT and name == "file" else plain
-    return said
+        said[name] = plain
+    return sendable(tool, said)
 
 
 def _is_missing(value: object) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 from .errors import InvalidParameterError
 from .jobs import Tool
 
-__all__ = ["PARAMETERS", "Parameter", "bounded", "canonical", "check", "check_names", "same"]
+__all__ = ["PARAMETERS", "Parameter", "bounded", "canonical", "check", "check_names", "problems", "same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Parameter:
         max_length: characters at most.
         unit: what a number counts, such as ``"s"``.
         url: whether it is an address (or a data URI) of media.
+        media: what kind of media those are: ``"image"``, ``"video"`` or ``"audio"``; ``""`` for no media.
         modes: the values of ``mode`` that it belongs to; empty for all.
         advanced: whether a form may fold it away.
         help: one line for people.
@@ -56,6 +57,7 @@ class Parameter:
     max_length: int | None = None
     unit: str = ""
     url: bool = False
+    media: str = ""
     modes: tuple[str, ...] = ()
     advanced: bool = False
     help: str = ""
@@ -125,7 +127,8 @@ _SEED = Parameter("seed", int, advanced=True, help="The same seed and prompt giv
 
 
 def _url(name: str, mode: str, what: str) -> Parameter:
-    return Parameter(name, url=True, modes=(mode,), help=f"URL of {what}, for mode {mode}.")
+    media = name.removeprefix("source_")
+    return Parameter(name, url=True, media=media, modes=(mode,), help=f"URL of {what}, for mode {mode}.")
 
 
 def _model(*names: str) -> Parameter:
@@ -204,8 +207,8 @@ PARAMETERS: Mapping[Tool, Mapping[str, Parameter]] = MappingProxyType(
         Tool.IMAGE_EDIT: _table(
             Parameter("prompt", help="What to change, in words."),
             Parameter("operation", help="Which edit; what it takes depends on it."),
-            Parameter("image", url=True, help="URL of the image to edit."),
-            Parameter("mask", url=True, help="URL of the mask; inpainting needs one."),
+            Parameter("image", url=True, media="image", help="URL of the image to edit."),
+            Parameter("mask", url=True, media="image", help="URL of the mask; inpainting needs one."),
         ),
         Tool.TTS: _table(
             Parameter("input", required=True, max_length=10_000, help="What to say."),
@@ -233,11 +236,11 @@ PARAMETERS: Mapping[Tool, Mapping[str, Parameter]] = MappingProxyType(
                 choices=("mp3", "wav", "opus", "aac"),
                 help="The file's format.",
             ),
-            Parameter("reference_audio", url=True, advanced=True, help="URL of a voice to imitate."),
+            Parameter("reference_audio", url=True, media="audio", advanced=True, help="URL of a voice to imitate."),
             Parameter("reference_text", advanced=True, help="What the reference says."),
         ),
         Tool.STT: _table(
-            Parameter("file", required=True, url=True, help="The sound: a URL or base64."),
+            Parameter("file", required=True, url=True, media="audio", help="The sound: a URL or base64."),
             _model("fal-ai/whisper"),
             Parameter(
                 "language",
@@ -294,14 +297,33 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
         raise InvalidParameterError(
             f"{tool}: the parameters must be a dict, not {type(params).__name__}. Nothing was sent or billed."
         )
-    table = PARAMETERS[tool]
-    for parameter in table.values():
+    for name, problem in problems(tool, params).items():
+        raise InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
+
+
+def problems(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
+    """Find what the documentation forbids, for each parameter the first reason.
+
+    Args:
+        tool: which table to hold the parameters against.
+        params: what the user gave, by the service's names.
+
+    Returns:
+        Reasons by the parameter's name, in the table's order; empty where nothing is wrong.
+
+    Example:
+        >>> problems(Tool.VIDEO, {"fps": 29})
+        {'prompt': 'it must not be empty', 'fps': '29 is none of 30, 60'}
+    """
+    found = {}
+    for parameter in PARAMETERS[tool].values():
         if parameter.required or parameter.name in params:
             problem = parameter.problem(params.get(parameter.name))
             if problem:
-                _refuse(tool, parameter.name, problem)
+                found[parameter.name] = problem
     for name, problem in _joint_problems(tool, params):
-        _refuse(tool, name, problem)
+        found.setdefault(name, problem)
+    return found
 
 
 def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
@@ -406,10 +428,6 @@ def _joint_problems(tool: Tool, params: Mapping[str, Any]) -> list[tuple[str, st
         if mode in parameter.modes and not params.get(parameter.name)
     )
     return found
-
-
-def _refuse(tool: Tool, name: str, problem: str) -> None:
-    raise InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
 
 
 def _short(value: object) -> str:

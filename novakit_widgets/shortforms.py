@@ -6,29 +6,27 @@ decides, today and after it has changed its mind.
 
 from __future__ import annotations
 
-import base64
 import functools
 import inspect
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import check_names
+from .sources import sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .client import NovaKitClient
     from .embedding import Embed
+    from .sources import Source
     from .widgets.job import JobWidget
 
-__all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "upload", "video"]
+__all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "video"]
 
 _P = ParamSpec("_P")
 # What a short form takes for the widget rather than for the service.
 _OURS = ("client", "timeout", "embed", "autostart", "reuse")
-MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
 
 _NOTE = """
     {which} Other keywords are passed on as they are, except those that are a slip of a documented one.
@@ -55,10 +53,8 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
             said = dict(signature.bind(*args, **kwargs).arguments)
             others = said.pop("params", {})
             check_names(tool, others)
-            if tool is Tool.STT:
-                said["file"] = upload(said["file"])
             ours = {name: said.pop(name) for name in _OURS if name in said}
-            return _widget(tool, {**said, **others}, ours)
+            return _widget(tool, sendable(tool, {**said, **others}), ours)
 
         text = inspect.cleandoc(described.__doc__ or "")
         note = inspect.cleandoc(_NOTE.format(which="Only what you say is sent; a default shown is the service's own."))
@@ -84,8 +80,8 @@ def video(
     fps: int = 30,
     aspect_ratio: str = "16:9",
     mode: str = "text_to_video",
-    source_image: str | None = None,
-    source_video: str | None = None,
+    source_image: Source | None = None,
+    source_video: Source | None = None,
     negative_prompt: str | None = None,
     seed: int | None = None,
     prompt_optimizer: bool = True,
@@ -107,8 +103,9 @@ def video(
         fps: frames a second, 30 or 60.
         aspect_ratio: ``"16:9"``, ``"9:16"``, ``"1:1"``, ``"4:3"`` or ``"3:4"``.
         mode: ``"text_to_video"``, ``"image_to_video"`` or ``"video_to_video"``.
-        source_image: URL of the image to start from, for ``image_to_video``.
-        source_video: URL of the video to start from, for ``video_to_video``.
+        source_image: the image to start from, for ``image_to_video``: a URL, a file as a `pathlib.Path`, its bytes, or a picture of
+            Pillow.
+        source_video: the video to start from, for ``video_to_video``: a URL, a file or its bytes.
         negative_prompt: what to keep out of it.
         seed: the same seed and prompt give the same result.
         prompt_optimizer: let the service improve the prompt.
@@ -130,7 +127,7 @@ def music(
     model: str = "fal-ai/stable-audio",
     duration_seconds: float = 30,
     mode: str = "text_to_music",
-    source_audio: str | None = None,
+    source_audio: Source | None = None,
     output_format: str = "mp3",
     negative_prompt: str | None = None,
     model_inputs: Mapping[str, Any] | None = None,
@@ -148,7 +145,7 @@ def music(
         model: the model that makes it.
         duration_seconds: how long the music is; at most 47 with the default model, 60 with the others.
         mode: ``"text_to_music"`` or ``"audio_to_audio"``.
-        source_audio: URL of the sound to start from, for ``audio_to_audio``.
+        source_audio: the sound to start from, for ``audio_to_audio``: a URL, a file as a `pathlib.Path`, or its bytes.
         output_format: ``"mp3"`` or ``"wav"``.
         negative_prompt: what to keep out of it.
         model_inputs: what else the model takes.
@@ -206,8 +203,8 @@ def edit_image(
     prompt: str | None = None,
     *,
     operation: str | None = None,
-    image: str | None = None,
-    mask: str | None = None,
+    image: Source | None = None,
+    mask: Source | None = None,
     client: NovaKitClient | None = None,
     timeout: float | None = None,
     embed: Embed = "auto",
@@ -220,8 +217,8 @@ def edit_image(
     Args:
         prompt: what to change, in words.
         operation: which edit, such as ``"inpainting"``.
-        image: URL of the image.
-        mask: URL of the mask; inpainting needs one.
+        image: a URL, a file as a `pathlib.Path`, its bytes, or a picture of Pillow.
+        mask: likewise; inpainting needs one.
 
     Example:
         >>> edit_image("A red door", operation="inpainting", image="https://example.org/house.png")  # doctest: +ELLIPSIS
@@ -240,7 +237,7 @@ def speech(
     voice: str = "nova",
     speed: float = 1.0,
     response_format: str = "mp3",
-    reference_audio: str | None = None,
+    reference_audio: Source | None = None,
     reference_text: str | None = None,
     client: NovaKitClient | None = None,
     timeout: float | None = None,
@@ -257,7 +254,7 @@ def speech(
         voice: ``"nova"``, ``"alloy"``, ``"echo"``, ``"fable"``, ``"onyx"``, ``"shimmer"``, or one of the model's own.
         speed: 0.25 to 4.
         response_format: ``"mp3"``, ``"wav"``, ``"opus"`` or ``"aac"``.
-        reference_audio: URL of a voice to imitate.
+        reference_audio: a voice to imitate: a URL, a file as a `pathlib.Path`, or its bytes.
         reference_text: what the reference says.
 
     Example:
@@ -271,7 +268,7 @@ def speech(
 
 @_short_form(Tool.STT)
 def transcribe(
-    file: str | bytes | Path,
+    file: Source,
     *,
     model: str = "fal-ai/whisper",
     language: str = "auto",
@@ -306,40 +303,6 @@ def transcribe(
         novakit_widgets.errors.InvalidParameterError: stt: file: it must not be empty. Nothing was sent or billed.
     """
     raise AssertionError
-
-
-def upload(file: str | bytes | Path) -> str:
-    """Turn a local sound into the base64 that the service takes; text is given back as it is.
-
-    Args:
-        file: a URL or base64, a file, or its bytes (at most 25 MB).
-
-    Raises:
-        InvalidParameterError: it can't be read, or is too large. Nothing was sent or billed.
-
-    Example:
-        >>> upload(b"RIFF"), upload("https://example.org/a.mp3")
-        ('UklGRg==', 'https://example.org/a.mp3')
-    """
-    if isinstance(file, Path):
-        try:
-            size = file.stat().st_size
-            content = file.read_bytes() if size <= MAX_UPLOAD_BYTES else b""
-        except OSError as error:
-            raise InvalidParameterError(
-                f"stt: file: {file} can't be read ({error.strerror}). Nothing was sent or billed.", parameter="file"
-            ) from None
-    elif isinstance(file, bytes):
-        size, content = len(file), file
-    else:
-        return file
-    if size > MAX_UPLOAD_BYTES:
-        raise InvalidParameterError(
-            f"stt: file: it has {size / 1e6:.0f} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be sent; "
-            "give the service a URL instead. Nothing was sent or billed.",
-            parameter="file",
-        )
-    return base64.b64encode(content).decode("ascii")
 
 
 def attach(

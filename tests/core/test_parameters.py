@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
+import io
 import math
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from strategies import JSON
 
-from novakit_widgets import NovaKitClient, shortforms
+from novakit_widgets import NovaKitClient, shortforms, sources
 from novakit_widgets.calls import call_of
 from novakit_widgets.errors import InvalidParameterError
 from novakit_widgets.jobs import Tool
@@ -323,13 +326,33 @@ def test_a_sound_from_this_machine(widget_of, tmp_path):
     with pytest.raises(InvalidParameterError, match="can't be read"):
         shortforms.transcribe(tmp_path / "missing.mp3")
     with pytest.raises(InvalidParameterError, match="25 MB"):
-        shortforms.transcribe(bytes(shortforms.MAX_UPLOAD_BYTES + 1))
+        shortforms.transcribe(bytes(sources.MAX_UPLOAD_BYTES + 1))
     with sound.open("wb") as file:
-        file.truncate(shortforms.MAX_UPLOAD_BYTES + 1)
+        file.truncate(sources.MAX_UPLOAD_BYTES + 1)
     with pytest.raises(InvalidParameterError, match="25 MB"):
         shortforms.transcribe(sound)
     with pytest.raises(InvalidParameterError, match="empty"):
         shortforms.transcribe(b"")
+
+
+def test_a_picture_from_this_machine(widget_of, tmp_path):
+    """A file, its bytes or a picture of Pillow is sent as a data URI; what is of another kind is refused."""
+    picture = Image.new("RGB", (2, 2), "red")
+    file = tmp_path / "red.png"
+    picture.save(file)
+    said = {"mode": "image_to_video", "prompt": "A"}
+    uris = [
+        shortforms.video(**said, source_image=one).params["source_image"] for one in (file, file.read_bytes(), picture)
+    ]
+    for uri in uris:
+        head, _, encoded = uri.partition(",")
+        assert head == "data:image/png;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(encoded))).getpixel((0, 0)) == (255, 0, 0)
+    assert shortforms.edit_image("A", image="https://x.example/a.png").params["image"] == "https://x.example/a.png"
+    with pytest.raises(InvalidParameterError, match=r"video: source_video: it takes a video, and this is image/png"):
+        shortforms.video("A", mode="video_to_video", source_video=file)
+    with pytest.raises(InvalidParameterError, match="no video, sound or image that we know"):
+        shortforms.edit_image("A", image=b"<html>")
 
 
 @pytest.mark.parametrize("tool", list(Tool))

@@ -1,0 +1,76 @@
+"""What a job is likely to take, from what similar ones in the history took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from .jobs import JobStatus, Tool
+from .parameters import PARAMETERS, same
+
+if TYPE_CHECKING:
+    from .jobhistory import HistoryEntry
+
+__all__ = ["Estimate", "estimate"]
+
+# What a job shows, not what it takes.
+_WORDS = frozenset({"prompt", "negative_prompt", "input", "reference_text", "seed", "voice", "style", "operation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What similar jobs took.
+
+    Attributes:
+        jobs: how many there were.
+        credits: the median of what they were billed; ``None`` where the service did not tell.
+        seconds: the median from creation to completion; ``None`` likewise.
+    """
+
+    jobs: int
+    credits: float | None
+    seconds: float | None
+
+
+def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, Any]) -> Estimate | None:
+    """Take the median of the completed jobs with the same parameters but for words, seeds and sources.
+
+    Args:
+        entries: of the history.
+        tool: what makes it.
+        params: the service's own parameters.
+
+    Returns:
+        ``None`` where there are no such jobs.
+
+    Example:
+        >>> estimate([], Tool.VIDEO, {"prompt": "A sunset"}) is None
+        True
+    """
+    asked = _size(tool, params)
+    jobs = [
+        entry.job
+        for entry in entries
+        if entry.job is not None
+        and entry.job.status == JobStatus.COMPLETED
+        and Tool.known(entry.tool) is tool
+        and same(tool, asked, _size(tool, entry.params))
+    ]
+    if not jobs:
+        return None
+    billed = [job.actual_credits for job in jobs if job.actual_credits is not None]
+    took = [
+        (job.completed_at - job.created_at).total_seconds()
+        for job in jobs
+        if job.completed_at is not None and job.created_at is not None
+    ]
+    return Estimate(len(jobs), median(billed) if billed else None, median(took) if took else None)
+
+
+def _size(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+    table = PARAMETERS[tool]
+    return {
+        name: value for name, value in params.items() if name not in _WORDS and not (name in table and table[name].url)
+    }

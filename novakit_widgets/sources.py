@@ -1,0 +1,115 @@
+"""A file, its bytes or a picture in memory, where the service takes a URL."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidParameterError
+from .jobs import Tool
+from .media import sniff
+from .parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from PIL.Image import Image
+
+    Source: TypeAlias = str | bytes | Path | Image
+
+__all__ = ["MAX_UPLOAD_BYTES", "sendable", "upload"]
+
+MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
+
+
+def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what is on this machine into what the service takes.
+
+    A file as a `pathlib.Path`, its bytes, or a picture of Pillow becomes a data URI; for a transcription's ``file``, plain base64.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names; those that take no URL stay as they are.
+
+    Raises:
+        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes. Nothing was sent
+            or billed.
+
+    Example:
+        >>> sendable(Tool.STT, {"file": b"RIFF", "language": "en"})
+        {'file': 'UklGRg==', 'language': 'en'}
+    """
+    table = PARAMETERS[tool]
+    return {
+        name: upload(value, tool=tool, name=name) if name in table and table[name].url else value
+        for name, value in params.items()
+    }
+
+
+def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
+    r"""Turn a local file, its bytes or a picture into the text that the service takes; anything else is given back as it is.
+
+    Args:
+        value: a URL, a data URI or base64; a file, its bytes (at most 25 MB), or a picture of Pillow.
+        tool: whose parameter it is.
+        name: the parameter's.
+
+    Raises:
+        InvalidParameterError: it can't be read, is too large, or is not of the kind that the parameter takes. Nothing was sent
+            or billed.
+
+    Example:
+        >>> upload(b"RIFF"), upload("https://example.org/a.mp3")
+        ('UklGRg==', 'https://example.org/a.mp3')
+        >>> upload(b"\x89PNG\r\n\x1a\n0000", tool=Tool.VIDEO, name="source_image")
+        'data:image/png;base64,iVBORw0KGgowMDAw'
+    """
+    content = _content(value, f"{tool}: {name}", name)
+    if content is None:
+        return value
+    encoded = base64.b64encode(content).decode("ascii")
+    if tool is Tool.STT:
+        return encoded  # documented: a URL or base64
+    mime = sniff(content)
+    kind = PARAMETERS[tool][name].media
+    if mime is None or not mime.startswith(kind):
+        what = "no video, sound or image that we know" if mime is None else f"{mime}"
+        raise InvalidParameterError(
+            f"{tool}: {name}: it takes {_A[kind]}, and this is {what}. Nothing was sent or billed.", parameter=name
+        )
+    return f"data:{mime};base64,{encoded}"
+
+
+_A = {"image": "an image", "video": "a video", "audio": "a sound"}
+
+
+def _content(value: Any, where: str, name: str) -> bytes | None:
+    """Return the bytes of what is on this machine; ``None`` for anything else."""
+    if isinstance(value, Path):
+        try:
+            size = value.stat().st_size
+            content = value.read_bytes() if size <= MAX_UPLOAD_BYTES else b""
+        except OSError as error:
+            raise InvalidParameterError(
+                f"{where}: {value} can't be read ({error.strerror}). Nothing was sent or billed.", parameter=name
+            ) from None
+    elif isinstance(value, bytes | bytearray | memoryview):
+        content = bytes(value)
+        size = len(content)
+    elif not isinstance(value, type) and callable(getattr(value, "save", None)) and hasattr(value, "mode"):
+        file = io.BytesIO()
+        value.save(file, "PNG")
+        content = file.getvalue()
+        size = len(content)
+    else:
+        return None
+    if size > MAX_UPLOAD_BYTES:
+        raise InvalidParameterError(
+            f"{where}: it has {size / 1e6:.0f} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be sent; "
+            "give the service a URL instead. Nothing was sent or billed.",
+            parameter=name,
+        )
+    return content

@@ -46,6 +46,7 @@ def differences(tool: Tool, before: Mapping[str, Any], after: Mapping[str, Any])
         In the order of the tool's own table, then what is not in it.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> differences(Tool.VIDEO, {"prompt": "A sunset", "fps": 30}, {"prompt": "A sunset", "seed": 7})
         (Difference(name='seed', before=None, after=7),)
     """
@@ -60,6 +61,7 @@ def differing_names(tool: Tool, sets: Sequence[Mapping[str, Any]]) -> tuple[str,
         sets: two or more, by the service's names.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> differing_names(Tool.IMAGE, [{"prompt": "A", "seed": 1}, {"prompt": "A", "seed": 2}, {"prompt": "B", "seed": 2}])
         ('prompt', 'seed')
     """

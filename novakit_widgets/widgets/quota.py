@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from .. import endings, eventloop, settings
+from .. import eventloop
 from ..answers import utc_now
 from ..client import default_client
-from ..errors import NovaKitError
 from ..quotas import Bucket, Quota
+from ..quotawatch import QuotaWatch
 from .places import Places, in_kernel
 
 if TYPE_CHECKING:
@@ -19,13 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..client import NovaKitClient
-    from ..jobs import Job
 
 __all__ = ["QuotaView", "quota"]
 
-_LEAST_SECONDS = (
-    10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
-)
 _LITTLE = 0.2  # of a bucket: from there on its bar is in the colour of warning
 _NAMES = {
     "credits": "Credits",
@@ -54,10 +50,6 @@ class QuotaView:
         quota: what it said.
         clock: monotonic seconds.
         now: the present moment with time zone.
-
-    Attributes:
-        quota: the newest answer.
-        asked_at: when that came, with time zone.
     """
 
     def __init__(
@@ -68,60 +60,48 @@ class QuotaView:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.quota = quota
-        self.asked_at = now()
-        self._client = client
-        self._clock, self._now = clock, now
+        self._watch = QuotaWatch(client, quota, on_change=self._replace, clock=clock, now=now)
         self._places = Places()
-        self._asked = clock()
-        self._said = ""
-        self._asking = False
+
+    @property
+    def quota(self) -> Quota:
+        """The newest answer."""
+        assert self._watch.quota is not None  # for the type checker: there was one in the beginning
+        return self._watch.quota
+
+    @property
+    def asked_at(self) -> datetime:
+        """When that came, with time zone."""
+        return self._watch.asked_at
 
     def __repr__(self) -> str:
-        left = ", ".join(f"{bucket.name} {_left(bucket)}" for bucket in self.quota.buckets.values())
+        left = ", ".join(f"{bucket.name} {left_of(bucket)}" for bucket in self.quota.buckets.values())
         return f"<Quota {self.quota.plan}: {left}>"
 
     def _repr_html_(self) -> str:
-        return str(table(self.quota, self.asked_at, self._said))
+        trouble = f"Not up to date: {self._watch.trouble}" if self._watch.trouble else ""
+        return str(table(self.quota, self.asked_at, trouble))
 
     def _ipython_display_(self) -> None:
         if not in_kernel():
             print(repr(self))  # noqa: T201 # a terminal has no page
             return
         self._places.show(self._bundle())
-        _shown[self._client.account] = self
-        _listen()
+        account = self._watch.client.account
+        if account in _shown:
+            _shown[account].leave()
+        _shown[account] = self._watch
+        self._watch.follow()
 
     def refresh(self) -> None:
         """Ask again, in the background; what is shown follows. From any thread."""
-        loop = eventloop.home()
-        if loop is None:
-            eventloop.run_blocking(self._ask(), farewell=self._client.aclose)
-        else:
-            eventloop.hand_over(loop, lambda: self._ask_after(0.0))
+        self._watch.refresh()
 
     def job_ended(self) -> None:
         """Ask again soon: a job has ended, and more may in the same moment."""
-        self._ask_after(max(0.0, self._asked + _LEAST_SECONDS / settings.speed().value - self._clock()))
+        self._watch.ask_soon()
 
-    def _ask_after(self, seconds: float) -> None:
-        if self._asking:
-            return  # the question that is waiting will be answered for this one too
-        self._asking = True
-        loop = eventloop.current()
-        assert loop is not None  # for the type checker: this is called on it
-        loop.call_later(seconds, lambda: eventloop.spawn(self._ask()))
-
-    async def _ask(self) -> None:
-        self._asking = False
-        self._asked = self._clock()
-        try:
-            self.quota = Quota.from_json(await self._client.quota())
-        except NovaKitError as error:
-            self._said = f"Not up to date: {error.message}"
-        else:
-            self._said = ""
-            self.asked_at = self._now()
+    def _replace(self) -> None:
         self._places.replace(self._bundle())
 
     def _bundle(self) -> dict[str, Any]:
@@ -129,19 +109,7 @@ class QuotaView:
 
 
 # The newest that is shown for each account: older ones stand above it and say when they were asked.
-_shown: dict[str, QuotaView] = {}
-_listening: list[Callable[[], None]] = []
-
-
-def _listen() -> None:
-    if not _listening:
-        _listening.append(endings.listen(_job_ended))
-
-
-def _job_ended(client: NovaKitClient, _job: Job) -> None:
-    view = _shown.get(client.account)
-    if view is not None and eventloop.current() is not None:
-        view.job_ended()
+_shown: dict[str, QuotaWatch] = {}
 
 
 def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:
@@ -153,7 +121,7 @@ def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:
         said: why it is not up to date, where it is not.
     """
     row = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>')
-    rows = [row.format(name_of(bucket), _bar(bucket), _left(bucket)) for bucket in quota.buckets.values()]
+    rows = [row.format(name_of(bucket), _bar(bucket), left_of(bucket)) for bucket in quota.buckets.values()]
     ends = {bucket.resets_at for bucket in quota.buckets.values() if bucket.resets_at is not None}
     facts = [f"as of {asked_at.astimezone():%d %b %Y %H:%M}"]
     if len(ends) == 1:
@@ -188,7 +156,8 @@ def _bar(bucket: Bucket) -> Markup:
     )
 
 
-def _left(bucket: Bucket) -> str:
+def left_of(bucket: Bucket) -> str:
+    """Return in words what is left in a bucket."""
     if bucket.remaining is None:
         return "unlimited, or not in the plan"
     of = "" if bucket.limit is None else f" of {_grouped(bucket.limit)}"

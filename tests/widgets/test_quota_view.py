@@ -64,14 +64,14 @@ async def test_many_ends_are_one_question(limited):
     asked = sandbox.inject(Fault.status(500), method="GET", path="/quota", times=None)
     for _ in range(20):
         view.job_ended()
-    while not view._said:
+    while not view._watch.trouble:
         await asyncio.sleep(0.01)
     first = asked.hits
     assert "Not up to date" in view._repr_html_()
     assert "2,000 of 2,000 left" in view._repr_html_()
     sandbox.clear_faults()
     view.job_ended()
-    while view._said:
+    while view._watch.trouble:
         await asyncio.sleep(0.01)
     assert asked.hits == first <= 4  # with the retries of one question
     await client.aclose()

@@ -1,0 +1,107 @@
+"""What the plan has left, kept up to date: asked again when jobs have ended, and not too often."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from . import endings, eventloop, settings
+from .answers import utc_now
+from .errors import NovaKitError
+from .quotas import Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from .client import NovaKitClient
+
+__all__ = ["QuotaWatch"]
+
+_LEAST_SECONDS = (
+    10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
+)
+
+
+class QuotaWatch:
+    """The newest answer of ``GET /quota`` for one client's account.
+
+    Args:
+        client: asks the service.
+        quota: what it has said already; ``None`` where it was not asked yet.
+        on_change: called on the loop after each answer, or failure.
+        clock: monotonic seconds.
+        now: the present moment with time zone.
+
+    Attributes:
+        quota: the newest answer; ``None`` before there is one.
+        asked_at: when that came, with time zone.
+        trouble: why it is not up to date; ``""`` where it is.
+    """
+
+    def __init__(
+        self,
+        client: NovaKitClient,
+        quota: Quota | None = None,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.quota = quota
+        self.asked_at = now()
+        self.trouble = ""
+        self.client = client
+        self._on_change = on_change
+        self._clock, self._now = clock, now
+        self._asked: float | None = None if quota is None else clock()
+        self._asking = False
+        self._stop: Callable[[], None] | None = None
+
+    def follow(self) -> Callable[[], None]:
+        """Ask again whenever a job of the account has ended, and return what ends that."""
+        if self._stop is None:
+            account = self.client.account
+            self._stop = endings.listen(
+                lambda client, _job: self.ask_soon() if client.account == account and eventloop.current() else None
+            )
+        return self.leave
+
+    def leave(self) -> None:
+        """Ask no more by itself."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def refresh(self) -> None:
+        """Ask now: in the background, or where no event loop runs, at once. From any thread."""
+        loop = eventloop.home()
+        if loop is None:
+            eventloop.run_blocking(self._ask(), farewell=self.client.aclose)
+        else:
+            eventloop.hand_over(loop, lambda: self._ask_after(0.0))
+
+    def ask_soon(self) -> None:
+        """Ask as soon as the last question is long enough ago; several calls are one question. On the loop."""
+        since = None if self._asked is None else self._clock() - self._asked
+        self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
+
+    def _ask_after(self, seconds: float) -> None:
+        if self._asking:
+            return  # the question that is waiting will be answered for this one too
+        self._asking = True
+        loop = eventloop.current()
+        assert loop is not None  # for the type checker: this is called on it
+        loop.call_later(seconds, lambda: eventloop.spawn(self._ask()))
+
+    async def _ask(self) -> None:
+        self._asking = False
+        self._asked = self._clock()
+        try:
+            self.quota = Quota.from_json(await self.client.quota())
+        except NovaKitError as error:
+            self.trouble = error.message
+        else:
+            self.trouble = ""
+            self.asked_at = self._now()
+        self._on_change()

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .shortforms import attach, edit_image, image, music, speech, transcribe, video
     from .tracking import JobTracker
     from .widgets.board import JobBoard
+    from .widgets.explorer import PromptExplorer, explore
     from .widgets.history import history
     from .widgets.job import JobWidget
     from .widgets.login import login
@@ -90,6 +91,7 @@ _HOMES = {
     ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
     ".tracking": ("JobTracker",),
     ".widgets.board": ("JobBoard",),
+    ".widgets.explorer": ("PromptExplorer", "explore"),
     ".widgets.history": ("history",),
     ".widgets.job": ("JobWidget",),
     ".widgets.login": ("login",),
@@ -126,6 +128,7 @@ __all__ = [
     "NovaKitConnectionError",
     "NovaKitError",
     "PermissionDeniedError",
+    "PromptExplorer",
     "QuotaExceededError",
     "RateLimitError",
     "Recovery",
@@ -137,6 +140,7 @@ __all__ = [
     "batch",
     "configure",
     "edit_image",
+    "explore",
     "history",
     "image",
     "login",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from .jobs import Tool
@@ -26,7 +27,7 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
 
     Args:
         tool: what makes it.
-        params: the service's own parameters.
+        params: the service's own parameters; a file as a `pathlib.Path`.
 
     Example:
         >>> call_of(Tool.VIDEO, {"prompt": "A sunset", "seed": 7})
@@ -34,9 +35,14 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
     """
     name, first = _SHORT_FORMS[tool]
     if first not in params or not all(_fits(key) for key in params):
-        return f"nk.JobWidget({tool.endpoint!r}, {dict(params)!r})"
-    others = [f"{key}={value!r}" for key, value in params.items() if key != first]
-    return f"nk.{name}({', '.join([repr(params[first]), *others])})"
+        written = ", ".join(f"{key!r}: {_written(value)}" for key, value in params.items())
+        return f"nk.JobWidget({tool.endpoint!r}, {{{written}}})"
+    others = [f"{key}={_written(value)}" for key, value in params.items() if key != first]
+    return f"nk.{name}({', '.join([_written(params[first]), *others])})"
+
+
+def _written(value: Any) -> str:
+    return f"Path({value.as_posix()!r})" if isinstance(value, PurePath) else repr(value)
 
 
 def main_parameter(tool: Tool) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sized
 
-__all__ = ["current", "hand_over", "home", "run_blocking", "run_on", "spawn"]
+__all__ = ["at_home", "current", "hand_over", "home", "run_blocking", "run_on", "spawn"]
 
 _T = TypeVar("_T")
 
@@ -69,6 +69,19 @@ def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> No
         work()
     else:
         loop.call_soon_threadsafe(work)
+
+
+def at_home(work: Callable[[], object]) -> None:
+    """Have a callback's work done on the loop that jobs run on, whichever thread the callback came on.
+
+    Args:
+        work: quick. In a plain script, where there is no loop, it is done at once.
+    """
+    loop = home()
+    if loop is None:
+        work()
+    else:
+        hand_over(loop, work)
 
 
 async def run_on(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -257,7 +257,7 @@ class JobHistory:
             limit: how many at most.
             tool: only this tool's.
             status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
-            search: only those with these words in the prompt, or in the job id.
+            search: only those with these words in the prompt, the job id or the note.
             base_url: only this service's.
         """
         wanted: list[tuple[str, Any]] = []
@@ -267,7 +267,9 @@ class JobHistory:
             wanted.append(("coalesce(status, stage) = ?", str(status)))
         if search:
             # No LIKE: its pattern ends at a NUL, may have 50,000 bytes at most, and takes Ü for no ü.
-            wanted.append(("instr(lower(words || ' ' || coalesce(job_id, '')), ?) > 0", search.casefold()))
+            wanted.append(
+                ("instr(lower(words || ' ' || coalesce(job_id, '') || ' ' || note), ?) > 0", search.casefold())
+            )
         if base_url is not None:
             wanted.append(("base_url = ?", base_url))
         where = " AND ".join(condition for condition, _ in wanted) or "1"

@@ -220,15 +220,15 @@ class JobQueue:
 
     def resume(self) -> None:
         """Go on submitting, after the quota ran out or the kernel was killed."""
-        self._ask(self._resume)
+        eventloop.at_home(self._resume)
 
     def cancel(self) -> None:
         """Drop what waits, and cancel what runs, as fast as the key's requests allow. What had ended first stays."""
-        self._ask(self._cancel_all)
+        eventloop.at_home(self._cancel_all)
 
     def cancel_place(self, place: Place) -> None:
         """Drop or cancel one."""
-        self._ask(partial(self._cancel_places, [place]))
+        eventloop.at_home(partial(self._cancel_places, [place]))
 
     def retry(self, places: Iterable[Place]) -> None:
         """Try again what failed, was refused or was cancelled, and watch again what was left.
@@ -236,14 +236,7 @@ class JobQueue:
         A place of which nobody knows whether it was submitted is looked up first, and only submitted again when the service
         has no such job.
         """
-        self._ask(partial(self._retry, list(places)))
-
-    def _ask(self, work: Callable[[], None]) -> None:
-        loop = eventloop.home()
-        if loop is None:
-            work()
-        else:
-            eventloop.hand_over(loop, work)
+        eventloop.at_home(partial(self._retry, list(places)))
 
     async def wait(self) -> None:
         """Wait until all have ended, or it is held and nothing runs. No job's failure is raised."""

@@ -23,7 +23,7 @@ from .errors import (
 )
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
-from .submission import submit
+from .submission import Ticket, submit
 from .tracking import tracker_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from .client import NovaKitClient
     from .jobhistory import JobHistory
-    from .submission import Ticket
     from .tracking import Watch
 
 __all__ = ["JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
@@ -98,7 +97,7 @@ class JobRun:
         note: what else there is to say when nothing is wrong.
         reused: whether the job is one of the history, taken for a new one.
         saving: the task that saves them.
-        ticket: its queue's, of the present or last submission.
+        ticket: of the present or last submission; a queue gives its own.
     """
 
     def __init__(
@@ -265,6 +264,24 @@ class JobRun:
         if loop is not None:
             eventloop.hand_over(loop, self._keep_watching)
 
+    async def annotate(self, *, note: str | None = None, star: bool | None = None) -> bool:
+        """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
+
+        Args:
+            note: the words.
+            star: whether it is marked.
+
+        Returns:
+            Whether there is such a row.
+        """
+        intent = "" if self.ticket is None else self.ticket.intent
+        if not intent and self.job_id is not None:
+            row = await self.history.off_loop(self.history.find, self.job_id, base_url=self.client.base_url)
+            intent = "" if row is None else row.intent
+        if intent:
+            await self.history.off_loop(self.history.annotate, intent, note=note, star=star)
+        return bool(intent)
+
     async def wait(self) -> Job:
         """Wait until it has settled, on any loop. Giving up the waiting does nothing to the job.
 
@@ -386,6 +403,7 @@ class JobRun:
             if self._attached_to is not None:
                 job = await self.client.get(self._attached_to)
             elif self.tool is not None:
+                self.ticket = self.ticket or Ticket()
                 job = await submit(
                     self.client,
                     self.tool,

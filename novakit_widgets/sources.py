@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidParameterError
 from .jobs import Tool
-from .media import sniff
+from .media import sniff, suffix_of
 from .parameters import PARAMETERS
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "sendable", "upload"]
+__all__ = ["MAX_UPLOAD_BYTES", "in_files", "sendable", "upload"]
 
 MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
 
@@ -113,3 +115,47 @@ def _content(value: Any, where: str, name: str) -> bytes | None:
             parameter=name,
         )
     return content
+
+
+def in_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Write what was sent from this machine into files, so that code can name it.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they were sent.
+        folder: where the files go; it is made if it is needed. A file has the same name as often as it is written.
+
+    Returns:
+        The parameters, with a `pathlib.Path` for each data URI or base64.
+
+    Raises:
+        OSError: a file can't be written.
+
+    Example:
+        >>> in_files(Tool.VIDEO, {"source_image": "https://example.org/a.png"}, Path("media"))
+        {'source_image': 'https://example.org/a.png'}
+    """
+    table = PARAMETERS[tool]
+    named = dict(params)
+    for name, value in params.items():
+        content = _decoded(value) if name in table and table[name].url else None
+        if content is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            suffix = suffix_of(sniff(content) or "")
+            named[name] = folder / f"novakit-{hashlib.sha256(content).hexdigest()[:12]}{suffix}"
+            named[name].write_bytes(content)
+    return named
+
+
+def _decoded(value: Any) -> bytes | None:
+    """Return the bytes of a data URI or of base64; ``None`` for anything else, such as a URL."""
+    if not isinstance(value, str):
+        return None
+    if value.startswith("data:"):
+        head, _, value = value.partition(",")
+        if not head.endswith(";base64"):
+            return None
+    try:
+        return base64.b64decode(value, validate=True) or None
+    except (binascii.Error, ValueError):
+        return None

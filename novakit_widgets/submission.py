@@ -68,18 +68,18 @@ class Clockwork:
 
 @dataclass(slots=True)
 class Ticket:
-    """What a queue gives to the submission of one of its places.
+    """What a submission is given, and what it leaves for those who come back to it.
 
     Attributes:
-        batch: whose place it is.
+        batch: whose place it is, where it is one of many.
         place: its number there.
         slot: what it has taken of the allowance.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
     """
 
-    batch: str
-    place: int
+    batch: str | None = None
+    place: int | None = None
     slot: Slot | None = None
     intent: str = ""
     begun_at: datetime | None = None
@@ -106,7 +106,7 @@ async def submit(
         notebook: where from, where known.
         on_wait: called with seconds and the reason before a wait.
         clockwork: time and chance.
-        ticket: the queue's, where it is one of many.
+        ticket: tells where it belongs, and is told its row.
 
     Raises:
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.

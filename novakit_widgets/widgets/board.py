@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +114,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         self._made = True
         self._keeper = Keeper(queue.client, embed)
         self._files: dict[int, list[Path]] = {}
-        self._painter = BoardPainter(queue, act=self._act, ask=self._ask_to_be_painted)
+        self._painter = BoardPainter(queue, ask=self._ask_to_be_painted)
         super().__init__(children=self._painter.parts.rows)
         self.add_class("novakit-card")
         self.add_class("novakit-board")
@@ -288,14 +288,6 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
             self.paint()  # a plain script: nobody looks, but the state is right
         else:
             painter(loop).ask(self)
-
-    def _act(self, work: Callable[[], object]) -> None:
-        """Do a callback's work on the jobs' loop, whichever thread it came on."""
-        loop = eventloop.home()
-        if loop is None:
-            work()
-        else:
-            eventloop.hand_over(loop, work)
 
 
 Sequence.register(JobBoard)  # a subclass would have two metaclasses

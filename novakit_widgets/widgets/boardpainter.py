@@ -49,7 +49,6 @@ class BoardPainter:
 
     Args:
         queue: what is shown.
-        act: does a callback's work on the jobs' loop.
         ask: asks for the next painting.
         clock: monotonic seconds.
 
@@ -62,12 +61,10 @@ class BoardPainter:
         self,
         queue: JobQueue,
         *,
-        act: Callable[[Callable[[], object]], None],
         ask: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
-        self._act = act
         self._ask = ask
         self._clock = clock
         self.parts = BoardParts()
@@ -93,10 +90,10 @@ class BoardPainter:
             (parts.after, partial(self._turn, 1)),
             (parts.act, self._act_on_chosen),
         ):
-            button.on_click(lambda _button, work=work: self._act(work))
+            button.on_click(lambda _button, work=work: eventloop.at_home(work))
         for control in (parts.wanted, parts.sort, parts.as_grid):
-            control.observe(lambda _change: self._act(self._from_the_start), "value")
-        parts.number.observe(lambda _change: self._act(self._choose), "value")
+            control.observe(lambda _change: eventloop.at_home(self._from_the_start), "value")
+        parts.number.observe(lambda _change: eventloop.at_home(self._choose), "value")
 
     def words(self) -> str:
         """Return how far the queue is, in a line."""

@@ -102,10 +102,10 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             ]
         )
         for control in (self._search, self._tool, self._status):
-            control.observe(lambda _change: self._on_loop(self.reload), "value")
-        self._show.on_click(lambda _button: self._on_loop(self._show_chosen))
-        self._code.on_click(lambda _button: self._on_loop(self._write_code))
-        self._fresh.on_click(lambda _button: self._on_loop(self.refresh))
+            control.observe(lambda _change: eventloop.at_home(self.reload), "value")
+        self._show.on_click(lambda _button: eventloop.at_home(self._show_chosen))
+        self._code.on_click(lambda _button: eventloop.at_home(self._write_code))
+        self._fresh.on_click(lambda _button: eventloop.at_home(self.refresh))
         self.refresh()
 
     def __repr__(self) -> str:
@@ -160,14 +160,6 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         # For readers without a kernel, where the sanitiser or the converter takes HTML.
         return {**super()._repr_mimebundle_(**kwargs), "text/html": str(table(self._entries))}
 
-    def _on_loop(self, work: Any) -> None:
-        """Do a callback's work on the kernel's loop, whichever thread it came on."""
-        loop = eventloop.home()
-        if loop is None:
-            work()
-        else:
-            eventloop.hand_over(loop, work)
-
     async def _merge(self, client: NovaKitClient) -> None:
         """Take in the jobs that only the service knows."""
         try:
@@ -216,7 +208,7 @@ def table(entries: Sequence[HistoryEntry]) -> Markup:
         row.format(
             f"{entry.begun_at.astimezone():%d %b %Y %H:%M}",
             label_of(entry.tool),
-            shortened(prompt_of(entry.params), _PROMPT_LENGTH),
+            _words(entry),
             _state(entry),
             "" if entry.job is None or entry.job.actual_credits is None else f"{entry.job.actual_credits:g}",
             (entry.job and entry.job.id) or "",
@@ -230,6 +222,13 @@ def table(entries: Sequence[HistoryEntry]) -> Markup:
         "<th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
         "<tbody>{}</tbody></table>"
     ).format(Markup("").join(rows))
+
+
+def _words(entry: HistoryEntry) -> Markup:
+    """Return the prompt, with the user's mark before it and the user's words below."""
+    star = Markup('<span title="starred">★</span> ') if entry.star else Markup("")
+    note = Markup("<br><em>{}</em>").format(entry.note) if entry.note else Markup("")
+    return star + shortened(prompt_of(entry.params), _PROMPT_LENGTH) + note
 
 
 def _state(entry: HistoryEntry) -> str:

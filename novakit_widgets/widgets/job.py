@@ -177,6 +177,16 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         prompt = shortened(str(self._run.params.get("prompt", "")), 40)
         return f"<JobWidget {self._run.tool or 'job'} {self.job_id or ''} {self.status} {prompt!r}>"
 
+    @property
+    def run(self) -> JobRun:
+        """What the card shows; another one after *Try again*."""
+        return self._run
+
+    @property
+    def kept(self) -> tuple[Kept, ...] | None:
+        """The finished media, and where they are now; ``None`` until they are there."""
+        return self._kept
+
     # What a user may ask for
 
     def start(self) -> None:

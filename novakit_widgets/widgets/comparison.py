@@ -65,7 +65,9 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self._player = ipywidgets.VBox()
         self._line = ipywidgets.HTML()
         away = ipywidgets.Button(
-            description="Close comparison", tooltip="Take the comparison away", layout=ipywidgets.Layout(width="auto")
+            description="Close comparison",
+            tooltip="Take the comparison away",
+            layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
         )
         away.on_click(lambda _button: eventloop.at_home(on_close))
         in_step = all(one.kept and one.kept[0].media.kind == "video" for one in compared)

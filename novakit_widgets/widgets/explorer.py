@@ -87,6 +87,8 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         >>> sandbox.stop()
     """
 
+    _made = False
+
     def __init__(
         self,
         tool: Tool | str = Tool.VIDEO,
@@ -106,7 +108,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         self._history = default_history()
         self._similar: Sequence[HistoryEntry] = ()
         self._comparison: Comparison | None = None
-        self._closed = False
+        self._made = True
         self.form = ParameterForm(self.tool, fixed=self._fixed, on_change=self._show_spending)
         self._generate = ipywidgets.Button(
             description="Generate",
@@ -116,10 +118,11 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         )
         self._spending = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 260px", min_width="0"))
         self._compare = ipywidgets.Button(
-            description="Compare", layout=ipywidgets.Layout(width="auto", display="none", margin="8px 0 2px 0")
+            description="Compare",
+            layout=ipywidgets.Layout(width="auto", display="none", margin="8px 0 2px 0", align_self="flex-start"),
         )
         self._side_by_side = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="hidden"))
-        self._gallery = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="hidden"))
+        self._gallery = ipywidgets.HBox(layout=ipywidgets.Layout(flex_flow="row wrap", overflow="hidden"))
         self._older = ipywidgets.HTML()
         super().__init__(
             children=[
@@ -229,9 +232,9 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
     def close(self) -> None:
         """Take all of it off the page, and release what it is made of. The jobs go on."""
-        if self._closed:
-            return
-        self._closed = True
+        if not self._made:
+            return  # refused in the making, or closed before
+        self._made = False
         self._stop_listening()
         self._quota.leave()
         for card in self.cards:
@@ -258,7 +261,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         eventloop.spawn(self._look_back())
 
     def _job_ended(self, client: NovaKitClient, job: Job) -> None:
-        if client is self._client and job.tool is self.tool and eventloop.current() is not None:
+        if client is self._client and job.tool == self.tool and eventloop.current() is not None:
             eventloop.spawn(self._look_back())
 
     async def _look_back(self) -> None:
@@ -367,7 +370,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
     def _show_spending(self) -> None:
         """Say what this would take, beside the button."""
-        if self._closed:
+        if not self._made:
             return
         text = str(Markup(" ").join(self._takes()))
         if self._spending.value != text:
@@ -379,13 +382,10 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         bucket = None if quota is None else quota.buckets.get(bucket_of(self.tool))
         if bucket is not None:
             short = units is not None and bucket.remaining is not None and units > bucket.remaining
-            amount = "" if units is None else f"{units:,.6g} of "
-            yield Markup('<span class="{}">{}{}{}: {}.</span>').format(
-                "nk-short" if short else "nk-left",
-                "Not enough is left. Takes " if short else "Takes ",
-                amount,
-                name_of(bucket).lower(),
-                left_of(bucket),
+            left = f"{name_of(bucket)}: {left_of(bucket)}."
+            takes = "" if units is None else f"This takes {units:,.6g}. "
+            yield Markup('<span class="{}">{}{}</span>').format(
+                "nk-short" if short else "nk-left", takes, f"Not enough is left. {left}" if short else left
             )
         elif self._quota.trouble:
             yield Markup("<span>What is left is not known: {}</span>").format(self._quota.trouble)

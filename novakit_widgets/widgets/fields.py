@@ -136,7 +136,8 @@ class _Choice(Field):
         nothing = "none" if self.parameter.default is None else f"{self._default} (the service's default)"
         values = (True, False) if self.parameter.kind is bool else self.parameter.choices
         options = [(nothing, None), *((label_of_value(each), each) for each in values)]
-        control = ipywidgets.Dropdown(options=options, value=None, **self._look(placeholder=False))
+        # By its place: a dropdown takes the value None for no choice, and shows nothing.
+        control = ipywidgets.Dropdown(options=options, index=0, **self._look(placeholder=False))
         control.observe(self._told, "value")
         return control, ()
 
@@ -145,9 +146,11 @@ class _Choice(Field):
         return self.control.value
 
     def fill(self, value: Any) -> None:
-        if value not in [each for _, each in self.control.options]:
+        values = [each for _, each in self.control.options]
+        if value not in values:
             self.control.options = [*self.control.options, (label_of_value(value), value)]
-        self.control.value = value
+            values.append(value)
+        self.control.index = values.index(value)
 
 
 class _Number(Field):
@@ -159,15 +162,19 @@ class _Number(Field):
         look["placeholder"] = "" if self.parameter.default is None else f"{self._default} (default)"
         box = ipywidgets.Text(**look)
         box.observe(self._told, "value")
-        unit = ipywidgets.HTML(
-            str(Markup("<span>{}</span>").format(self.parameter.unit)), layout=ipywidgets.Layout(margin="0 8px 0 4px")
-        )
         self._slider = self._make_slider()
+        beside = self._make_unit()
         if self._slider is None:
-            return box, (unit,) if self.parameter.unit else ()
+            return box, beside
         box.observe(lambda _change: eventloop.at_home(self._follow), "value")
         self._slider.observe(lambda _change: eventloop.at_home(self._slid), "value")
-        return box, ((unit,) if self.parameter.unit else ()) + (self._slider,)
+        return box, (*beside, self._slider)
+
+    def _make_unit(self) -> tuple[ipywidgets.HTML, ...]:
+        if not self.parameter.unit:
+            return ()
+        text = Markup("<span>{}</span>").format(self.parameter.unit)
+        return (ipywidgets.HTML(str(text), layout=ipywidgets.Layout(margin="0 8px 0 4px")),)
 
     def _make_slider(self) -> ipywidgets.FloatSlider | None:
         parameter = self.parameter
@@ -390,7 +397,10 @@ def label_of_parameter(parameter: Parameter) -> str:
         >>> label_of_parameter(Parameter("aspect_ratio"))
         'Aspect ratio'
     """
-    return parameter.name.replace("_", " ").capitalize()
+    return _LABELS.get(parameter.name, parameter.name.replace("_", " ").capitalize())
+
+
+_LABELS = {"n": "How many", "fps": "Frames a second"}
 
 
 def label_of_value(value: Any) -> str:

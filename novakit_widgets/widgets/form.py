@@ -61,7 +61,9 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self._more = ipywidgets.ToggleButton(
             description="More options",
             tooltip="Show the parameters that are seldom needed",
-            layout=ipywidgets.Layout(width="auto", margin="4px 0", display=None if folded else "none"),
+            layout=ipywidgets.Layout(
+                width="auto", margin="4px 0", align_self="flex-start", display=None if folded else "none"
+            ),
         )
         self._folded = ipywidgets.VBox(
             [field.row for field in folded], layout=ipywidgets.Layout(display="none", overflow="hidden")

@@ -77,10 +77,11 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             description="Compare", indent=False, layout=ipywidgets.Layout(width="auto", margin="2px 8px 2px 4px")
         )
         self._note = ipywidgets.Text(
-            placeholder="A note, kept in your history",
-            tooltip="Note",
+            description="Note",
+            placeholder="kept in your history",
             continuous_update=False,
-            layout=ipywidgets.Layout(width="240px", max_width="100%"),
+            style={"description_width": "initial"},
+            layout=ipywidgets.Layout(width="260px", max_width="100%"),
         )
         self._written = ipywidgets.VBox(layout=ipywidgets.Layout(display="none"))
         self._said = ipywidgets.HTML()
@@ -98,7 +99,10 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
                 self._said,
                 self._written,
             ],
-            layout=ipywidgets.Layout(margin="0 0 10px 0", overflow="hidden"),
+            # Two beside each other where the page is wide enough.
+            layout=ipywidgets.Layout(
+                margin="0 6px 10px 0", flex="1 1 400px", max_width="732px", min_width="0", overflow="hidden"
+            ),
         )
         self.add_class("novakit-result")
 
@@ -152,7 +156,11 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         # A text area, because its text can be chosen and copied by keyboard alone.
         lines = min(12, code.count("\n") + 2 + len(code) // 80)
         text = ipywidgets.Textarea(
-            code, rows=lines, tooltip="Code", layout=ipywidgets.Layout(width="100%", max_width="720px")
+            code,
+            description="Code",
+            rows=lines,
+            style={"description_width": "initial"},
+            layout=ipywidgets.Layout(width="100%", max_width="720px"),
         )
         self._written.children = (text,)
         self._written.layout.display = None

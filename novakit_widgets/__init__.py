@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .sandbox import Sandbox, use_sandbox
     from .settings import configure
     from .shortforms import attach, edit_image, image, music, speech, transcribe, video
+    from .sweeping import sweep
     from .tracking import JobTracker
     from .widgets.board import JobBoard
     from .widgets.explorer import PromptExplorer, explore
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .widgets.job import JobWidget
     from .widgets.login import login
     from .widgets.quota import quota
+    from .widgets.sweep import JobSweep
 
 __version__ = "0.1.0"
 
@@ -89,6 +91,7 @@ _HOMES = {
     ".sandbox": ("Sandbox", "use_sandbox"),
     ".settings": ("configure",),
     ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
+    ".sweeping": ("sweep",),
     ".tracking": ("JobTracker",),
     ".widgets.board": ("JobBoard",),
     ".widgets.explorer": ("PromptExplorer", "explore"),
@@ -96,6 +99,7 @@ _HOMES = {
     ".widgets.job": ("JobWidget",),
     ".widgets.login": ("login",),
     ".widgets.quota": ("quota",),
+    ".widgets.sweep": ("JobSweep",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -116,6 +120,7 @@ __all__ = [
     "JobHistory",
     "JobNotStartedError",
     "JobStatus",
+    "JobSweep",
     "JobTimeoutError",
     "JobTracker",
     "JobWidget",
@@ -148,6 +153,7 @@ __all__ = [
     "quota",
     "recover",
     "speech",
+    "sweep",
     "transcribe",
     "use_sandbox",
     "video",

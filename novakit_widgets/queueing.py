@@ -68,6 +68,7 @@ class JobQueue:
         reuse: whether to take jobs of the history that asked for the same and did not fail, instead of paying again.
         on_change: called on the loop after each change of a place; with ``None`` when the queue as a whole changed.
         about: what else to keep with the batch, as JSON, for whoever shows it again.
+        held: why nothing is submitted until `resume`; ``None`` to begin with the first.
         clockwork: time and chance.
 
     Attributes:
@@ -105,6 +106,7 @@ class JobQueue:
         reuse: bool = False,
         on_change: Callable[[Place | None], None] = lambda _: None,
         about: Mapping[str, Any] | None = None,
+        held: NovaKitError | None = None,
         clockwork: Clockwork | None = None,
     ) -> None:
         self._works = clockwork or Clockwork()
@@ -117,7 +119,7 @@ class JobQueue:
         self.on_change = on_change
         self.about = dict(about or {})
         self.made_at = self._works.now()
-        self.held: NovaKitError | None = None
+        self.held = held
         self._allowance = allowance_of(client.account)
         self._pace = Pace.at(settings.speed().value)
         self._maker = RunMaker(client, self.timeout, self.history, self._works.clock)

@@ -14,6 +14,7 @@ from ..embedding import Embed, check_embed
 from ..errors import JobTimeoutError, NovaKitError
 from ..parameters import check
 from ..queueing import JobQueue, PlaceState
+from ..sweeping import Grid
 from .boarddisplay import BoardDisplay
 from .boardmedia import Keeper, save_places
 from .boardpainter import BoardPainter
@@ -106,19 +107,20 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         board = cls.__new__(cls)
         embed = record.about.get("embed", "auto")
         queue = JobQueue.restored(record, client=client or default_client())
-        board._make(queue, embed if embed in ("auto", "inline", "file", "link") else "auto")
+        grid = Grid.from_json(record.about.get("axes"), count=len(queue.places))
+        board._make(queue, embed if embed in ("auto", "inline", "file", "link") else "auto", grid)
         return board
 
-    def _make(self, queue: JobQueue, embed: Embed) -> None:
+    def _make(self, queue: JobQueue, embed: Embed, grid: Grid | None = None) -> None:
         self._queue = queue
         self._made = True
         self._keeper = Keeper(queue.client, embed)
         self._files: dict[int, list[Path]] = {}
-        self._painter = BoardPainter(queue, ask=self._ask_to_be_painted)
+        self._painter = BoardPainter(queue, ask=self._ask_to_be_painted, grid=grid)
         super().__init__(children=self._painter.parts.rows)
         self.add_class("novakit-card")
         self.add_class("novakit-board")
-        self._display = BoardDisplay(self, queue, self._keeper, words=self._painter.words)
+        self._display = BoardDisplay(self, queue, self._keeper, words=self._painter.words, grid=grid)
         queue.on_change = self._changed
         self._changed(None)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ipywidgets
 
     from ..queueing import JobQueue, Place
+    from ..sweeping import Grid
     from .boardmedia import Keeper
 
 __all__ = ["BoardDisplay"]
@@ -30,16 +31,26 @@ class BoardDisplay:
         queue: its jobs.
         keeper: keeps their media.
         words: says how far they are.
+        grid: the labelled table that they make, if they do.
 
     Attributes:
         waiting: how many wait for the board; they do the replacing, on behalf of the cells that they are in.
     """
 
-    def __init__(self, board: ipywidgets.VBox, queue: JobQueue, keeper: Keeper, *, words: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        board: ipywidgets.VBox,
+        queue: JobQueue,
+        keeper: Keeper,
+        *,
+        words: Callable[[], str],
+        grid: Grid | None = None,
+    ) -> None:
         self._board = board
         self._queue = queue
         self._keeper = keeper
         self._words = words
+        self._grid = grid
         self._places = Places()
         self._context = contextvars.copy_context()
         self._finishing: asyncio.Task[None] | None = None
@@ -66,7 +77,7 @@ class BoardDisplay:
         if not self._queue.settled or self._finishing is None or not self._finishing.done():
             return None
         return {
-            "text/html": str(plain_board(self._queue.places, self._keeper.kept)),
+            "text/html": str(plain_board(self._queue.places, self._keeper.kept, self._grid)),
             "text/plain": summary(self._words()),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from .. import eventloop, settings
 from ..embedding import Kept
 from ..errors import MediaError
 from ..queueing import PlaceState
-from . import boardtable
+from . import boardgrid, boardtable
+from .boardgrid import MOST_CELLS
 from .boardmedia import save_places
 from .boardorder import picked
 from .boardparts import CELLS, BoardParts
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     import ipywidgets
     from markupsafe import Markup
 
+    from ..errors import NovaKitError
     from ..queueing import JobQueue, Place
+    from ..sweeping import Grid
 
-__all__ = ["PAGE", "BoardPainter"]
+__all__ = ["PAGE", "BoardPainter", "Proposal"]
 
 PAGE = 100  # rows of the table
 _ANNOUNCED = 10.0  # seconds between two announcements of how far it is: more would talk over everything else
@@ -44,17 +48,36 @@ _BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a user is asked before anything is submitted.
+
+    Attributes:
+        hold: what holds the queue for as long as it is not agreed to.
+        words: says what it is, and what it takes.
+        button: what agrees to it.
+        tooltip: what that does.
+    """
+
+    hold: NovaKitError
+    words: Callable[[], Markup]
+    button: str
+    tooltip: str
+
+
 class BoardPainter:
     """Paints a queue into a board's parts.
 
     Args:
         queue: what is shown.
         ask: asks for the next painting.
+        grid: the labelled table that the jobs make, if they do.
         clock: monotonic seconds.
 
     Attributes:
         parts: the widgets.
         note: what else there is to say, such as where something was saved.
+        proposal: what is put before the user until it is agreed to; ``None`` where nothing is.
     """
 
     def __init__(
@@ -62,10 +85,13 @@ class BoardPainter:
         queue: JobQueue,
         *,
         ask: Callable[[], None],
+        grid: Grid | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._ask = ask
+        self._labels = grid if grid is not None and len(queue.places) <= MOST_CELLS else None
+        self.proposal: Proposal | None = None
         self._clock = clock
         self.parts = BoardParts()
         self.note = ""
@@ -105,18 +131,29 @@ class BoardPainter:
         totals = Totals.of(self._queue, now=now)
         self._take_results()
         parts, grid = self.parts, bool(self.parts.as_grid.value)
+        proposal = self.proposal if self.proposal is not None and self._queue.held is self.proposal.hold else None
         return parts.show(
             {
                 parts.head: {"value": str(boardtable.head(totals, {place.tool for place in self._queue.places}))},
                 parts.announcer: {"value": self._announcement(totals)},
                 parts.bar: {"value": totals.percent, "bar_style": boardtable.BAR_STYLES[totals.tone]},
                 parts.figures: {"value": str(boardtable.figures(totals))},
-                parts.notice: {"value": str(boardtable.hold(self._queue.held, self.note))},
-                parts.cancel: {"layout": parts.button(shown=not totals.settled)},
+                parts.notice: {
+                    "value": str(boardtable.hold(self._queue.held, self.note) if proposal is None else proposal.words())
+                },
+                parts.cancel: {
+                    "layout": parts.button(shown=not totals.settled),
+                    "description": "Cancel all" if proposal is None else "Drop them",
+                },
                 parts.again: {"layout": parts.button(shown=totals.failed > 0)},
-                parts.resume: {"layout": parts.button(shown=self._queue.held is not None)},
-                **parts.views(grid=grid),
-                **(self._grid() if grid else self._table(now)),
+                parts.resume: {
+                    "layout": parts.button(shown=self._queue.held is not None),
+                    "description": "Continue" if proposal is None else proposal.button,
+                    "tooltip": "Go on submitting the jobs that wait" if proposal is None else proposal.tooltip,
+                    "button_style": "" if proposal is None else "primary",
+                },
+                **parts.views(grid=grid, fixed=self._labels is not None),
+                **(self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now)),
                 **self._chosen_states(now),
             }
         )
@@ -141,16 +178,27 @@ class BoardPainter:
             **self._pager(len(places), PAGE, shown),
         }
 
+    def _labelled(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        assert self._labels is not None  # for the type checker
+        cells = [self._told(place, now) for place in self._queue.places]
+        return {
+            self.parts.table: {"value": str(boardgrid.live_grid(self._labels, cells))},
+            **self._pager(len(cells), len(cells), _span(0, len(cells), len(cells), "job")),
+        }
+
     def _row(self, place: Place, now: datetime) -> Markup:
-        number = place.number
-        if number not in self._prompts:
-            self._prompts[number] = prompt_and_title(prompt_of(place.params))
-        thumbnail = thumbnail_of(self._served.get(number, ()))
-        told = Row.of(place, now=now, worded=self._prompts[number], thumbnail=thumbnail)
+        told = self._told(place, now)
         before = self._rows.get(place.number)
         if before is None or before[0] != told:
             before = self._rows[place.number] = (told, boardtable.row(told))
         return before[1]
+
+    def _told(self, place: Place, now: datetime) -> Row:
+        number = place.number
+        if number not in self._prompts:
+            self._prompts[number] = prompt_and_title(prompt_of(place.params))
+        thumbnail = thumbnail_of(self._served.get(number, ()))
+        return Row.of(place, now=now, worded=self._prompts[number], thumbnail=thumbnail)
 
     def _take_results(self) -> None:
         """Take in what has been completed since: new results go to the end, so that those that play stay where they are."""

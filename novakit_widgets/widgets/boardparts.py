@@ -121,14 +121,15 @@ class BoardParts:
         """Return the layout of a button that is there, or of one that is not."""
         return self._button if shown else self._hidden
 
-    def views(self, *, grid: bool) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
-        """Return the layouts that show the table, or the grid."""
+    def views(self, *, grid: bool, fixed: bool = False) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        """Return the layouts that show the table, or the grid of results; a table whose order is fixed can't be sorted."""
         table: ipywidgets.Layout = self._hidden if grid else self._scroll
+        narrow: ipywidgets.Layout = self._hidden if grid or fixed else self._narrow
         return {
             self.table: {"layout": table},
             self.grid: {"layout": self._grid if grid else self._hidden},
-            self.wanted: {"layout": self._hidden if grid else self._narrow},
-            self.sort: {"layout": self._hidden if grid else self._narrow},
+            self.wanted: {"layout": narrow},
+            self.sort: {"layout": narrow},
         }
 
     def cell(self, value: str) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..queueing import PlaceState
+from .boardgrid import MOST_CELLS, plain_grid
+from .boardgrid import STYLE as GRID_STYLE
 from .boardview import readable, times_of
 from .plain import STYLE as CARD_STYLE
 from .plain import media_tag
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..embedding import Kept
     from ..queueing import Place
+    from ..sweeping import Grid
 
 __all__ = ["plain_board", "records", "summary"]
 
@@ -25,7 +28,10 @@ _PROMPT_LENGTH = 300
 _TEXT_LENGTH = 10_000
 _OPEN_ROWS = 40  # so many jobs are a table that is open in the beginning
 _BLANK = Markup("")
-_STYLE = CARD_STYLE + Markup("""<style>
+_STYLE = (
+    CARD_STYLE
+    + GRID_STYLE
+    + Markup("""<style>
 .novakit-plain.novakit-plain-board { max-width: 960px; }
 .novakit-plain-board .nk-results { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 10px; }
 .novakit-plain-board .nk-results video, .novakit-plain-board .nk-results img { width: 100%; display: block; }
@@ -38,6 +44,7 @@ _STYLE = CARD_STYLE + Markup("""<style>
   .novakit-plain-board .nk-n { width: 2em; } .novakit-plain-board .nk-s { width: 6em; }
   .novakit-plain-board .nk-t { width: 3.5em; } }
 </style>""")
+)
 _OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "files", "error")
 
 
@@ -46,14 +53,18 @@ def summary(words: str) -> str:
     return f"NovaKit jobs: {words}"
 
 
-def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
+def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], grid: Grid | None = None) -> Markup:
     """Return a finished board as plain HTML.
 
     Args:
         places: the jobs, by number; all have ended.
         kept: their media, and where they are now.
+        grid: the labelled table that they make, if they do.
     """
-    parts = [_head(places), *_media(places, kept), *_texts(places, kept), _table(places)]
+    if grid is not None and len(places) <= MOST_CELLS:
+        parts = [_head(places), plain_grid(grid, places, kept), *_lost(kept), _table(places, folded=True)]
+    else:
+        parts = [_head(places), *_media(places, kept), *_texts(places, kept), _table(places)]
     return Markup('<div class="novakit-plain novakit-plain-board">{}{}</div>').format(_STYLE, _BLANK.join(parts))
 
 
@@ -109,7 +120,12 @@ def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
     ]
     if not shown:
         return []
-    parts = [Markup('<div class="nk-results">{}</div>').format(Markup(" ").join(shown))]
+    return [Markup('<div class="nk-results">{}</div>').format(Markup(" ").join(shown)), *_lost(kept)]
+
+
+def _lost(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
+    """Say which media are not in the notebook."""
+    parts = []
     every = [one for number in kept for one in kept[number]]
     lost = sorted(number for number, those in kept.items() if any(one.error is not None for one in those))
     if any(one.content is None and one.path is None for one in every):
@@ -138,7 +154,7 @@ def _texts(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
     return shown
 
 
-def _table(places: Sequence[Place]) -> Markup:
+def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
     row = Markup(
         '<tr><th scope="row">{}</th><td dir="auto">{}{}</td><td>{}</td><td>{}</td>'
         '<td class="nk-c">{}</td><td class="nk-id">{}</td></tr>'
@@ -160,7 +176,7 @@ def _table(places: Sequence[Place]) -> Markup:
         '<th scope="col" class="nk-n">no.</th><th scope="col">prompt</th><th scope="col" class="nk-s">status</th>'
         '<th scope="col" class="nk-t">time</th><th scope="col" class="nk-c">credits</th><th scope="col" class="nk-id">job id</th>'
         "</tr></thead><tbody>{}</tbody></table></details>"
-    ).format(Markup(" open") if len(places) <= _OPEN_ROWS else _BLANK, len(places), rows)
+    ).format(_BLANK if folded or len(places) > _OPEN_ROWS else Markup(" open"), len(places), rows)
 
 
 def _reason(place: Place) -> Markup:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..calls import call_of
 from ..jobs import JobStatus
 from ..queueing import PlaceState
-from . import cards
+from . import boardgrid, cards
 from .boardview import Row, readable, times_of, words_of
 from .plain import details_table, media_tag
 from .view import label_of, percent_of, prompt_of, shortened
@@ -59,7 +59,10 @@ def _masks() -> Markup:
 
 
 # Sent once, in a widget of its own: see `cards.STYLE`, which it adds to.
-STYLE = cards.STYLE + Markup("""<style>
+STYLE = (
+    cards.STYLE
+    + boardgrid.STYLE
+    + Markup("""<style>
 .novakit-card.novakit-board { max-width: 960px; }
 .nk-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .nk-totals { overflow-wrap: anywhere; font-weight: 600; }
@@ -94,6 +97,7 @@ thead .nk-s::before { display: none; }
   .nk-table .nk-n { width: 1.8em; padding-right: 8px; } }
 ICONS
 </style>""").replace("ICONS", _masks())
+)
 
 # With %, which escapes as `format` does in a third of the time: a hundred of them are made at once.
 _ROW = Markup(

@@ -18,7 +18,7 @@ from ..estimates import estimate
 from ..jobhistory import default_history
 from ..jobs import Tool
 from ..parameters import PARAMETERS, check_names, problems
-from ..quotas import bucket_of, units_of
+from ..quotas import units_of
 from ..quotawatch import QuotaWatch
 from ..run import Phase
 from ..sources import sendable
@@ -28,9 +28,9 @@ from .fields import label_of_value
 from .form import ParameterForm
 from .job import JobWidget
 from .player import close_all
-from .quota import left_of, name_of
 from .result import Result
-from .view import duration, label_of, shortened
+from .spending import spending
+from .view import label_of, shortened
 
 if TYPE_CHECKING:
     from ..client import NovaKitClient
@@ -372,32 +372,11 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         """Say what this would take, beside the button."""
         if not self._made:
             return
-        text = str(Markup(" ").join(self._takes()))
+        params = self.form.params
+        similar = estimate(self._similar, self.tool, params)
+        text = str(spending(self.tool, units_of(self.tool, params), self._quota, similar))
         if self._spending.value != text:
             self._spending.value = text
-
-    def _takes(self) -> Iterator[Markup]:
-        params = self.form.params
-        units, quota = units_of(self.tool, params), self._quota.quota
-        bucket = None if quota is None else quota.buckets.get(bucket_of(self.tool))
-        if bucket is not None:
-            short = units is not None and bucket.remaining is not None and units > bucket.remaining
-            left = f"{name_of(bucket)}: {left_of(bucket)}."
-            takes = "" if units is None else f"This takes {units:,.6g}. "
-            yield Markup('<span class="{}">{}{}</span>').format(
-                "nk-short" if short else "nk-left", takes, f"Not enough is left. {left}" if short else left
-            )
-        elif self._quota.trouble:
-            yield Markup("<span>What is left is not known: {}</span>").format(self._quota.trouble)
-        similar = estimate(self._similar, self.tool, params)
-        if similar is not None:
-            took = [
-                f"{similar.credits:,.4g} credits" if similar.credits is not None else "",
-                duration(similar.seconds) if similar.seconds is not None else "",
-            ]
-            said = " and ".join(part for part in took if part)
-            if said:
-                yield Markup("<span>Similar jobs took {}.</span>").format(said)
 
 
 def _check_fixed(tool: Tool, fixed: Mapping[str, Any]) -> None:

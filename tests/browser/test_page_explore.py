@@ -108,7 +108,7 @@ async def test_a_picture_from_the_readers_machine(open_notebook, sandbox, tmp_pa
     await output.get_by_role("combobox", name="Mode", exact=True).select_option("image_to_video")
     await expect(source).to_be_visible()
     async with notebook.page.expect_file_chooser() as choosing:
-        await output.get_by_role("button", name=re.compile("^File")).locator("visible=true").click()
+        await output.get_by_role("button", name=re.compile(r"File \(0\)")).filter(visible=True).click()
     await (await choosing.value).set_files(picture)
     await expect(output.get_by_text("red.png")).to_be_visible()
     await output.get_by_role("textbox", name="Prompt", exact=True).fill("It sails away")

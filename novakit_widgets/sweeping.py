@@ -1,0 +1,220 @@
+"""All combinations of some parameters' values, as a table: from lists to jobs. All are checked before one is sent."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .batching import MOST_ITEMS, parse_items
+from .errors import InvalidParameterError
+from .jobs import Tool
+from .parameters import PARAMETERS, canonical, check_names
+
+if TYPE_CHECKING:
+    from .client import NovaKitClient
+    from .embedding import Embed
+    from .widgets.sweep import JobSweep
+
+__all__ = ["Axis", "Grid", "sweep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One parameter that varies.
+
+    Attributes:
+        name: the parameter's.
+        values: what it takes, in order; ``None`` for the service's default.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The table of all combinations: the last parameter goes along the columns, the others down the rows.
+
+    A single parameter goes down the rows.
+
+    Attributes:
+        axes: what varies, in the order in which it was given.
+
+    Example:
+        >>> grid = Grid((Axis("prompt", ("A", "B")), Axis("seed", (1, 2, 3))))
+        >>> len(grid), grid.rows[1], grid.columns[2], grid.combinations()[5]
+        (6, ('B',), (3,), {'prompt': 'B', 'seed': 3})
+    """
+
+    axes: tuple[Axis, ...]
+
+    def __len__(self) -> int:
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    @classmethod
+    def of(cls, tool: Tool, params: Mapping[str, Any]) -> Grid:
+        """Take those parameters that were given several values.
+
+        Args:
+            tool: what the parameters are for: one that takes a list varies where it is given a list of lists.
+            params: by the service's names.
+
+        Raises:
+            InvalidParameterError: nothing varies, or a parameter has no value, the same one twice, or too many.
+        """
+        axes = []
+        for name, given in params.items():
+            values = _several(tool, name, given)
+            if values is not None:
+                _check_values(tool, name, values)
+                axes.append(Axis(name, values))
+        if not axes:
+            raise InvalidParameterError(
+                f"{tool}: nothing varies. Give at least one parameter a list, such as seed=[1, 2, 3]. Nothing was sent or billed."
+            )
+        return cls(tuple(axes))
+
+    @classmethod
+    def from_json(cls, axes: object, *, count: int) -> Grid | None:
+        """Read what `to_json` wrote; ``None`` where it is no table of so many.
+
+        Args:
+            axes: of a batch in the history.
+            count: how many jobs the batch has.
+        """
+        try:
+            grid = cls(tuple(Axis(str(name), tuple(values)) for name, values in axes))  # type: ignore[attr-defined]
+        except (TypeError, ValueError):
+            return None
+        return grid if grid.axes and len(grid) == count else None
+
+    def to_json(self) -> list[list[Any]]:
+        """Return what JSON can hold of it."""
+        return [[axis.name, list(axis.values)] for axis in self.axes]
+
+    @property
+    def down(self) -> tuple[Axis, ...]:
+        """What goes down the rows."""
+        return self.axes[:-1] or self.axes
+
+    @property
+    def across(self) -> Axis | None:
+        """What goes along the columns; ``None`` where there is one column."""
+        return self.axes[-1] if len(self.axes) > 1 else None
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The values of each row, in the order of `down`."""
+        return list(itertools.product(*(axis.values for axis in self.down)))
+
+    @property
+    def columns(self) -> list[tuple[Any, ...]]:
+        """The value of each column; nothing for the only one."""
+        return [()] if self.across is None else [(value,) for value in self.across.values]
+
+    def combinations(self) -> list[dict[str, Any]]:
+        """Return the parameters of each job, row by row; what is ``None`` is left out."""
+        names = [axis.name for axis in self.axes]
+        return [
+            {name: value for name, value in zip(names, values, strict=True) if value is not None}
+            for values in itertools.product(*(axis.values for axis in self.axes))
+        ]
+
+
+def _several(tool: Tool, name: str, given: Any) -> tuple[Any, ...] | None:
+    """Return the values that a parameter was given; ``None`` where it is one value."""
+    if isinstance(given, str | bytes | bytearray | memoryview | Path | Mapping) or not isinstance(given, Iterable):
+        return None
+    if getattr(given, "shape", None) == ():
+        return None  # a scalar of numpy's, which says that it can be iterated over
+    values = tuple(itertools.islice(given, MOST_ITEMS + 1))
+    known = PARAMETERS[tool].get(name)
+    takes_lists = known is not None and known.kind is list
+    if takes_lists and not any(isinstance(value, list | tuple) for value in values):
+        return None
+    return values
+
+
+def _check_values(tool: Tool, name: str, values: Sequence[Any]) -> None:
+    problem = ""
+    if not values:
+        problem = "it has no value"
+    elif len(values) > MOST_ITEMS:
+        problem = f"it has more than {MOST_ITEMS:,} values"
+    else:
+        written = [canonical(tool, {name: value}) for value in values]
+        twice = next((value for place, value in enumerate(values) if written[place] in written[:place]), None)
+        if twice is not None or len(set(written)) < len(written):
+            problem = f"{str(twice)[:40]!r} is there twice" if twice is not None else "the default is there twice"
+    if problem:
+        raise InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
+
+
+def sweep(
+    endpoint_or_tool: Tool | str,
+    *,
+    confirm: bool = True,
+    max_running: int | None = None,
+    client: NovaKitClient | None = None,
+    timeout: float | None = None,
+    embed: Embed = "auto",
+    reuse: bool | None = None,
+    **params: Any,
+) -> JobSweep:
+    """Make all combinations of what is given as lists, on a board that is a labelled table.
+
+    How many there are, and what they take of the quota, is shown first; nothing is submitted before somebody presses the button
+    there, or calls `JobSweep.start`.
+
+    Args:
+        endpoint_or_tool: such as ``"image"`` or ``"images/generations"``.
+        confirm: whether to ask first.
+        max_running: as for `batch`.
+        client: speaks to the service; where it is left out, one is made from the settings.
+        timeout: seconds to watch each; the default is the tool's.
+        embed: as for `batch`.
+        reuse: as for `batch`.
+        **params: the service's own. One that is given a list (or a range, or anything else that holds several values) varies: the
+            last of them along the columns, the others down the rows. ``None`` in a list is the service's default. A parameter
+            that takes a list itself varies where it is given a list of lists.
+
+    Returns:
+        A `JobSweep`, which shows itself, and is a sequence of jobs, row by row.
+
+    Raises:
+        InvalidParameterError: nothing varies, or the documentation forbids a value. Nothing was sent or billed.
+        TypeError: a keyword is nearly a documented one.
+        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+
+    Example:
+        >>> table = sweep("image", prompt=["A lighthouse", "A boat"], seed=[1, 2, 3], size="512x512", confirm=False)
+        >>> [job.params["seed"] for job in table.wait()]
+        [1, 2, 3, 1, 2, 3]
+    """
+    tool = Tool.of(endpoint_or_tool)
+    check_names(tool, params)
+    grid = Grid.of(tool, params)
+    if len(grid) > MOST_ITEMS:
+        raise InvalidParameterError(
+            f"{tool}: these are {len(grid):,} combinations, at most {MOST_ITEMS:,} can be made at once. Nothing was sent or billed."
+        )
+    varying = {axis.name for axis in grid.axes}
+    fixed = {name: value for name, value in params.items() if name not in varying}
+    parsed = parse_items(tool, grid.combinations(), fixed)
+    from .widgets.sweep import JobSweep
+
+    return JobSweep(
+        tool,
+        parsed,
+        grid,
+        confirm=confirm,
+        max_running=max_running,
+        client=client,
+        timeout=timeout,
+        embed=embed,
+        reuse=reuse,
+    )

@@ -61,7 +61,9 @@ def plain_grid(grid: Grid, places: Sequence[Place], kept: Mapping[int, Sequence[
         places: the jobs, row by row.
         kept: their media, and where they are now.
     """
-    return _table(grid, [_plain_cell(place, kept.get(place.number, ())) for place in places])
+    table = _table(grid, [_plain_cell(place, kept.get(place.number, ())) for place in places])
+    # Reached by the keyboard: what scrolls must be. The live one is in a widget that does.
+    return Markup('<div class="nk-sweep-scroll" tabindex="0">{}</div>').format(table)
 
 
 def _table(grid: Grid, cells: Sequence[Markup]) -> Markup:
@@ -80,9 +82,9 @@ def _table(grid: Grid, cells: Sequence[Markup]) -> Markup:
     down = ", ".join(axis.name for axis in grid.down)
     caption = f"Rows: {down}" + ("" if across is None else f"; columns: {across.name}")
     head = Markup("<thead><tr>{}{}</tr></thead>").format(corner, heads) if heads else _BLANK
-    return Markup(
-        '<div class="nk-sweep-scroll"><table class="nk-sweep"><caption>{}</caption>{}<tbody>{}</tbody></table></div>'
-    ).format(caption, head, _BLANK.join(rows))
+    return Markup('<table class="nk-sweep"><caption>{}</caption>{}<tbody>{}</tbody></table>').format(
+        caption, head, _BLANK.join(rows)
+    )
 
 
 def _labels(axes: Iterable[Axis], values: Sequence[Any]) -> Markup:

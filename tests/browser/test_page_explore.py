@@ -1,4 +1,4 @@
-"""PromptExplorer in a real page: by keyboard alone, from a prompt to a comparison and on in code."""
+"""PromptExplorer and sweeps in a real page: by keyboard alone, from a prompt to a comparison and on in code."""
 
 from __future__ import annotations
 
@@ -146,3 +146,33 @@ async def test_nothing_keeps_anybody_out(open_notebook, dark):
     assert [one for one in serious if one not in slider] == []
     # ipywidgets 8.1: the handle of its slider has no name. The box beside it has.
     assert all("noUi-handle" in node["html"] for one in slider for node in one["nodes"])
+
+
+async def test_a_sweep_is_confirmed_once_and_stays(open_notebook, sandbox, lab, context_of):
+    """Twelve pictures after one button; the labelled table stays in the saved notebook, and reads without a kernel."""
+    before = len(sandbox.jobs)
+    notebook = await open_notebook(
+        "nk.sweep('image', prompt=['A lighthouse', 'A harbour', 'A mill'], seed=[1, 2, 3, 4], size='512x512')"
+    )
+    await notebook.run_all()
+    output = notebook.output(1)
+    generate = output.get_by_role("button", name="Generate all 12")
+    await expect(output.get_by_text("Nothing is submitted yet.")).to_be_visible()
+    assert len(sandbox.jobs) == before
+    await generate.focus()
+    await notebook.page.keyboard.press("Enter")
+    table = notebook.plain(1).get_by_role("table").first
+    await expect(table.get_by_role("img")).to_have_count(12)
+    assert len(sandbox.jobs) == before + 12
+    heads = [await head.inner_text() for head in await table.get_by_role("columnheader").all()]
+    assert heads == ["seed 1", "seed 2", "seed 3", "seed 4"]
+    found = await Axe().run(notebook.page, context=".novakit-plain", options=_RULES)
+    assert [one["id"] for one in found.response["violations"] if one["impact"] in ("serious", "critical")] == []
+    await notebook.save()
+    await notebook.shut_down_kernel()
+    await notebook.close()
+    again = await (await context_of()).new_page()
+    await again.goto(lab.address(notebook.path))
+    row = again.get_by_role("row").filter(has=again.get_by_role("rowheader", name="A mill")).first
+    await expect(row.get_by_role("img")).to_have_count(4)
+    assert await row.get_by_role("img").first.evaluate("async it => { await it.decode(); return it.naturalWidth; }") > 0

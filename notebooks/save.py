@@ -63,7 +63,11 @@ def clean(document: Any) -> list[str]:
     for cell in document.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code" and LIVE in cell.metadata.get("tags", ()):
-            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            live = [output for output in cell.outputs if WIDGET in output.get("data", {})]
+            for output in live:
+                del output.data[WIDGET]
+            # What a widget says to those who have no kernel stays; a trusted page would show the widget's absence instead.
+            cell.outputs = [output for output in cell.outputs if output not in live or "text/html" in output.data]
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if WIDGET in data:

@@ -30,6 +30,9 @@ _FAILING = 'nk.video("A sunset over mountains, fail please")'
 _BATCH = """places = ["lighthouse", "harbour at night", "mountain lake", "market square", "tram in the rain", "birch forest",
           "field of sunflowers", "snowed-in village", "desert railway", "greenhouse", "canal", "observatory"]
 nk.batch("image", [f"Woodcut: {place}" for place in places], size="512x512")"""
+_EXPLORE = 'nk.explore("video", duration_seconds=3)'
+_WORDS = ("A mountain lake at dawn", "A mountain lake at night")
+_EXPLORER_WIDTH = 1040  # two results beside each other
 _BATCH_SECONDS = (2, 3, 2, 3, 12, 14, 16, 18, 20, 22, 30, 30)
 
 
@@ -83,6 +86,33 @@ async def _board(browser: Browser, server: Server, sandbox: Sandbox, *, dark: bo
     end_sessions(server)
 
 
+async def _explorer(browser: Browser, server: Server, sandbox: Sandbox, *, dark: bool) -> None:
+    theme = "dark" if dark else "light"
+    start = f"import novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
+    path = write_notebook(server.folder / f"explorer-{theme}" / "notebook.ipynb", [start, _EXPLORE, "", ""])
+    context = await browser.new_context(
+        viewport={"width": _EXPLORER_WIDTH, "height": 1800}, color_scheme="dark" if dark else "light"
+    )
+    page = await Notebook.open(context, server, path)
+    await page.run_all()
+    output = page.output(1)
+    prompt = output.get_by_role("textbox", name="Prompt", exact=True)
+    generate = output.get_by_role("button", name="Generate", exact=True)
+    for number, words in enumerate(_WORDS, start=1):
+        await prompt.fill(words)
+        await generate.click()
+        await expect(output.locator("video")).to_have_count(number)
+    for place in range(len(_WORDS)):
+        await output.get_by_role("checkbox", name="Compare").nth(place).check()
+    await output.get_by_role("button", name=re.compile("side by side")).click()
+    together = output.locator(".novakit-comparison video")
+    await page.page.wait_for_function("video => video.readyState >= 2", arg=await together.element_handle())
+    await page.page.wait_for_timeout(3_000)  # until the players' own rings have gone
+    await _take(page.cell(1), f"explorer-{theme}")
+    await context.close()
+    end_sessions(server)
+
+
 async def main() -> str | None:
     """Make all of them; return what is missing, if anything."""
     _FOLDER.mkdir(parents=True, exist_ok=True)
@@ -101,6 +131,8 @@ async def main() -> str | None:
                 # With the documented limits, which what waits waits for; and none of the last board's count.
                 with Sandbox(seed=1, quotas="off") as limited:
                     await _board(browser, server, limited, dark=dark)
+                with Sandbox(speed=30, seed=1, limits="off") as fast:
+                    await _explorer(browser, server, fast, dark=dark)
         await browser.close()
     return None
 

@@ -14,25 +14,28 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_explore_prompts_in_voila(voila, context_of):
-    """Two prompts are typed and made; the newest comes first, each with its picture, and no code is shown."""
+    """Two prompts are typed, made and compared; the newest comes first, each with its picture, and no code is shown."""
     copy = voila.folder / "app.ipynb"
     shutil.copyfile(NOTEBOOK, copy)
     page = await (await context_of()).new_page()
     await page.goto(voila.address(copy), timeout=90_000)
-    box, generate = page.get_by_role("textbox", name="Prompt"), page.get_by_role("button", name="Generate")
+    box = page.get_by_role("textbox", name="Prompt", exact=True)
+    generate = page.get_by_role("button", name="Generate", exact=True)
     await expect(generate).to_be_visible(timeout=60_000)
-    await expect(page.get_by_text("import ipywidgets")).to_have_count(0)
+    await expect(page.get_by_text("import novakit_widgets")).to_have_count(0)
     for prompt in ("A red boat", "A green boat"):
         await box.fill(prompt)
-        await box.press("Tab")
         await generate.click()
         await expect(page.get_by_role("img", name=prompt)).to_be_visible(timeout=30_000)
-    shown = await page.locator(".novakit-card img").evaluate_all("all => all.map(one => one.alt)")
-    assert shown.index("A green boat") < shown.index("A red boat")
+    shown = await page.locator(".novakit-explorer .novakit-card img").evaluate_all("all => all.map(one => one.alt)")
+    assert shown == ["A green boat", "A red boat"]
+    for place in (0, 1):
+        await page.get_by_role("checkbox", name="Compare").nth(place).check()
+    await page.get_by_role("button", name="Compare 2 side by side").click()
+    await expect(page.locator(".nk-compare img")).to_have_count(2)
     await box.fill(" ")
-    await box.press("Tab")
     await generate.click()
-    await expect(page.get_by_text("Nothing was sent or billed")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_have_text("it must not be empty")
 
 
 async def test_interact(open_notebook, sandbox):

@@ -30,6 +30,8 @@ __all__ = ["JobTracker", "Watch", "tracker_of"]
 MOST_LONG_POLLS = 8  # each holds a connection; with the smallest plan the budget allows four
 LIST_LIMIT = 100  # documented: the most that GET /jobs returns
 _POLLS_A_WINDOW = 2  # a long poll is held for half a window
+_LOOKS = 2  # a window: how often the time-outs are looked at, so that a sleep of the machine is noticed
+_ASLEEP = 12  # of a window: later than that by 5 s, nobody was awake
 _RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
 # Of the 4xx, only these may be different the next time.
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
@@ -320,10 +322,19 @@ class JobTracker:
                 self._give_up([job_id], error)
 
     async def _deadlines(self) -> None:
-        """End the watches whose time is over."""
+        """End the watches whose time is over. Time in which nobody could ask, since the machine slept, does not count."""
         while self._watches:
-            await self._until(lambda: min((watch.deadline for watch in self._all()), default=0.0))
+            look = self._clock() + self._pace.window / _LOOKS
+
+            def moment(look: float = look) -> float:
+                return min((look, *(watch.deadline for watch in self._all())))
+
+            await self._until(moment)
             now = self._clock()
+            slept = now - moment()
+            if slept > self._pace.window / _ASLEEP:
+                for watch in self._all():
+                    watch.deadline += slept
             for watch in [watch for watch in self._all() if watch.deadline <= now]:
                 self._finish(watch, _timed_out(watch))
 

@@ -448,3 +448,33 @@ def test_two_loops_of_one_client_have_a_tracker_each():
     run(main())
     run(main())
     assert trackers[0] is not trackers[1]
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+@pytest.mark.parametrize("left", [20.0, 5_000.0], ids=["ended meanwhile", "still running"])
+def test_after_an_hours_sleep_it_goes_on(count, left):
+    """A laptop wakes up: what has ended is noticed soon, what has not is watched further, and no burst of requests is sent."""
+
+    async def main():
+        service = Service()
+        tracker = tracker_for(service)
+        listeners = [watch(tracker, service.add(50.0 + left), timeout=300.0) for _ in range(count)]
+        await asyncio.sleep(50.0)
+        asyncio.get_running_loop()._virtual.now += 3_600.0
+        woken = service.now
+        await asyncio.sleep(60.0)
+        requests = [at for at, _, _ in service.requests if at >= woken]
+        assert len(requests) <= 15  # half of the key's requests of a minute
+        assert sum(at < woken + 1.0 for at in requests) <= min(2 * count, 5)
+        states = {str(listener.watch.job.status) for listener in listeners}
+        assert states == ({"completed"} if left < 3_600.0 else {"processing"})
+        assert all(listener.watch.error is None for listener in listeners)
+        if left > 3_600.0:
+            # Of the 300 s about 110 were spent awake; the rest is still to come.
+            await asyncio.sleep(180.0)
+            assert not any(listener.watch.over for listener in listeners)
+            await asyncio.sleep(40.0)
+            assert all(isinstance(listener.watch.error, JobTimeoutError) for listener in listeners)
+        await tracker.aclose()
+
+    run(main())

@@ -99,8 +99,19 @@ class Kernel:
             button: which.
             over_subshell: ``False`` for JupyterLab's setting `commsOverSubshells: disabled`, and for other front ends.
         """
-        data = {"method": "custom", "content": {"event": "click"}}
-        message = self._client.session.msg("comm_msg", {"comm_id": button.id, "data": data})
+        self._tell(button, {"method": "custom", "content": {"event": "click"}}, over_subshell=over_subshell)
+
+    def change(self, control: Model, **state: Any) -> None:
+        """Change a control as a page does when a user types, ticks or chooses.
+
+        Args:
+            control: which.
+            state: its new traits.
+        """
+        self._tell(control, {"method": "update", "state": state, "buffer_paths": []}, over_subshell=True)
+
+    def _tell(self, model: Model, data: dict[str, Any], *, over_subshell: bool) -> None:
+        message = self._client.session.msg("comm_msg", {"comm_id": model.id, "data": data})
         if over_subshell and self.has_subshells:
             message["header"]["subshell_id"] = self._subshell or self.open_subshell()
         self._client.shell_channel.send(message)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from dataclasses import replace
 
 import ipywidgets
 import pytest
@@ -12,6 +14,7 @@ from markupsafe import Markup
 
 from novakit_widgets import (
     InvalidParameterError,
+    JobBoard,
     JobNotStartedError,
     NovaKitClient,
     Sandbox,
@@ -193,5 +196,23 @@ def test_a_large_table_is_shown_in_rows(limited):
         assert len(table._painter.parts.table.value) < 100_000
         assert isinstance(table, ipywidgets.VBox)
         table.close()
+
+    go(main, client)
+
+
+def test_after_a_kernels_death_the_table_is_a_table_again(limited):
+    """Its labels are kept with the batch; what had not been submitted waits for a word."""
+    _, client = limited
+
+    async def main():
+        table = sweep("image", prompt=["A", "B"], seed=[1, None], confirm=False, client=client)
+        await table
+        record = table._queue._memory._record(table._queue)
+        about = json.loads(json.dumps(dict(record.about)))  # through the disk
+        board = JobBoard.restored(replace(record, about=about), client=client)
+        await until(lambda: "seed the default" in board._painter.parts.table.value)
+        assert board._painter.parts.table.value.count('<th scope="row"') == 2
+        for each in (table, board):
+            each.close()
 
     go(main, client)

@@ -33,12 +33,21 @@ async def retried(
     on_wait: Callable[[float, NovaKitError], None] | None = None,
 ) -> _T:
     """Repeat an exchange while ``again`` says so: after the seconds it returns, or with stamina's back-off."""
+    # Hardly any exchange needs a second try. tenacity's objects, some fifty for each, hold each other until the garbage collector
+    # comes round, so they are not made before one does.
+    try:
+        return await exchange()
+    except Exception as error:
+        if again(error) is False:
+            raise
+        failed: list[Exception] = [error]
+
     import stamina
 
     # Where nobody has set up logging, stamina's warnings would stand on stderr in a cell; a card says "reconnecting" itself.
     logging.getLogger("stamina").addFilter(_not_ours)
 
-    # tenacity's objects hold each other, and `decide`, until the garbage collector comes round: they are not to hold a job as well.
+    # They hold `decide` as well, and are not to hold a job.
     tell = [] if on_wait is None else [on_wait]
 
     def decide(error: Exception) -> bool | float:
@@ -52,6 +61,8 @@ async def retried(
     try:
         async for attempt in stamina.retry_context(decide, attempts=_ATTEMPTS, timeout=None):
             with attempt:
+                if failed:
+                    raise failed.pop()  # the first try, which stamina counts and waits after as after any other
                 return await exchange()
     finally:
         _ours.reset(token)

@@ -56,6 +56,15 @@ async def test_whoever_hears_of_retries_is_not_kept_by_them(no_collector):
     assert gone() is None
 
 
+async def test_what_goes_well_leaves_no_cycle(no_collector):
+    """Most exchanges do: a job makes several, and a kernel thousands."""
+    await retried(lambda: asyncio.sleep(0), lambda error: True)
+    gc.collect()
+    for _ in range(20):
+        await retried(lambda: asyncio.sleep(0), lambda error: True)
+    assert gc.collect() < 20
+
+
 def test_a_window_forgets_though_nobody_asks():
     """A kernel that makes jobs one by one never asks how many fit."""
     window = SlidingWindow(5, 10.0)

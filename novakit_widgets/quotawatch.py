@@ -11,12 +11,13 @@ from .errors import NovaKitError
 from .quotas import Quota
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from datetime import datetime
 
     from .client import NovaKitClient
 
-__all__ = ["QuotaWatch"]
+__all__ = ["QuotaWatch", "watch_of"]
 
 _LEAST_SECONDS = (
     10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
@@ -29,7 +30,6 @@ class QuotaWatch:
     Args:
         client: asks the service.
         quota: what it has said already; ``None`` where it was not asked yet.
-        on_change: called on the loop after each answer, or failure.
         clock: monotonic seconds.
         now: the present moment with time zone.
 
@@ -44,7 +44,6 @@ class QuotaWatch:
         client: NovaKitClient,
         quota: Quota | None = None,
         *,
-        on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -52,20 +51,31 @@ class QuotaWatch:
         self.asked_at = now()
         self.trouble = ""
         self.client = client
-        self._on_change = on_change
+        self._listeners: list[Callable[[], None]] = []
         self._clock, self._now = clock, now
         self._asked: float | None = None if quota is None else clock()
-        self._asking = False
+        self._asking_on: asyncio.AbstractEventLoop | None = None
         self._stop: Callable[[], None] | None = None
 
-    def follow(self) -> Callable[[], None]:
-        """Ask again whenever a job of the account has ended, and return what ends that."""
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have something called on the loop after each answer, or failure; return what ends that."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+            if not self._listeners:
+                self.leave()
+
+        return stop
+
+    def follow(self) -> None:
+        """Ask again whenever a job of the account has ended, until nobody listens any more."""
         if self._stop is None:
             account = self.client.account
             self._stop = endings.listen(
                 lambda client, _job: self.ask_soon() if client.account == account and eventloop.current() else None
             )
-        return self.leave
 
     def leave(self) -> None:
         """Ask no more by itself."""
@@ -87,15 +97,15 @@ class QuotaWatch:
         self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
 
     def _ask_after(self, seconds: float) -> None:
-        if self._asking:
-            return  # the question that is waiting will be answered for this one too
-        self._asking = True
         loop = eventloop.current()
         assert loop is not None  # for the type checker: this is called on it
+        if self._asking_on is loop:
+            return  # the question that is waiting will be answered for this one too
+        self._asking_on = loop  # another's may have been closed before it came to ask
         loop.call_later(seconds, lambda: eventloop.spawn(self._ask()))
 
     async def _ask(self) -> None:
-        self._asking = False
+        self._asking_on = None
         self._asked = self._clock()
         try:
             self.quota = Quota.from_json(await self.client.quota())
@@ -104,4 +114,19 @@ class QuotaWatch:
         else:
             self.trouble = ""
             self.asked_at = self._now()
-        self._on_change()
+        for listener in list(self._listeners):
+            listener()
+
+
+_shared: dict[str, QuotaWatch] = {}
+
+
+def watch_of(client: NovaKitClient) -> QuotaWatch:
+    """Return the one watch that all forms of an account share: however many there are, they ask once.
+
+    Args:
+        client: asks the service from now on, for all of the same key and service.
+    """
+    watch = _shared.setdefault(client.account, QuotaWatch(client))
+    watch.client = client
+    return watch

@@ -19,7 +19,7 @@ from ..jobhistory import default_history
 from ..jobs import Tool
 from ..parameters import PARAMETERS, check_names, problems
 from ..quotas import units_of
-from ..quotawatch import QuotaWatch
+from ..quotawatch import watch_of
 from ..run import Phase
 from ..sources import sendable
 from . import cards
@@ -142,8 +142,8 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         self.add_class("novakit-explorer")
         self._generate.on_click(lambda _button: eventloop.at_home(self._generate_from_form))
         self._compare.on_click(lambda _button: eventloop.at_home(self._compare_chosen))
-        self._quota = QuotaWatch(self._client, on_change=self._show_spending)
-        self._stop_listening = endings.listen(self._job_ended)
+        self._quota = watch_of(self._client)
+        self._stops = [self._quota.listen(self._show_spending), endings.listen(self._job_ended)]
         if eventloop.home() is not None:
             self._quota.follow()
             eventloop.at_home(self._begin)
@@ -235,8 +235,8 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         if not self._made:
             return  # refused in the making, or closed before
         self._made = False
-        self._stop_listening()
-        self._quota.leave()
+        for stop in self._stops:
+            stop()
         for card in self.cards:
             card.close()
         close_all(self.children)
@@ -257,7 +257,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         """Learn what is left, and what similar jobs took."""
         if eventloop.current() is None:
             return
-        self._quota.refresh()
+        self._quota.ask_soon()
         eventloop.spawn(self._look_back())
 
     def _job_ended(self, client: NovaKitClient, job: Job) -> None:

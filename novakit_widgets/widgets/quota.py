@@ -60,7 +60,8 @@ class QuotaView:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._watch = QuotaWatch(client, quota, on_change=self._replace, clock=clock, now=now)
+        self._watch = QuotaWatch(client, quota, clock=clock, now=now)
+        self._watch.listen(self._replace)
         self._places = Places()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from ..errors import JobNotStartedError
 from ..estimates import Estimate, estimate
 from ..queueing import JobQueue
 from ..quotas import units_of
-from ..quotawatch import QuotaWatch
+from ..quotawatch import watch_of
 from .board import JobBoard
 from .boardpainter import Proposal
 from .spending import spending
@@ -90,7 +90,8 @@ class JobSweep(JobBoard):
             about={"embed": embed, "axes": grid.to_json()},
             held=hold if confirm else None,
         )
-        self._quota = QuotaWatch(queue.client, on_change=self._ask_to_be_painted)
+        self._quota = watch_of(queue.client)
+        self._stop_listening: Callable[[], None] = lambda: None
         self._make(queue, embed, grid)
         if not confirm:
             self.start()
@@ -101,6 +102,7 @@ class JobSweep(JobBoard):
             _button(len(items)),
             "Submit all of them, as fast as the limits allow; they are billed",
         )
+        self._stop_listening = self._quota.listen(self._ask_to_be_painted)
         self._ask_to_be_painted()
         if eventloop.home() is not None:
             eventloop.at_home(self._learn)
@@ -115,10 +117,15 @@ class JobSweep(JobBoard):
         else:
             self.resume()
 
+    def close(self) -> None:
+        """Take the table off the page and release all that it is made of. The jobs go on; what was not begun is not."""
+        self._stop_listening()
+        super().close()
+
     def _learn(self) -> None:
         """Ask what is left, and look up what similar jobs took."""
         if eventloop.current() is not None:
-            self._quota.refresh()
+            self._quota.ask_soon()
             eventloop.spawn(self._look_back())
 
     async def _look_back(self) -> None:

@@ -388,6 +388,20 @@ def test_what_it_takes_stands_beside_the_button():
         go(main, client)
 
 
+def test_several_forms_ask_once(sandbox, client):
+    """A cell that is run again leaves its old form behind: that must not cost the key a request for each."""
+
+    async def main():
+        explorers = [explore("image", client=client, size="512x512") for _ in range(5)]
+        await until(lambda: all(explorer._spending.value for explorer in explorers))
+        assert len([request for request in sandbox.requests if request.path.endswith("/quota")]) == 1
+        for explorer in explorers:
+            explorer.close()
+        assert explorers[0]._quota._stop is None
+
+    go(main, client)
+
+
 def test_an_explorer_without_quota_says_why(sandbox, client):
     """And generates all the same."""
 

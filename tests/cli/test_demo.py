@@ -83,6 +83,18 @@ class Demo:
         self.process.stdout.close()
 
 
+def wait_until_it_answers(lab):
+    """Wait until JupyterLab listens: its server prints its address first (jupyter_server 2.21, `_bind_http_server`)."""
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return requests.get(f"{lab}/api", timeout=10).raise_for_status()
+        except requests.ConnectionError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def running(tmp_path):
     """A demo whose JupyterLab answers, and that address with its token."""
@@ -90,6 +102,7 @@ def running(tmp_path):
     try:
         sandbox = demo.wait_for(r"sandbox at (http://127\.0\.0\.1:\d+)")[1]
         found = demo.wait_for(r"(http://127\.0\.0\.1:\d+)/lab/tree/01_quickstart\.ipynb\?token=(\w+)")
+        wait_until_it_answers(found[1])
         yield demo, sandbox, found[1], {"token": found[2]}
     finally:
         demo.close()

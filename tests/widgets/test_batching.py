@@ -124,9 +124,10 @@ def test_rows_of_a_table_with_holes():
 
 
 def test_a_real_table():
-    """As pandas itself gives them out, where it is there."""
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"prompt": ["A", "B"], "seed": [7, None], "style": pandas.array(["vivid", None])})
+    """As pandas itself gives them out."""
+    import pandas as pd  # no other test waits for it
+
+    frame = pd.DataFrame({"prompt": ["A", "B"], "seed": [7, None], "style": pd.array(["vivid", None])})
     assert parse_items(Tool.IMAGE, frame) == [{"prompt": "A", "seed": 7, "style": "vivid"}, {"prompt": "B"}]
     assert parse_items(Tool.IMAGE, frame["prompt"]) == [{"prompt": "A"}, {"prompt": "B"}]
 

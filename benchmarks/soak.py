@@ -27,7 +27,7 @@ from novakit_widgets.downloads import save_all
 from novakit_widgets.errors import NovaKitError, SubmissionUncertainError
 from novakit_widgets.jobhistory import JobHistory, default_history
 from novakit_widgets.jobs import Tool
-from novakit_widgets.recovery import look_up_all
+from novakit_widgets.lookup import look_up_all
 from novakit_widgets.tracking import tracker_of
 
 from .report import Report

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from .errors import NovaKitError
-from .jobs import Job, Tool
-from .parameters import canonical
+from .lookup import Findings, look_up_all
 from .queueing import active_batches
-from .submission import Clockwork, all_candidates
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
-    from .jobhistory import HistoryEntry, JobHistory
+    from .jobhistory import JobHistory
     from .jobhistory_batches import BatchRecord
-    from .submission import Submits
+    from .submission import Clockwork
 
-__all__ = ["Recovery", "look_up_all", "recover", "recover_all"]
+__all__ = ["Recovery", "recover", "recover_all"]
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
-    """What became of the submissions that nobody knew the end of.
+class Recovery(Findings):
+    """What became of the submissions that nobody knew the end of, and of the batches in mid-work.
 
     Attributes:
         found: the jobs that they had started; `attach` shows each. They cost nothing more.
@@ -36,16 +32,12 @@ class Recovery:
         batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
     """
 
-    found: tuple[Job, ...] = ()
-    unsent: tuple[HistoryEntry, ...] = ()
-    unclear: tuple[HistoryEntry, ...] = ()
-    reasons: tuple[str, ...] = ()
     batches: tuple[BatchRecord, ...] = ()
     _client: NovaKitClient | None = field(default=None, repr=False, compare=False)
     _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        told = [f"{len(self.found)} found, {len(self.unsent)} never started, {len(self.unclear)} unclear"]
+        told = [self.counts]
         if self.batches:
             waiting = sum(item.waits for batch in self.batches for item in batch.items)
             several = "es" if len(self.batches) > 1 else ""
@@ -86,62 +78,6 @@ class Recovery:
         return str(Markup("<ul>{}</ul>").format(Markup("").join(rows) or nothing))
 
 
-async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockwork | None = None) -> Recovery:
-    """Look up every submission of this service whose end is unknown. Nothing is ever submitted.
-
-    Args:
-        client: asks for the service's list.
-        history: has the submissions.
-        clockwork: time and chance.
-    """
-    works = clockwork or Clockwork()
-    lost = await history.off_loop(history.lost, base_url=client.base_url)
-    groups: dict[Tool, dict[str, list[HistoryEntry]]] = {}
-    unclear: list[HistoryEntry] = []
-    reasons: list[str] = []
-    for entry in lost:
-        tool = Tool.known(entry.tool)
-        if tool is None:
-            unclear.append(entry)
-            reasons.append("its tool is newer than this package")
-        else:
-            groups.setdefault(tool, {}).setdefault(canonical(tool, entry.params), []).append(entry)
-    found: list[Job] = []
-    unsent: list[HistoryEntry] = []
-    for tool, alike in groups.items():
-        try:
-            listed = await _candidates_of(client, history, tool, list(alike.values()), works)
-        except NovaKitError as error:
-            for entries in alike.values():
-                unclear.extend(entries)
-                reasons.extend([error.message] * len(entries))
-            continue
-        for entries, jobs in zip(alike.values(), listed, strict=True):
-            if len(jobs) > len(entries):
-                unclear.extend(entries)
-                ids = ", ".join(str(job.id) for job in jobs)
-                reasons.extend([f"{len(jobs)} jobs could be it: {ids}"] * len(entries))
-                continue
-            # They ask for the same, so it is of no account which of them is whose.
-            for entry, job in zip(entries, jobs, strict=False):
-                await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
-                found.append(job)
-            for entry in entries[len(jobs) :]:
-                await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
-                unsent.append(entry)
-    return Recovery(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
-
-
-async def _candidates_of(
-    client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
-) -> list[list[Job]]:
-    """Return for each group of entries that ask for the same the service's jobs that could be theirs, oldest first."""
-    known = await history.off_loop(history.job_ids, base_url=client.base_url)
-    asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
-    found = await all_candidates(client, tool, asked, known=known, clockwork=works)
-    return [jobs[::-1] for jobs in found]
-
-
 async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: Clockwork | None = None) -> Recovery:
     """Take over the batches of dead kernels, and look up every submission whose end is unknown. Nothing is ever submitted.
 
@@ -154,7 +90,14 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
     claimed = await history.off_loop(history.batches.claim, base_url=client.base_url, active=active_batches())
     outcome = await look_up_all(client, history, clockwork=clockwork)
     records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
-    return replace(outcome, batches=tuple(record for record in records if record is not None), _client=client)
+    return Recovery(
+        outcome.found,
+        outcome.unsent,
+        outcome.unclear,
+        outcome.reasons,
+        tuple(record for record in records if record is not None),
+        client,
+    )
 
 
 def recover(*, client: NovaKitClient | None = None) -> Recovery:

@@ -13,7 +13,8 @@ from killing import kill
 
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, configure
 from novakit_widgets.jobhistory import JobHistory, default_history
-from novakit_widgets.recovery import look_up_all, recover
+from novakit_widgets.lookup import look_up_all
+from novakit_widgets.recovery import recover
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.submission import Clockwork, submit
 

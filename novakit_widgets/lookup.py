@@ -1,0 +1,113 @@
+"""Looking up what became of submissions whose answers nobody saw, in the service's own list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import NovaKitError
+from .jobs import Job, Tool
+from .parameters import canonical
+from .submission import Clockwork, all_candidates
+
+if TYPE_CHECKING:
+    from .jobhistory import HistoryEntry, JobHistory
+    from .submission import Submits
+
+__all__ = ["Findings", "look_up_all", "look_up_entries"]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What became of submissions whose end was unknown.
+
+    Attributes:
+        found: the jobs that they had started.
+        unsent: those of which the service has no job: they were not started and not billed.
+        unclear: those that could be one of several jobs, or that could not be looked up.
+        reasons: why, for each that is unclear.
+    """
+
+    found: tuple[Job, ...] = ()
+    unsent: tuple[HistoryEntry, ...] = ()
+    unclear: tuple[HistoryEntry, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Findings {self.counts}>"
+
+    @property
+    def counts(self) -> str:
+        """How many of each there are, in words."""
+        return f"{len(self.found)} found, {len(self.unsent)} never started, {len(self.unclear)} unclear"
+
+
+async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockwork | None = None) -> Findings:
+    """Look up every submission of this service whose end is unknown. Nothing is ever submitted.
+
+    Args:
+        client: asks for the service's list.
+        history: has the submissions.
+        clockwork: time and chance.
+    """
+    lost = await history.off_loop(history.lost, base_url=client.base_url)
+    return await look_up_entries(client, history, lost, clockwork=clockwork)
+
+
+async def look_up_entries(
+    client: Submits, history: JobHistory, lost: Iterable[HistoryEntry], *, clockwork: Clockwork | None = None
+) -> Findings:
+    """Look up some submissions whose end is unknown, and note in the history what became of them.
+
+    Args:
+        client: asks for the service's list.
+        history: has the submissions.
+        lost: those in question.
+        clockwork: time and chance.
+    """
+    works = clockwork or Clockwork()
+    groups: dict[Tool, dict[str, list[HistoryEntry]]] = {}
+    unclear: list[HistoryEntry] = []
+    reasons: list[str] = []
+    for entry in lost:
+        tool = Tool.known(entry.tool)
+        if tool is None:
+            unclear.append(entry)
+            reasons.append("its tool is newer than this package")
+        else:
+            groups.setdefault(tool, {}).setdefault(canonical(tool, entry.params), []).append(entry)
+    found: list[Job] = []
+    unsent: list[HistoryEntry] = []
+    for tool, alike in groups.items():
+        try:
+            listed = await _candidates_of(client, history, tool, list(alike.values()), works)
+        except NovaKitError as error:
+            for entries in alike.values():
+                unclear.extend(entries)
+                reasons.extend([error.message] * len(entries))
+            continue
+        for entries, jobs in zip(alike.values(), listed, strict=True):
+            if len(jobs) > len(entries):
+                unclear.extend(entries)
+                ids = ", ".join(str(job.id) for job in jobs)
+                reasons.extend([f"{len(jobs)} jobs could be it: {ids}"] * len(entries))
+                continue
+            # They ask for the same, so it is of no account which of them is whose.
+            for entry, job in zip(entries, jobs, strict=False):
+                await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
+                found.append(job)
+            for entry in entries[len(jobs) :]:
+                await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
+                unsent.append(entry)
+    return Findings(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
+
+
+async def _candidates_of(
+    client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
+) -> list[list[Job]]:
+    """Return for each group of entries that ask for the same the service's jobs that could be theirs, oldest first."""
+    known = await history.off_loop(history.job_ids, base_url=client.base_url)
+    asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
+    found = await all_candidates(client, tool, asked, known=known, clockwork=works)
+    return [jobs[::-1] for jobs in found]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -276,16 +276,27 @@ class JobHistory:
         values = [value for _, value in wanted]
         return self._select(f"{where} ORDER BY number DESC LIMIT ?", [*values, limit])
 
-    def lost(self, *, base_url: str | None = None) -> list[HistoryEntry]:
+    def lost(
+        self,
+        *,
+        base_url: str | None = None,
+        asked: Iterable[tuple[Tool, Mapping[str, Any]]] | None = None,
+    ) -> list[HistoryEntry]:
         """Return the submissions of which nobody knows whether they started a job, oldest first.
 
         Those that a living process is still waiting for are not among them.
+
+        Args:
+            base_url: only this service's.
+            asked: only those that asked for the same as one of these.
         """
+        wanted = None if asked is None else {digest_of(tool, params) for tool, params in asked}
         where = "stage IN (?, ?) AND (? IS NULL OR base_url = ?) ORDER BY number"
         values = [INTENT, UNCERTAIN, base_url, base_url]
 
         def work(database: sqlite3.Connection) -> list[HistoryEntry]:
-            rows = [(entry_of(row), row["process"]) for row in select(database, where, values)]
+            found = [row for row in select(database, where, values) if wanted is None or row["digest"] in wanted]
+            rows = [(entry_of(row), row["process"]) for row in found]
             return [entry for entry, process in rows if self._is_lost(entry, process)]
 
         return self._run(work, [])

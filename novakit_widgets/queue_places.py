@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import JobCancelledError
 from .jobs import JobStatus
-from .run import JobRun, Phase
+from .run import Earlier, JobRun, Phase
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -157,16 +157,18 @@ class RunMaker:
         timeout: seconds to watch each; ``None`` for the tools'.
         history: remembers them.
         clock: monotonic seconds.
+        earlier: as for `JobRun`.
     """
 
     client: NovaKitClient
     timeout: float | None
     history: JobHistory
     clock: Callable[[], float]
+    earlier: Earlier | None = None
 
     def new(self, place: Place) -> JobRun:
         """Make the run of a job that is to be submitted."""
-        return JobRun(place.tool, place.params, manager=place, **self._common())
+        return JobRun(place.tool, place.params, manager=place, earlier=self.earlier, **self._common())
 
     def known(self, place: Place, job: Job) -> JobRun:
         """Make the run of a job that there is."""

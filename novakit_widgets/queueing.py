@@ -27,12 +27,13 @@ from .errors import (
     SubmissionUncertainError,
 )
 from .jobhistory import default_history
+from .lookup import look_up_entries
 from .pacing import Pace
 from .queue_lines import Lines
 from .queue_lookup import alike, jobs_of
 from .queue_memory import QueueMemory, not_kept, restore, shown_params
 from .queue_places import Place, PlaceState, RunMaker
-from .reusing import TWIN_AGE, reused_note, twin_note
+from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
 from .run import Phase, check_timeout
 from .submission import Clockwork, Ticket
 from .tracking import LIST_LIMIT, tracker_of
@@ -122,7 +123,7 @@ class JobQueue:
         self.held = held
         self._allowance = allowance_of(client.account)
         self._pace = Pace.at(settings.speed().value)
-        self._maker = RunMaker(client, self.timeout, self.history, self._works.clock)
+        self._maker = RunMaker(client, self.timeout, self.history, self._works.clock, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
         self._counts = dict.fromkeys(PlaceState, 0)
@@ -634,6 +635,10 @@ class JobQueue:
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""
         asked = [(place.tool, place.params) for place in self.places]
+        if self.reuse:
+            # Before the twins are looked for, so that what was lost is one of them.
+            lost = await self.history.off_loop(self.history.lost, base_url=self.client.base_url, asked=asked)
+            await look_up_entries(self.client, self.history, lost, clockwork=self._works)
         within = None if self.reuse else TWIN_AGE
         twins = await self.history.off_loop(self.history.twins, asked, base_url=self.client.base_url, within=within)
         for place, twin in zip(self.places, twins, strict=True):

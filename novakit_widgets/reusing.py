@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from .errors import SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import JobStatus
+from .lookup import look_up_entries
 from .run import JobRun
 
 if TYPE_CHECKING:
@@ -14,11 +16,13 @@ if TYPE_CHECKING:
 
     from .client import NovaKitClient
     from .jobhistory import HistoryEntry
-    from .jobs import Tool
+    from .jobs import Job, Tool
+    from .submission import Clockwork
 
-__all__ = ["TWIN_AGE", "reused_note", "run_of", "twin_note"]
+__all__ = ["TWIN_AGE", "lost_job", "reused_note", "run_of", "twin_note"]
 
 TWIN_AGE = timedelta(days=1)  # how long an equal job is worth a hint
+_GIVEN_UP = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 def run_of(
@@ -39,9 +43,44 @@ def run_of(
         run.note = reused_note(twin)
         run.reused = True
         return run
-    run = JobRun(tool, params, client=client, timeout=timeout)
+    run = JobRun(tool, params, client=client, timeout=timeout, earlier=lost_job if reuse else None)
     run.note = "" if twin is None else twin_note(twin)
     return run
+
+
+async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | None:
+    """Find the job of an equal submission whose answer was lost, such as one of a kernel that died in the midst of it.
+
+    Args:
+        run: about to be submitted; it is told what was found.
+        clockwork: time and chance.
+
+    Raises:
+        SubmissionUncertainError: whether there is such a job can't be told, so that this one might be paid twice.
+    """
+    assert run.tool is not None  # for the type checker: it is about to be submitted
+    history, client = run.history, run.client
+    lost = await history.off_loop(history.lost, base_url=client.base_url, asked=[(run.tool, run.params)])
+    if not lost:
+        return None
+    outcome = await look_up_entries(client, history, lost, clockwork=clockwork)
+    job = next((job for job in reversed(outcome.found) if job.status not in _GIVEN_UP), None)
+    if job is not None:
+        run.reused = True
+        run.note = (
+            f"{_when(lost[-1])} its answer was lost; this is its job, not billed again. reuse=False makes it anew."
+        )
+        return job
+    if outcome.unclear:
+        raise SubmissionUncertainError(
+            f"You asked for the same before. {_when(lost[-1])} its answer was lost, and whether it runs can't be told "
+            f"({outcome.reasons[0].rstrip('.')}). Nothing was submitted now: nk.recover() looks again, reuse=False makes it anew."
+        )
+    return None
+
+
+def _when(entry: HistoryEntry) -> str:
+    return f"On {entry.begun_at.astimezone():%d %b %Y} at {entry.begun_at.astimezone():%H:%M}"
 
 
 def reused_note(twin: HistoryEntry) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,14 +28,14 @@ from .submission import Ticket, submit
 from .tracking import tracker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
     from pathlib import Path
 
     from .client import NovaKitClient
     from .jobhistory import JobHistory
     from .tracking import Watch
 
-__all__ = ["JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
+__all__ = ["Earlier", "JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
 
 
 class Phase(str, Enum):
@@ -54,6 +55,10 @@ class Phase(str, Enum):
 _PARTING_SECONDS = 10.0
 # Nothing more happens in these by itself.
 _SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
+
+
+# Whoever asks for a job again may know of one that will do.
+Earlier = Callable[["JobRun"], Awaitable[Job | None]]
 
 
 class Manager(Protocol):
@@ -86,6 +91,7 @@ class JobRun:
         on_change: called on the loop after each change.
         clock: monotonic seconds.
         manager: decides when it is submitted; where it is left out, `start` does.
+        earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
 
     Attributes:
         phase: where it is.
@@ -111,6 +117,7 @@ class JobRun:
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         manager: Manager | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self.tool = tool
         self.params: Mapping[str, Any] = MappingProxyType(dict(params))
@@ -128,6 +135,7 @@ class JobRun:
         self.on_change = on_change
         self.ticket: Ticket | None = None
         self._manager = manager
+        self._earlier = earlier
         self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
@@ -404,7 +412,7 @@ class JobRun:
                 job = await self.client.get(self._attached_to)
             elif self.tool is not None:
                 self.ticket = self.ticket or Ticket()
-                job = await submit(
+                job = await self._found_earlier(self.ticket) or await submit(
                     self.client,
                     self.tool,
                     self.params,
@@ -432,6 +440,22 @@ class JobRun:
             raise
         else:
             self._has(job)
+
+    async def _found_earlier(self, ticket: Ticket) -> Job | None:
+        """Ask for a job that will do instead; then the place that the submission was given is free for another."""
+        if self._earlier is None:
+            return None
+        job = None
+        try:
+            job = await self._earlier(self)
+            free = job is not None
+        except BaseException:
+            free = True
+            raise
+        finally:
+            if free and ticket.slot is not None:
+                ticket.slot.released()
+        return job
 
     def _takes_back(self, error: NovaKitError) -> bool:
         """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""

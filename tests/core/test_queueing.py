@@ -364,6 +364,41 @@ async def test_reuse_takes_what_the_history_has(serve, queue_of):
     assert len(sandbox.jobs) == 4
 
 
+async def test_reuse_takes_what_was_lost_too(serve, queue_of, history):
+    """Of two equal places one was submitted before, and its answer lost: its job is found first, and only the other one paid."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    first = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(first.wait(), 20)
+    assert states(first) == {"uncertain": 1}
+    again = queue_of(sandbox, ["one", "two"], reuse=True)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"completed": 2}
+    assert again.places[0].run.reused
+    assert len(sandbox.jobs) == 2
+    assert history.lost() == []
+
+
+async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
+    """Whether an equal job runs can't be told: its place is not submitted, and trying again asks again."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    denied = sandbox.inject(Fault.status(403), method="GET", path="/jobs", times=None)
+    first = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(first.wait(), 20)
+    again = queue_of(sandbox, ["one"], reuse=True)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"uncertain": 1}
+    assert "Nothing was submitted now" in again.places[0].run.error.message
+    assert len(sandbox.jobs) == 1
+    sandbox.clear_faults()
+    assert denied.hits
+    again.retry(again.places)
+    await until(lambda: states(again) == {"completed": 1})
+    assert len(sandbox.jobs) == 1
+
+
 async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left):
     """It is told to the loop, and the jobs go on; each change of a place is told, and the end as a whole."""
     sandbox, told = serve(), []

@@ -14,7 +14,9 @@ from killing import kill
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, configure
 from novakit_widgets.jobhistory import JobHistory, default_history
 from novakit_widgets.lookup import look_up_all
-from novakit_widgets.recovery import recover
+from novakit_widgets.recovery import recover, recover_all
+from novakit_widgets.reusing import lost_job
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.submission import Clockwork, submit
 
@@ -109,7 +111,7 @@ def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
     for params in (PARAMS, PARAMS, {"prompt": "never arrived"}):
         begin_elsewhere(history, sandbox, params)
     go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=JobHistory(None)))
-    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: recover_all(client, history, clockwork=QUICK))
     assert [job.id for job in outcome.found] == list(sandbox.jobs)
     assert len(outcome.unsent) == 2
     assert "1 found, 2 never started, 0 unclear" in repr(outcome)
@@ -175,6 +177,43 @@ def test_a_failed_job_is_not_reused(sandbox, tmp_path):
         with pytest.raises(Exception, match="could not finish"):
             JobWidget("image", params, reuse=True).wait()
     assert len(sandbox.jobs) == 2
+
+
+def test_reuse_takes_the_job_of_a_kernel_that_died_in_mid_submission(sandbox, tmp_path):
+    """Its answer was never seen, so no row has its id: it is looked up before it is paid again, and the card says so."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    begin_elsewhere(default_history(), sandbox, PARAMS)
+    lost = go(sandbox, lambda client: client.submit("image", PARAMS))
+    card = JobWidget("image", PARAMS, reuse=True)
+    assert card.wait().id == lost.id
+    card.paint()
+    assert "not billed again" in card._parts.message.value
+    assert card._parts.button.description == "Generate anew"
+    assert list(sandbox.jobs) == [lost.id]
+    assert default_history().lost() == []
+    assert [entry.job.id for entry in default_history().entries()] == [lost.id]
+
+
+def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path):
+    """The list can't be had: nothing is submitted. Once it shows that the job never started, a new one is."""
+    configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+    begin_elsewhere(default_history(), sandbox, PARAMS)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs")
+    card = JobWidget("image", PARAMS, reuse=True)
+    with pytest.raises(SubmissionUncertainError, match=r"same before.*Nothing was submitted now.*reuse=False"):
+        card.wait()
+    assert card.status == "uncertain"
+    assert not sandbox.jobs
+    run = JobRun(Tool.IMAGE, PARAMS, client=NovaKitClient(sandbox.api_key, sandbox.base_url))
+
+    async def look():
+        found = await lost_job(run, clockwork=QUICK)
+        await run.client.aclose()
+        return found
+
+    assert asyncio.run(look()) is None
+    assert JobWidget("image", PARAMS, reuse=True).wait().id in sandbox.jobs
+    assert len(sandbox.jobs) == 1
 
 
 def test_save_to_saves_every_finished_job(sandbox, tmp_path):

@@ -169,7 +169,7 @@ def _explain(status: int, body: object, action: Action, wait: float | None) -> t
         )
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return QuotaExceededError, (
-            f"The plan has not enough left{_figures(body)}. client.quota() shows what there is and when it renews."
+            f"The plan has not enough left{_figures(body)}. nk.quota() shows what there is and when it renews."
         )
     if status == HTTPStatus.FORBIDDEN:
         # Two pages of the documentation name two scopes for jobs, so we name both.

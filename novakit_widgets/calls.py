@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from .jobs import Tool
+from .sources import named_files
 
-__all__ = ["call_of", "main_parameter"]
+__all__ = ["call_of", "call_with_files", "main_parameter"]
 
 _SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
     Tool.VIDEO: ("video", "prompt"),
@@ -39,6 +40,34 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
         return f"nk.JobWidget({tool.endpoint!r}, {{{written}}})"
     others = [f"{key}={_written(value)}" for key, value in params.items() if key != first]
     return f"nk.{name}({', '.join([_written(params[first]), *others])})"
+
+
+def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:
+    """Write the call that makes the same job, with a file's name in place of what was sent from this machine.
+
+    Args:
+        tool: what makes it.
+        params: the service's own parameters.
+        folder: where such files would be; nothing is written.
+
+    Returns:
+        Lines of Python. A comment says what belongs into each file.
+
+    Example:
+        >>> print(call_with_files(Tool.STT, {"file": "UklGRg=="}, Path("media")))
+        from pathlib import Path
+        <BLANKLINE>
+        # media/novakit-a40ff3d5900f.bin: the file that was sent, 4 bytes
+        nk.transcribe(Path('media/novakit-a40ff3d5900f.bin'))
+    """
+    named, contents = named_files(tool, params, folder)
+    call = call_of(tool, named)
+    if not contents:
+        return call
+    notes = [
+        f"# {path.as_posix()}: the file that was sent, {len(content):,} bytes" for path, content in contents.items()
+    ]
+    return "\n".join(["from pathlib import Path", "", *notes, call])
 
 
 def _written(value: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import re
 import secrets
+import shutil
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from pathlib import Path
@@ -15,7 +17,7 @@ from .errors import MediaError, MediaExpiredError
 from .media import sniff, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from .client import MediaStream
     from .jobs import Job
@@ -198,6 +200,7 @@ async def save_all(
     path: str | Path,
     *,
     on_progress: Callable[[int, int | None], None] | None = None,
+    held: Sequence[bytes | Path | None] = (),
 ) -> list[Path]:
     """Save all media of a finished job.
 
@@ -206,6 +209,8 @@ async def save_all(
         job: a completed job.
         path: a folder, which is made where its name has no ending; or a file where there is one result only.
         on_progress: as for `save`.
+        held: those of the media that are on this machine already, as bytes or as a file, in the result's order. They are not
+            fetched again: their address may be served no longer.
 
     Returns:
         The files, in the result's order.
@@ -224,6 +229,10 @@ async def save_all(
     files = []
     for index in range(len(job.media)):
         stem = f"{stem_of(job)}-{index + 1}"
+        here = held[index] if index < len(held) else None
+        if isinstance(here, bytes) or (here is not None and here.is_file()):
+            files.append(await asyncio.to_thread(_put, here, target, stem))
+            continue
         try:
             file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
         except MediaExpiredError as error:
@@ -231,6 +240,28 @@ async def save_all(
             file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
         files.append(file)
     return files
+
+
+def _put(content: bytes | Path, target: Path, stem: str) -> Path:
+    """Write what is on this machine already, under a temporary name until all of it is there."""
+    in_folder = target.is_dir()
+    folder = target if in_folder else target.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if in_folder:
+        suffix = content.suffix if isinstance(content, Path) else suffix_of(sniff(content[:_HEAD_BYTES]) or "")
+        target = folder / f"{stem}{suffix}"
+    if isinstance(content, Path) and target.exists() and target.samefile(content):
+        return target
+    part = folder / f".novakit-{secrets.token_hex(8)}.part"
+    try:
+        if isinstance(content, Path):
+            shutil.copyfile(content, part)
+        else:
+            part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
 
 
 async def _renewed(client: KnowsJobs, job: Job, expired: MediaExpiredError) -> Job:

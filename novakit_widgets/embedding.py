@@ -9,13 +9,14 @@ from . import downloads
 from .errors import ConfigurationError, MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .downloads import OpensMedia
     from .jobs import Job
     from .media import Media
 
-__all__ = ["Embed", "Kept", "Room", "check_embed", "keep"]
+__all__ = ["Embed", "Kept", "Room", "check_embed", "keep", "save_kept"]
 
 Embed = Literal["auto", "inline", "file", "link"]
 _EMBEDS = ("auto", "inline", "file", "link")
@@ -69,6 +70,27 @@ class Room:
             return False
         self.left -= size
         return True
+
+
+async def save_kept(client: downloads.KnowsJobs, job: Job, kept: Sequence[Kept] | None, path: str | Path) -> list[Path]:
+    """Save all media of a finished job: those that we have from here, the others from the service.
+
+    Args:
+        client: makes the requests.
+        job: a completed job.
+        kept: its media, and where they are now; ``None`` while nobody has fetched them.
+        path: as for `downloads.save_all`.
+
+    Returns:
+        The files, in the result's order.
+
+    Raises:
+        MediaError: as for `downloads.save_all`.
+        OSError: a file can't be written.
+    """
+    return await downloads.save_all(
+        client, job, path, held=[one.path if one.content is None else one.content for one in kept or ()]
+    )
 
 
 def check_embed(embed: str) -> Embed:

@@ -354,6 +354,8 @@ class JobRun:
             waiting.cancel()
         if done:
             return waiting.result()
+        if self.settled:
+            return self.result()  # what was still being waited for is what a page shows of it
         later = f", or nk.attach({self.job_id!r}) later" if self.job_id else ""
         raise JobTimeoutError(
             f"{self.job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "in_files", "sendable", "upload"]
+__all__ = ["MAX_UPLOAD_BYTES", "named_files", "sendable", "upload", "write_files"]
 
 MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
 
@@ -117,34 +117,58 @@ def _content(value: Any, where: str, name: str) -> bytes | None:
     return content
 
 
-def in_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Write what was sent from this machine into files, so that code can name it.
+def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: Path) -> list[Path]:
+    """Write what was sent from this machine into files, so that code can name them.
 
     Args:
         tool: what the parameters are for.
         params: by the service's names, as they were sent.
-        folder: where the files go; it is made if it is needed. A file has the same name as often as it is written.
+        folder: where the files go, relative to ``beside``; it is made if it is needed.
+        beside: the notebook's folder.
 
     Returns:
-        The parameters, with a `pathlib.Path` for each data URI or base64.
+        The files.
 
     Raises:
         OSError: a file can't be written.
 
     Example:
-        >>> in_files(Tool.VIDEO, {"source_image": "https://example.org/a.png"}, Path("media"))
-        {'source_image': 'https://example.org/a.png'}
+        >>> write_files(Tool.VIDEO, {"source_image": "https://example.org/a.png"}, Path("media"), beside=Path())
+        []
+    """
+    _, contents = named_files(tool, params, folder)
+    files = {beside / path: content for path, content in contents.items()}
+    for file, content in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return list(files)
+
+
+def named_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[Path, bytes]]:
+    """Give what was sent from this machine the names of files, always the same ones for the same bytes. Nothing is written.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they were sent.
+        folder: where the files would go.
+
+    Returns:
+        The parameters, with a `pathlib.Path` for each data URI or base64; and the bytes by path.
+
+    Example:
+        >>> named, contents = named_files(Tool.STT, {"file": "UklGRg=="}, Path("media"))
+        >>> named["file"].name, contents[named["file"]]
+        ('novakit-a40ff3d5900f.bin', b'RIFF')
     """
     table = PARAMETERS[tool]
-    named = dict(params)
+    named, contents = dict(params), {}
     for name, value in params.items():
         content = _decoded(value) if name in table and table[name].url else None
         if content is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             suffix = suffix_of(sniff(content) or "")
             named[name] = folder / f"novakit-{hashlib.sha256(content).hexdigest()[:12]}{suffix}"
-            named[name].write_bytes(content)
-    return named
+            contents[named[name]] = content
+    return named, contents
 
 
 def _decoded(value: Any) -> bytes | None:

@@ -285,11 +285,11 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
             self._display.changed(place)
 
     def _ask_to_be_painted(self) -> None:
-        loop = eventloop.current()
+        loop = eventloop.home()  # a board can be made in a callback, on a thread with a loop of its own
         if loop is None:
             self.paint()  # a plain script: nobody looks, but the state is right
         else:
-            painter(loop).ask(self)
+            eventloop.hand_over(loop, lambda: painter(loop).ask(self))
 
 
 Sequence.register(JobBoard)  # a subclass would have two metaclasses

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .. import downloads, eventloop
 from ..embedding import Embed, Kept, Room, keep
 from ..errors import MediaError, MediaExpiredError, NovaKitError
+from .places import notebook_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ class Keeper:
 
     async def _keep(self, number: int, job: Job, turns: asyncio.Semaphore) -> None:
         async with turns:
-            folder = Path.cwd()
+            folder = notebook_folder()
             kept = await keep(self._client, job, self._embed, folder=folder, room=self._room)
             if job.id is not None and any(isinstance(one.error, MediaExpiredError) for one in kept):
                 kept = await self._renewed(job.id, kept, folder)

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import eventloop, settings
@@ -19,6 +18,7 @@ from .boardmedia import save_places
 from .boardorder import picked
 from .boardparts import CELLS, BoardParts
 from .boardview import FAILED, Row, Totals, prompt_and_title, thumbnail_of
+from .places import notebook_folder
 from .view import prompt_of
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ class BoardPainter:
         self._queue.retry([place for place in self._queue.places if place.state in FAILED])
 
     async def _save(self, place: Place) -> None:
-        folder = settings.save_to().value or Path.cwd()
+        folder = settings.save_to().value or notebook_folder()
         try:
             files = await save_places(self._queue.client, [place], folder)
         except (MediaError, OSError) as error:

@@ -8,12 +8,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ..calls import call_of
 from ..jobs import JobStatus
 from ..queueing import PlaceState
 from . import boardgrid, cards
 from .boardview import Row, readable, times_of, words_of
-from .plain import details_table, media_tag
+from .plain import code_block, details_table, media_tag
 from .view import label_of, percent_of, prompt_of, shortened
 
 if TYPE_CHECKING:
@@ -243,5 +242,5 @@ def details(place: Place, kept: Sequence[Kept]) -> Markup:
     if run.job is not None and run.job.actual_credits is not None:
         facts["credits"] = f"{run.job.actual_credits:g}"
     parts.append(details_table({**facts, **place.params}))
-    parts.append(Markup("<pre>{}</pre>").format(readable(shortened(call_of(place.tool, place.params), _LONGEST))))
+    parts.append(code_block(place.tool, place.params))
     return Markup('<div class="nk-details">{}</div>').format(_BLANK.join(parts))

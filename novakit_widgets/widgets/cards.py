@@ -80,8 +80,8 @@ def figures(view: View) -> Markup:
     # A progressbar without a value is one whose progress is unknown. From 0 to 100 is what it goes by when it does not say.
     value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
     return Markup(
-        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{text}">{text}</span>'
-    ).format(label=view.label, value=value, text=text or view.status)
+        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{said}">{text}</span>'
+    ).format(label=view.label, value=value, said=text or view.status, text=text)
 
 
 def message(text: str) -> Markup:

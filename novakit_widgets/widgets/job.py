@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from .. import downloads, eventloop, settings
+from .. import eventloop, settings
 from ..client import default_client
-from ..embedding import Embed, Kept, check_embed, keep
+from ..embedding import Embed, Kept, check_embed, keep, save_kept
 from ..errors import NovaKitError
 from ..jobs import Job, Tool
 from ..parameters import check
@@ -21,8 +21,8 @@ from ..reusing import run_of
 from ..run import JobRun, Phase
 from .painting import LEAST_SECONDS, painter
 from .parts import Parts
-from .places import Places, in_kernel, is_nested
-from .plain import plain, summary
+from .places import Places, in_kernel, is_nested, notebook_folder
+from .plain import plain, running, summary
 from .player import close_all, player, text_block
 from .view import Samples, View, shortened
 
@@ -254,7 +254,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         A page that was reloaded while the job ran keeps the card, but not the plain result; this puts it there.
         """
         bundle = self._plain_bundle()
-        if bundle is None:
+        if bundle is None and not self._made:
+            print(f"{summary(self._run)} (its card was closed)")  # noqa: T201 # where the card would be
+        elif bundle is None:
             self._places.show(self._live_bundle())
         else:
             from IPython.display import display
@@ -268,12 +270,13 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             print(repr(self))  # noqa: T201 # a terminal has no page
 
     def _show_if_hidden(self) -> None:
-        if not self._places.any and not self._run.settled and in_kernel() and not is_nested(self):
+        if self._made and not self._places.any and not self._run.settled and in_kernel() and not is_nested(self):
             self.show()
 
     def _live_bundle(self) -> dict[str, Any]:
         bundle: dict[str, Any] = self._repr_mimebundle_()
-        return bundle
+        # For readers without a kernel, where the page was closed before the job ended.
+        return {**bundle, "text/html": str(running(self._run)), "text/plain": summary(self._run)}
 
     def _plain_bundle(self) -> dict[str, Any] | None:
         """Return the finished job as plain HTML; ``None`` while there is none, or its media are on their way."""
@@ -320,6 +323,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def paint(self) -> int:
         """Send what has changed since the last time, and return in how many messages."""
+        if not self._made:
+            return 0  # closed since it was asked for
         view = View.of(self._run, self._samples, note=self._note)
         before, self._view = self._view, view
         return 0 if view == before else self._parts.show(view)
@@ -344,16 +349,25 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self.set_trait("status", str(run.phase if run.job is None else run.job.status))
 
     def _ask_to_be_painted(self) -> None:
-        loop = eventloop.current()
+        # Not the loop that runs here: a card can be made in a callback, on a thread with a loop of its own. One painter does all.
+        loop = eventloop.home()
         if loop is None:
             self.paint()  # a plain script: nobody looks, but the state is right
         else:
-            painter(loop).ask(self)
+            eventloop.hand_over(loop, lambda: painter(loop).ask(self))
 
     async def _show_result(self, run: JobRun) -> None:
         """Put the finished media, or the text, into the card, and the plain result where the card was shown."""
         if run.error is None:
-            await self._play(run)
+            try:
+                await self._play(run)
+            except Exception as error:
+                # The job is done all the same, and in a background task nobody would see it.
+                self._note = (
+                    f"The result can't be shown ({type(error).__name__}: {error}). job.save() and job.media have it."
+                )
+                self._ask_to_be_painted()
+                raise
         if run.saving is not None:
             await asyncio.wait((run.saving,))  # so that the plain result says where it was saved
         if run is self._run and not self._waiting:
@@ -368,12 +382,13 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     async def _play(self, run: JobRun) -> None:
         job = run.result()
-        kept = await keep(run.client, job, self._embed, folder=Path.cwd())
+        self._note = "Fetching the result." if job.media and self._embed != "link" else ""
+        kept = await keep(run.client, job, self._embed, folder=notebook_folder())
         if run is not self._run or not self._made:
             return  # tried again, or closed, in the meantime: nobody would close what is made now
         self._kept = kept
         title = "" if self._view is None else self._view.full_prompt
-        made = [player(one, title=title) for one in kept]
+        made = [player(one, title=title, alone=len(kept) == 1) for one in kept if one.error is None]
         if job.text is not None:
             made.append(text_block(job.text))
         elif not kept:
@@ -390,7 +405,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             eventloop.hand_over(loop, lambda: self._act(action))
 
     def _act(self, action: str) -> None:
-        if action == "cancel":
+        if action == "start":
+            self._run.start()
+        elif action == "cancel":
             self._run.cancel()
         elif action == "watch":
             self._run.keep_watching()
@@ -410,11 +427,11 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.start()
 
     async def _save(self, path: Path) -> list[Path]:
-        return await downloads.save_all(self._run.client, self._run.result(), path)
+        return await save_kept(self._run.client, self._run.result(), self._kept, path)
 
     async def _save_and_say(self) -> None:
-        folder = settings.save_to().value or Path.cwd()
         try:
+            folder = settings.save_to().value or notebook_folder()
             files = await self._save(folder)
         except (NovaKitError, OSError) as error:
             self._note = f"Not saved: {error}"

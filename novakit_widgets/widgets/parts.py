@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Parts"]
 
 _BUTTONS: Mapping[str, tuple[str, str]] = {
+    "start": ("Start", "Submit this job; it is billed"),
     "cancel": ("Cancel", "Cancel this job at the service"),
     "watch": ("Keep watching", "Go on watching this job"),
     "again": ("Try again", "Submit the same job once more; it is billed like a new one"),
@@ -39,19 +40,22 @@ class Parts:
         # On its own, because the whole of a value is sent when any of it changes.
         look = ipywidgets.HTML(str(cards.STYLE), layout=ipywidgets.Layout(display="none"))
         plain = ipywidgets.Layout(margin="0", min_width="0")
-        wide = ipywidgets.Layout(margin="0 8px 0 0", flex="1 1 80px", width="auto", min_width="60px")
+        wide = ipywidgets.Layout(margin="0", flex="1 1 80px", width="auto", min_width="60px")
         style = look.style
         self.head = ipywidgets.HTML(layout=plain, style=style)
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=wide)
         self.figures = ipywidgets.HTML(layout=plain, style=style)
         self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto", margin="0", flex="0 0 auto"))
         self.message = ipywidgets.HTML(
-            layout=ipywidgets.Layout(margin="0 0 0 8px", flex="1 1 200px", min_width="0"), style=style
+            layout=ipywidgets.Layout(margin="0", flex="1 1 200px", min_width="0"), style=style
         )
-        line = ipywidgets.Layout(align_items="center", flex_flow="row wrap", width="100%", overflow="hidden")
+        # `gap` of a line that wraps, by its older name, which is the one that ipywidgets has.
+        line = ipywidgets.Layout(
+            align_items="center", flex_flow="row wrap", width="100%", overflow="hidden", grid_gap="2px 8px"
+        )
         self.measure = ipywidgets.HBox([self.bar, self.figures], layout=line)
         self.foot = ipywidgets.HBox([self.button, self.message], layout=line)
-        self.result = ipywidgets.VBox(layout=plain)
+        self.result = ipywidgets.VBox(layout=ipywidgets.Layout(margin="0", min_width="0", overflow="hidden"))
         self.rows = (look, self.head, self.measure, self.foot, self.result)
         self._shown: View | None = None
 
@@ -66,18 +70,16 @@ class Parts:
                     for name, value in changed.items():
                         setattr(widget, name, value)
                 messages += 1
-        if before is None or before.moving != view.moving:
-            (self.bar.add_class if view.moving and view.percent is None else self.bar.remove_class)("nk-alive")
+        if before is None or _unknown(before) != _unknown(view):
+            (self.bar.add_class if _unknown(view) else self.bar.remove_class)("nk-alive")
         return messages
 
     def _states(self, view: View) -> Mapping[ipywidgets.Widget, Mapping[str, object]]:
         description, tooltip = _BUTTONS[view.action]
-        # Until the service tells of progress the bar is full and pulsates: alive, and no number is invented.
-        unknown = view.percent is None and view.moving
         return {
             self.head: {"value": str(cards.head(view))},
             self.bar: {
-                "value": 100.0 if unknown else (view.percent or 0.0),
+                "value": 100.0 if _unknown(view) else (view.percent or 0.0),
                 "bar_style": _BAR_STYLES[view.tone],
             },
             self.figures: {"value": str(cards.figures(view))},
@@ -86,5 +88,12 @@ class Parts:
                 "tooltip": tooltip,
                 "disabled": view.busy,
             },
+            # A button without a word would be shown all the same, and its old word stays on the page.
+            self.button.layout: {"display": None if description else "none"},
             self.message: {"value": str(cards.message(view.message))},
         }
+
+
+def _unknown(view: View) -> bool:
+    """Whether it goes on and nobody knows how far it is: the bar is then full and pulsates, and no number is invented."""
+    return view.moving and view.percent is None

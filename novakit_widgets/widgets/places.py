@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -15,7 +16,7 @@ import ipywidgets
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
-__all__ = ["Places", "in_kernel", "is_nested"]
+__all__ = ["Places", "in_kernel", "is_nested", "notebook_folder"]
 
 
 class Places:
@@ -58,6 +59,24 @@ def in_kernel() -> bool:
     from IPython import get_ipython
 
     return getattr(get_ipython(), "kernel", None) is not None
+
+
+def notebook_folder() -> Path:
+    """Return the folder that relative addresses of a saved notebook begin at.
+
+    That is where its kernel was started: Jupyter's servers and nbclient start it beside the notebook, and what the code has done
+    to the working directory since is of no account.
+
+    Raises:
+        FileNotFoundError: in a plain script, whose working directory was deleted.
+    """
+    if in_kernel():
+        from IPython import get_ipython
+
+        visited = get_ipython().user_ns.get("_dh")  # IPython's own list of folders; `%cd` adds to it
+        if isinstance(visited, list) and visited and Path(visited[0]).is_dir():
+            return Path(visited[0])
+    return Path.cwd()
 
 
 def is_nested(widget: ipywidgets.Widget) -> bool:

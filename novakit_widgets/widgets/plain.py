@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ..calls import call_of
+from ..calls import call_with_files
+from ..embedding import FOLDER
 from ..jobs import JobStatus
 from .view import label_of, prompt_of, shortened, took
 
 if TYPE_CHECKING:
     from ..embedding import Kept
+    from ..jobs import Tool
     from ..media import Media
     from ..run import JobRun
 
-__all__ = ["STYLE", "details_table", "media_tag", "plain", "shown_size", "summary"]
+__all__ = ["STYLE", "code_block", "details_table", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
 
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
+_CODE_LENGTH = 50_000  # characters of a call: two of the longest documented texts, written with escapes
 _ROOM = (640, 480)  # pixels for one result; several have half of that each
 # The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was. The class is named
 # twice where JupyterLab's own rule, which sets tables to the right, names two.
@@ -37,6 +41,7 @@ STYLE = Markup("""<style>
 .novakit-plain video, .novakit-plain img { max-width: 100%; height: auto; border-radius: 4px; display: inline-block; }
 .novakit-plain audio { width: 100%; }
 .novakit-plain .nk-facts, .novakit-plain summary { color: var(--jp-ui-font-color2, inherit); }
+.novakit-plain td { white-space: pre-wrap; }
 .novakit-plain table { border-collapse: collapse; margin: 6px 0; }
 .novakit-plain.novakit-plain th, .novakit-plain.novakit-plain td { text-align: left; vertical-align: top;
   padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
@@ -59,6 +64,20 @@ def summary(run: JobRun) -> str:
     return "NovaKit " + " ".join(fact for fact in facts if fact)
 
 
+def running(run: JobRun) -> Markup:
+    """Return what a saved notebook says of a job whose end it did not see.
+
+    Args:
+        run: one that has not ended.
+    """
+    prompt = shortened(prompt_of(run.params), _PROMPT_LENGTH)
+    known = f"nk.attach({run.job_id!r})" if run.job_id else f"nk.history(search={shortened(prompt, 40)!r})"
+    return Markup(
+        '<p><strong>{}</strong> <span dir="auto">{}</span></p>'
+        "<p>It had not ended when this was saved: <code>{}</code> finds it.</p>"
+    ).format(label_of(run.tool), prompt, known)
+
+
 def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     """Return a finished job as plain HTML.
 
@@ -77,7 +96,7 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     ]
     rows.extend(_media(kept, prompt))
     if job.text is not None:
-        rows.append(Markup('<pre dir="auto">{}</pre>').format(job.text))
+        rows.append(Markup('<p dir="auto">{}</p>').format(lines(job.text)))
     elif job.status == JobStatus.COMPLETED and not kept:
         rows.append(Markup("<pre>{}</pre>").format(shortened(str(job.output), _VALUE_LENGTH)))
     if run.error is not None:
@@ -90,12 +109,16 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
 
 
 def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
-    shown = [media_tag(one, prompt, alone=len(kept) == 1) for one in kept]
-    if not shown:
+    # What could not be fetched is told by the card's note; an empty player would only repeat it.
+    there = [one for one in kept if one.error is None]
+    if not there:
         return []
+    shown = [media_tag(one, prompt, alone=len(there) == 1) for one in there]
     rows = [Markup("<p>{}</p>").format(Markup(" ").join(shown))]
-    if any(one.content is None and one.path is None for one in kept):
-        rows.append(Markup("<p>It plays from the service's own address, which is temporary: save it to keep it.</p>"))
+    if any(one.content is None and one.path is None for one in there):
+        rows.append(
+            Markup("<p>It is shown from the service's own address, which is temporary: save it to keep it.</p>")
+        )
     return rows
 
 
@@ -157,7 +180,7 @@ def _facts(run: JobRun) -> list[str]:
     if moment is not None:
         facts.append(moment.strftime("%d %b %Y %H:%M UTC"))
     if job.actual_credits is not None:
-        facts.append(f"{job.actual_credits:g} credits")
+        facts.append(f"{job.actual_credits:g} credit{'' if job.actual_credits == 1 else 's'}")
     return facts
 
 
@@ -166,17 +189,43 @@ def _details(run: JobRun) -> Markup:
     job = run.job
     assert job is not None
     facts = {**({"job id": job.id} if job.id else {}), **run.params}
-    code = "" if run.tool is None else shortened(call_of(run.tool, run.params), _VALUE_LENGTH)
-    again = Markup("<pre>{}</pre>").format(code) if code else _BLANK
+    again = _BLANK if run.tool is None else code_block(run.tool, run.params)
     return Markup("<details><summary>Parameters and code</summary>{}{}</details>").format(details_table(facts), again)
+
+
+def code_block(tool: Tool, params: Mapping[str, Any]) -> Markup:
+    """Return the call that makes the same job. It is all there or not at all: half of it would be no Python.
+
+    Args:
+        tool: what makes it.
+        params: the service's own parameters.
+    """
+    code = call_with_files(tool, params, Path(FOLDER))
+    if len(code) > _CODE_LENGTH:
+        return Markup("<p>The call is too long to be written here: {} characters.</p>").format(f"{len(code):,}")
+    return Markup("<pre>{}</pre>").format(code)
+
+
+def lines(text: str) -> Markup:
+    """Return a text with its line breaks, which an untrusted notebook keeps too; `pre` would break words there."""
+    return Markup("<br>").join(text.splitlines())
 
 
 def details_table(facts: Mapping[str, Any]) -> Markup:
     """Return names and values as a table."""
     rows = _BLANK.join(
-        Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(
-            name, shortened(str(value), _VALUE_LENGTH)
-        )
+        Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(name, _value(value))
         for name, value in facts.items()
     )
     return Markup("<table>{}</table>").format(rows)
+
+
+def _value(value: Any) -> Markup:
+    """Return a parameter as it is; of an upload, what it is."""
+    text = str(value)
+    if text.startswith("data:") and len(text) > _PROMPT_LENGTH:
+        head = text.partition(",")[0].removeprefix("data:").removesuffix(";base64")
+        return Markup("({}, sent as {} characters)").format(shortened(head, 40), f"{len(text):,}")
+    if len(text) > _VALUE_LENGTH:
+        return lines(f"{text[:_VALUE_LENGTH]}… ({len(text):,} characters in all)")
+    return lines(text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ipywidgets
 from markupsafe import Markup
 
+from ..embedding import EMBED_BYTES
 from .plain import media_tag, shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ..embedding import Kept
 
@@ -19,24 +22,44 @@ __all__ = ["close_all", "player", "text_block"]
 _HANDLERS = ("_click_handlers", "_msg_callbacks")  # of ipywidgets 8, where they are left behind by `close`
 
 
-def player(kept: Kept, *, title: str) -> ipywidgets.DOMWidget:
+def player(kept: Kept, *, title: str, alone: bool = True) -> ipywidgets.DOMWidget:
     """Make a widget that plays or shows one result. It does not start by itself, and does not loop.
 
     Args:
         kept: the media, and their bytes where there are any; otherwise it plays from where the service keeps them.
         title: what it is, for those who can't see it.
+        alone: whether there are no others beside it.
     """
+    if kept.path is not None:
+        # A widget's page begins its relative addresses elsewhere than a saved notebook does, so the file itself is of no use here.
+        kept = replace(kept, path=None, content=_small(kept.path))
     if kept.media.kind == "image":
-        return ipywidgets.HTML(media_tag(kept, title, alone=True))
+        return ipywidgets.HTML(media_tag(kept, title, alone=alone))
     # Bytes travel faster to these two than a data URI to an HTML widget does. They take no tooltip: with one, the view of a
     # widget that has no description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
     source = kept.media.url.encode() if kept.content is None else kept.content
     form = "url" if kept.content is None else kept.mime.partition("/")[2]
-    quiet = {"value": source, "format": form, "autoplay": False, "loop": False, "controls": True}
+    # A margin would make them wider than the card, which a screen reader's user would have to scroll.
+    quiet = {
+        "value": source,
+        "format": form,
+        "autoplay": False,
+        "loop": False,
+        "controls": True,
+        "layout": ipywidgets.Layout(margin="0", max_width="100%"),
+    }
     if kept.media.kind == "audio":
         return ipywidgets.Audio(**quiet)
-    width, height = shown_size(kept.media)
+    width, height = shown_size(kept.media, alone=alone)
     return ipywidgets.Video(width=str(width), height=str(height or ""), **quiet)
+
+
+def _small(file: Path) -> bytes | None:
+    """Return the bytes of a file that the kernel's messages can carry; ``None`` for a larger one, or one that is gone."""
+    try:
+        return file.read_bytes() if file.stat().st_size <= EMBED_BYTES else None
+    except OSError:
+        return None
 
 
 def text_block(text: str) -> ipywidgets.HTML:

@@ -10,12 +10,13 @@ import ipywidgets
 from markupsafe import Markup
 
 from .. import eventloop
-from ..calls import call_of
+from ..calls import call_with_files
 from ..differing import differences
 from ..embedding import FOLDER
-from ..sources import in_files
+from ..sources import write_files
 from .comparison import Compared, marked
 from .fields import label_of_value
+from .places import notebook_folder
 from .view import shortened
 
 if TYPE_CHECKING:
@@ -116,9 +117,8 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         Raises:
             OSError: such a file can't be written.
         """
-        named = in_files(self.tool, self.params, Path(FOLDER))
-        call = call_of(self.tool, named)
-        return f"from pathlib import Path\n\n{call}" if any(isinstance(one, Path) for one in named.values()) else call
+        write_files(self.tool, self.params, Path(FOLDER), beside=notebook_folder())
+        return call_with_files(self.tool, self.params, Path(FOLDER))
 
     @property
     def comparable(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from ..errors import RateLimitError
 from ..jobs import Job, JobStatus, Tool
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Samples", "View"]
 
-Action = Literal["cancel", "watch", "again", "anew", "save", ""]
+Action = Literal["start", "cancel", "watch", "again", "anew", "save", ""]
 Tone = Literal["waiting", "running", "good", "bad", "quiet"]
 
 _LABELS: Mapping[Tool, str] = {
@@ -135,8 +137,19 @@ def prompt_of(params: Mapping[str, Any]) -> str:
     for name in ("prompt", "input", "file", "image"):
         value = params.get(name)
         if isinstance(value, str) and value:
-            return "an uploaded file" if name in ("file", "image") and not value.startswith("http") else value
+            return _file_name(value) if name in ("file", "image") else value
     return ""
+
+
+def _file_name(source: str) -> str:
+    """Return what a file is called: the end of its address, which itself can be long and stands among the parameters."""
+    if not source.startswith(("http://", "https://")):
+        return "an uploaded file"
+    try:
+        name = unquote(PurePosixPath(urlsplit(source).path).name)
+    except ValueError:
+        name = ""
+    return name or source
 
 
 def shortened(text: str, length: int) -> str:
@@ -209,6 +222,8 @@ def _times(run: JobRun, samples: Samples) -> str:
     elapsed = run.elapsed
     if elapsed is None:
         return ""
+    if run.phase in (Phase.REFUSED, Phase.UNCERTAIN):
+        return ""  # how long we tried says nothing about a job
     if run.settled:
         return took(elapsed) if run.phase is Phase.ENDED else f"{duration(elapsed)} so far"
     left = samples.remaining(elapsed)
@@ -221,12 +236,15 @@ def _times(run: JobRun, samples: Samples) -> str:
 
 
 def _message(run: JobRun) -> str:
-    error = run.error or run.trouble
-    return "" if error is None else error.message
+    if run.error is not None:
+        return run.error.message
+    return "" if run.trouble is None else f"{run.trouble.message} It is tried again by itself."
 
 
 def _action(run: JobRun) -> Action:
-    if run.phase in (Phase.NEW, Phase.SUBMITTING, Phase.WATCHING):
+    if run.phase is Phase.NEW:
+        return "start"
+    if run.phase in (Phase.SUBMITTING, Phase.WATCHING):
         return "cancel"
     if run.reused and run.settled:
         return "anew"

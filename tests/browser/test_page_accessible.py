@@ -36,7 +36,7 @@ async def _violations(page) -> list[str]:
 
 async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     """In each state, live and plain, in the light theme and in the dark one."""
-    sandbox.next_duration(600, 600, 5, 5, 5, 5, 5, 5)
+    sandbox.next_duration(600, 600, 5, 5, 5, 5, 5, 5, 5, 5)
     page = await open_notebook(
         "nk.video('A sunset that runs')",
         "ipywidgets.VBox([nk.video('A sunset that is left', timeout=0.5)])",
@@ -46,6 +46,9 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
         "nk.video('A plain one: fail please')",
         "nk.music('Plain music', duration_seconds=2)",
         "nk.image('Plain pictures', n=2, size='512x512')",
+        "ipywidgets.VBox([nk.music('Nested music', duration_seconds=2)])",
+        "ipywidgets.VBox([nk.transcribe('https://x.example/a-nested-talk.mp3')])",
+        "ipywidgets.VBox([nk.image('Not started', autostart=False)])",
     )
     await page.run_all()
     for index in (5, 6, 7, 8):
@@ -53,10 +56,14 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     await expect(page.card(2).get_by_role("button", name="Keep watching")).to_be_visible()
     await expect(page.card(4).get_by_role("button", name="Try again")).to_be_visible()
     await expect(page.card(3).get_by_role("button", name="Save")).to_be_visible()
+    await expect(page.card(9).locator("audio")).to_be_visible()
+    await expect(page.card(10).get_by_role("status")).to_have_text("done")
+    await expect(page.card(10).get_by_role("button")).to_have_count(0)
+    await expect(page.card(11).get_by_role("button", name="Start")).to_be_visible()
     for index in (5, 6, 7, 8):
         await page.plain(index).get_by_text("Parameters and code").click()
     # What is out of sight is not judged.
-    await page.page.set_viewport_size({"width": 1000, "height": 5000})
+    await page.page.set_viewport_size({"width": 1000, "height": 7000})
     await page.cell(0).locator(".cm-content").click()
     # JupyterLab's body is without height and hides what overflows, so that axe takes all that is in it for invisible.
     await page.page.add_style_tag(content="html, body { height: 100%; }")

@@ -55,6 +55,20 @@ async def test_nested_cards_stay_widgets_that_play(open_notebook):
     await expect(page.card(1).get_by_role("button", name="Save")).to_be_visible()
 
 
+async def test_a_nested_card_shows_what_stands_beside_the_notebook(open_notebook, sandbox):
+    """embed="file": a widget has no use for the notebook's relative addresses, so the page gets the bytes of the file."""
+    page = await open_notebook(
+        "ipywidgets.VBox([nk.image('in a file', size='512x512', embed='file')])",
+        "ipywidgets.VBox([nk.video('in a file', duration_seconds=1, embed='file')])",
+    )
+    await page.run_all()
+    picture = page.card(1).locator("img")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("async img => { await img.decode(); return img.naturalWidth; }") == 512
+    sandbox.expire_media()
+    await assert_plays(page.card(2).locator("video"), seconds=1)
+
+
 async def test_in_an_output_widget(open_notebook, sandbox):
     """Shown inside an Output widget it runs, and its result can be seen there."""
     sandbox.next_duration(20)

@@ -44,7 +44,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
 @pytest.mark.parametrize(
     ("phase", "state", "status", "tone", "action"),
     [
-        (Phase.NEW, {}, "not started", "quiet", "cancel"),
+        (Phase.NEW, {}, "not started", "quiet", "start"),
         (Phase.SUBMITTING, {}, "submitting", "waiting", "cancel"),
         (Phase.SUBMITTING, {"_attached_to": "job_1"}, "looking for it", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "reconnecting", "waiting", "cancel"),
@@ -60,7 +60,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
         ),
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "cancelling", "waiting", "cancel"),
         (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "not being watched", "waiting", "watch"),
-        (Phase.UNCERTAIN, {}, "answer lost", "bad", None),
+        (Phase.UNCERTAIN, {}, "answer lost", "bad", ""),
         (Phase.REFUSED, {}, "not started", "bad", "again"),
         (Phase.ENDED, {"job": DONE}, "done", "good", "save"),
         (Phase.ENDED, {"job": RESULTLESS}, "done", "good", ""),
@@ -73,8 +73,7 @@ def test_each_phase_in_words(phase, state, status, tone, action):
     """Status, tone and the one button that makes sense."""
     view = view_of(phase, **state)
     assert (view.status, view.tone) == (status, tone)
-    if action is not None:
-        assert view.action == action
+    assert view.action == action
     assert view.moving is (phase in (Phase.SUBMITTING, Phase.WATCHING))
     assert view.busy is state.get("cancelling", False)
 
@@ -92,7 +91,7 @@ def test_what_went_wrong_comes_before_a_note():
     run = run_in(Phase.ENDED, job=DONE)
     assert View.of(run, Samples(), note="Saved.").message == "Saved."
     run.trouble = NovaKitConnectionError("No answer.")
-    assert View.of(run, Samples(), note="Saved.").message == "No answer. Saved."
+    assert View.of(run, Samples(), note="Saved.").message == "No answer. It is tried again by itself. Saved."
     run.error = JobFailedError("It failed.")
     assert View.of(run, Samples(), note="Saved.").message == "It failed. Saved."
 
@@ -154,7 +153,9 @@ def test_a_remaining_time_is_never_nonsense(steps, now):
     [
         ({"prompt": "A sunset", "input": "x"}, "A sunset"),
         ({"prompt": "", "input": "Hello"}, "Hello"),
-        ({"file": "https://x.example/a.mp3"}, "https://x.example/a.mp3"),
+        ({"file": "https://x.example/media/A%20talk.mp3?signed=1"}, "A talk.mp3"),
+        ({"file": "https://x.example"}, "https://x.example"),
+        ({"file": "https://[x.example/a.mp3"}, "https://[x.example/a.mp3"),
         ({"file": "SUQz"}, "an uploaded file"),
         ({"image": "data:image/png;base64,AAAA"}, "an uploaded file"),
         ({"prompt": 5}, ""),
@@ -162,7 +163,7 @@ def test_a_remaining_time_is_never_nonsense(steps, now):
     ],
 )
 def test_the_words_that_it_was_asked_for_with(params, words):
-    """The prompt, the text, or the file, of which base64 is not shown."""
+    """The prompt, the text, or the file's name; all of its address stands among the parameters, and base64 is not shown."""
     assert prompt_of(params) == words
 
 
@@ -285,5 +286,6 @@ def test_a_bar_for_those_who_do_not_see_it():
     assert known.text == "40 % · 0:07"
     unknown = Parsed(figures(plain_view(percent=None, times="")))
     assert ("span", "aria-valuenow") not in unknown.values
-    assert unknown.text == "x"
+    assert unknown.values["span", "aria-valuetext"] == "x"
+    assert unknown.text == ""  # the status is shown already
     assert message("") == ""

@@ -112,3 +112,20 @@ def test_a_closed_card_leaves_nothing(kernel, sandbox):
     assert [model.name for model in models if not model.closed] == []
     assert kernel.value("(await picture._run.wait()).status") == "completed"
     assert kernel.troubles() == ""
+
+
+@on_the_newest
+def test_a_file_stands_beside_the_notebook_wherever_the_code_has_gone(kernel, sandbox):
+    """The plain result's address is relative to the notebook's folder, not to a working directory that the code has changed."""
+    kernel.ok("import os, pathlib; start = pathlib.Path.cwd(); os.mkdir('deeper'); os.chdir('deeper')")
+    kernel.ok("picture = nk.image('A lighthouse', size='512x512', embed='file'); picture")
+    kernel.until(lambda: replaced(kernel))
+    (html,) = replaced(kernel)
+    source = re.search(r'<img src="(novakit-media/[^"]+)"', html)[1]
+    assert kernel.value(f"(start / {source!r}).stat().st_size > 1000") == "True"
+    assert kernel.value("os.listdir()") == "[]"
+
+    kernel.ok("os.rmdir('../deeper'); again = nk.image('A harbour', size='512x512'); again")
+    kernel.until(lambda: len(replaced(kernel)) == 2)
+    assert "data:image/png" in replaced(kernel)[1]
+    assert kernel.troubles() == ""

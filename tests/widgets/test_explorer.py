@@ -207,8 +207,8 @@ def test_a_file_is_named_by_the_code(client, tmp_path, monkeypatch, sandbox):
         card = explorer.generate()
         code = explorer.results[0].code
         assert re.fullmatch(
-            r"from pathlib import Path\n\nnk\.edit_image\('A red door', image=Path\('(novakit-media/novakit-\w{12}\.png)'\), "
-            r"operation='edit'\)",
+            r"from pathlib import Path\n\n# (novakit-media/novakit-\w{12}\.png): the file that was sent, 48 bytes\n"
+            r"nk\.edit_image\('A red door', image=Path\('\1'\), operation='edit'\)",
             code,
         )
         (file,) = (tmp_path / "novakit-media").iterdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import ipywidgets
 import pytest
@@ -11,20 +12,24 @@ from ipywidgets.widgets.widget import _instances
 
 from novakit_widgets import (
     InvalidParameterError,
+    Job,
     JobCancelledError,
     JobFailedError,
     JobTimeoutError,
     JobWidget,
     MissingKeyError,
     configure,
+    eventloop,
     image,
     speech,
     transcribe,
     video,
 )
 from novakit_widgets.errors import ConfigurationError
+from novakit_widgets.run import Phase
+from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
-from novakit_widgets.widgets import places
+from novakit_widgets.widgets import painting, places
 
 
 async def shown(widget):
@@ -163,6 +168,134 @@ def test_a_time_out_offers_to_keep_watching(sandbox, client):
         assert (await widget).status == "completed"
 
     sandbox.next_duration(1.5 * 200)
+    go(main, client)
+
+
+def test_a_button_without_an_action_is_not_there(client):
+    """A transcription has nothing to save: its old word must not stay on the page, where it does nothing."""
+
+    async def main():
+        heard = transcribe("https://x.example/talk.mp3", client=client)
+        assert heard._parts.button.layout.display is None
+        await heard
+        await shown(heard)
+        heard.paint()
+        assert heard._parts.button.layout.display == "none"
+        assert "talk.mp3" in text_of(heard)
+
+    go(main, client)
+
+
+def test_the_bar_is_calm_once_its_value_is_known(client):
+    """It pulsates only while nobody knows how far the job is."""
+    widget = video("Alive", client=client, autostart=False)
+    run, bar = widget._run, widget._parts.bar
+    run.phase = Phase.WATCHING
+    for progress, alive in ((None, True), (40.0, False), (None, True)):
+        run.job = Job("job_1", "processing", tool="video", progress=progress)
+        widget.paint()
+        assert ("nk-alive" in bar._dom_classes) is alive
+
+
+def test_what_is_not_started_offers_to_start(sandbox, client):
+    """autostart=False: the button submits it, and nothing was sent before."""
+
+    async def main():
+        widget = image("Later", size="512x512", client=client, autostart=False)
+        widget.paint()
+        assert widget._parts.button.description == "Start"
+        assert not sandbox.requests
+        widget._clicked(None)
+        assert (await widget).status == "completed"
+
+    go(main, client)
+
+
+def test_what_is_here_is_saved_from_here(sandbox, client, tmp_path):
+    """The service's address is served no longer; the kernel has the bytes, and the file is what was shown."""
+
+    async def main():
+        widget = image("Kept", size="512x512", client=client)
+        await widget
+        await shown(widget)
+        sandbox.expire_media()
+        (file,) = await widget._save(tmp_path)
+        assert file.read_bytes() == widget.kept[0].content
+        assert file.suffix == ".png"
+        assert widget.job_id in file.name
+        (named,) = await widget._save(tmp_path / "named.png")
+        assert named.read_bytes() == file.read_bytes()
+        assert {one.name for one in tmp_path.glob("*.*") if "history" not in one.name} == {file.name, "named.png"}
+
+    go(main, client)
+
+
+def test_a_wait_is_over_with_the_job(sandbox, client):
+    """A media host that is slow is no job that has not ended; meanwhile the card says what it does."""
+
+    async def main():
+        sandbox.inject(Fault.delay(1.0), path="/media/*")
+        widget = image("Slow host", size="512x512", client=client)
+        widget._places._handles.append(SimpleNamespace(update=lambda *_, **__: None))  # as if it were on a page
+        job = await widget._run._wait_for(0.6, widget._wait)
+        assert job.status == "completed"
+        widget.paint()
+        assert "Fetching the result." in text_of(widget)
+        await shown(widget)
+        widget.paint()
+        assert "Fetching" not in text_of(widget)
+
+    go(main, client)
+
+
+def test_a_result_that_can_not_be_shown_is_told(client, monkeypatch):
+    """Whatever goes wrong in the background stands in the card, and the job is done all the same."""
+
+    async def main():
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+
+        def no_folder():
+            raise FileNotFoundError("the folder was deleted")
+
+        monkeypatch.setattr("novakit_widgets.widgets.job.notebook_folder", no_folder)
+        widget = image("Nowhere", size="512x512", client=client)
+        assert (await widget).status == "completed"
+        with pytest.raises(FileNotFoundError):
+            await widget._showing
+        widget.paint()
+        assert "be shown (FileNotFoundError: the folder was deleted)" in text_of(widget)
+        assert problems == []
+
+    go(main, client)
+
+
+def test_a_closed_card_can_be_waited_for(client):
+    """Nothing is painted any more, and nothing is shown; the job comes back."""
+
+    async def main():
+        widget = image("Closed", size="512x512", client=client)
+        widget.close()
+        assert widget.paint() == 0
+        widget.show()
+        assert (await widget).status == "completed"
+
+    go(main, client)
+
+
+def test_a_card_that_was_made_on_another_thread_has_one_painter(client):
+    """That of the jobs' loop: a second one would go on after close()."""
+
+    async def main():
+        loop = eventloop.home()
+
+        async def make():
+            return image("Elsewhere", size="512x512", client=client)
+
+        widget = await asyncio.to_thread(lambda: asyncio.run(make()))
+        await widget
+        assert [one for one in painting._painters if widget in painting._painters[one]._painted] == [loop]
+
     go(main, client)
 
 

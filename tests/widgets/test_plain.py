@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from novakit_widgets import Job, JobStatus, Media, NovaKitClient, Tool
+from novakit_widgets import Job, JobStatus, Media, MediaExpiredError, NovaKitClient, Tool
 from novakit_widgets.embedding import Kept
 from novakit_widgets.run import JobRun, Phase, error_of_job
-from novakit_widgets.widgets.plain import plain, summary
+from novakit_widgets.widgets.plain import plain, running, summary
 
 KEY = "sk_" + "0" * 64
 OURS = {
@@ -31,6 +35,7 @@ OURS = {
     "th",
     "td",
     "pre",
+    "br",
 }
 
 
@@ -90,6 +95,71 @@ def test_a_card_tells_all_that_it_takes_to_make_the_job_again():
     text = "".join(Reader(html).text)
     for fact in ("job_1", "seed", "nk.video('A lighthouse', seed=7)", "4 credits", "m/1", "completed"):
         assert fact in text
+
+
+def called(html):
+    """Run the code of a card, and return what it would have sent."""
+    (code,) = re.findall(r"<pre>(.*?)</pre>", str(html), re.DOTALL)
+    sent = []
+
+    def video(prompt, **others):
+        sent.append({"prompt": prompt, **others})
+
+    exec(unescape(code), {"nk": SimpleNamespace(video=video)})
+    return sent[0]
+
+
+@given(prompt=st.text(min_size=1), seed=st.integers())
+@example("two  spaces\nand a line", 7)
+@example("x" * 20_000, 7)
+def test_the_code_asks_for_exactly_the_same(prompt, seed):
+    """Not a blank of it is lost, however long it is."""
+    params = {"prompt": prompt, "seed": seed}
+    assert called(plain(ended(params), [Kept(VIDEO, "video/mp4")])) == params
+
+
+def test_code_that_would_be_too_long_is_not_cut():
+    """Half a call would be no Python, so there is none, and the card says why."""
+    html = plain(ended({"prompt": "x" * 60_000}), [Kept(VIDEO, "video/mp4")])
+    assert "<pre>" not in html
+    assert "too long to be written here" in html
+
+
+def test_what_was_sent_from_this_machine_is_named_as_a_file():
+    """The code is Python, says what belongs into the file, and neither it nor the table holds the upload."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(20_000)
+    source = "data:image/png;base64," + base64.b64encode(picture).decode()
+    html = plain(
+        ended({"prompt": "A boat", "mode": "image_to_video", "source_image": source}), [Kept(VIDEO, "video/mp4")]
+    )
+    sent = called(html)
+    assert sent["source_image"].suffix == ".png"
+    assert "the file that was sent, 20,008 bytes" in html
+    assert "(image/png, sent as" in html
+    assert len(html) < 5_000
+
+
+def test_a_text_keeps_its_lines():
+    """Without `pre`, in which an untrusted notebook breaks words; words from outside are still text."""
+    html = str(plain(ended({"prompt": "x"}, output={"text": "Hello,\n<b>you</b>"}), []))
+    assert '<p dir="auto">Hello,<br>&lt;b&gt;you&lt;/b&gt;</p>' in html
+
+
+def test_what_could_not_be_fetched_has_no_player():
+    """The note says why; there is no empty frame, and nothing is said to be shown from where it is not."""
+    gone = Kept(VIDEO, "video/mp4", error=MediaExpiredError("It is no longer served."))
+    html = str(plain(ended({"prompt": "x"}), [gone], note=str(gone.error)))
+    assert "<video" not in html
+    assert "temporary" not in html
+    assert "It is no longer served." in html
+
+
+def test_a_job_whose_end_nobody_saw_can_be_found_again():
+    """What a notebook shows without a kernel that was saved before the job ended."""
+    run = ended({"prompt": "A <b>boat</b>"})
+    assert "<code>nk.attach(&#39;job_1&#39;)</code>" in running(run)
+    run.job = None
+    assert "nk.history(search=&#39;A &lt;b&gt;boat&lt;/b&gt;&#39;)" in running(run)
 
 
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])

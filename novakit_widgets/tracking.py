@@ -441,7 +441,7 @@ def _is_final(error: NovaKitError) -> bool:
 def _timed_out(watch: Watch) -> JobTimeoutError:
     return JobTimeoutError(
         f"We stopped watching {watch.job_id} after {watch.timeout:g} s. It was not cancelled: it may still end and be "
-        f"billed. Watch on with nk.attach({watch.job_id!r}), or give it more time with timeout=….",
+        f"billed. Watch on with nk.attach({watch.job_id!r}), which takes a longer timeout, too.",
         job=watch.job,
     )
 

@@ -32,7 +32,7 @@ STYLE = Markup("""<style>
 .nk-head { display: flex; gap: 8px; align-items: baseline; flex-wrap: wrap; }
 .nk-head svg { flex: none; align-self: flex-start; margin-top: 3px; fill: currentColor; opacity: .8; }
 .nk-tool { font-weight: 600; white-space: nowrap; }
-.nk-prompt { flex: 1 1 12em; min-width: 0; overflow-wrap: anywhere; }
+.nk-prompt { flex: 1 1 16em; min-width: 0; overflow-wrap: anywhere; }
 .nk-status { white-space: nowrap; font-weight: 600; }
 .nk-dot { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .4em; background: currentColor; }
 .nk-waiting .nk-dot { color: #e69f00; } .nk-running .nk-dot { color: #1e88e5; } .nk-good .nk-dot { color: #2e9e5b; }

@@ -23,7 +23,7 @@ from .painting import LEAST_SECONDS, painter
 from .parts import Parts
 from .places import Places, in_kernel, is_nested, notebook_folder
 from .plain import plain, running, summary
-from .player import close_all, player, text_block
+from .player import close_all, players, text_block
 from .view import Samples, View, shortened
 
 if TYPE_CHECKING:
@@ -388,7 +388,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             return  # tried again, or closed, in the meantime: nobody would close what is made now
         self._kept = kept
         title = "" if self._view is None else self._view.full_prompt
-        made = [player(one, title=title, alone=len(kept) == 1) for one in kept if one.error is None]
+        made = players(kept, title=title)
         if job.text is not None:
             made.append(text_block(job.text))
         elif not kept:

@@ -17,24 +17,28 @@ if TYPE_CHECKING:
 
     from ..embedding import Kept
 
-__all__ = ["close_all", "player", "text_block"]
+__all__ = ["close_all", "players", "text_block"]
 
 _HANDLERS = ("_click_handlers", "_msg_callbacks")  # of ipywidgets 8, where they are left behind by `close`
 
 
-def player(kept: Kept, *, title: str, alone: bool = True) -> ipywidgets.DOMWidget:
-    """Make a widget that plays or shows one result. It does not start by itself, and does not loop.
+def players(kept: Sequence[Kept], *, title: str) -> list[ipywidgets.DOMWidget]:
+    """Make the widgets that play or show a result: one for each video or sound, and one for all pictures, side by side.
 
     Args:
-        kept: the media, and their bytes where there are any; otherwise it plays from where the service keeps them.
-        title: what it is, for those who can't see it.
-        alone: whether there are no others beside it.
+        kept: the media; those that could not be fetched have none.
+        title: what they are, for those who can't see them.
     """
-    if kept.path is not None:
-        # A widget's page begins its relative addresses elsewhere than a saved notebook does, so the file itself is of no use here.
-        kept = replace(kept, path=None, content=_small(kept.path))
-    if kept.media.kind == "image":
-        return ipywidgets.HTML(media_tag(kept, title, alone=alone))
+    there = [one for one in kept if one.error is None]
+    pictures = [one for one in there if one.media.kind == "image"]
+    tags = [media_tag(_for_a_widget(one), title, alone=len(there) == 1) for one in pictures]
+    made = [_player(one, alone=len(there) == 1) for one in there if one.media.kind != "image"]
+    return ([ipywidgets.HTML(Markup(" ").join(tags))] if tags else []) + made
+
+
+def _player(kept: Kept, *, alone: bool) -> ipywidgets.DOMWidget:
+    """Make a widget that plays one result. It does not start by itself, and does not loop."""
+    kept = _for_a_widget(kept)
     # Bytes travel faster to these two than a data URI to an HTML widget does. They take no tooltip: with one, the view of a
     # widget that has no description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
     source = kept.media.url.encode() if kept.content is None else kept.content
@@ -52,6 +56,11 @@ def player(kept: Kept, *, title: str, alone: bool = True) -> ipywidgets.DOMWidge
         return ipywidgets.Audio(**quiet)
     width, height = shown_size(kept.media, alone=alone)
     return ipywidgets.Video(width=str(width), height=str(height or ""), **quiet)
+
+
+def _for_a_widget(kept: Kept) -> Kept:
+    """Take the bytes of a file: a widget's page begins its relative addresses elsewhere than a saved notebook does."""
+    return kept if kept.path is None else replace(kept, path=None, content=_small(kept.path))
 
 
 def _small(file: Path) -> bytes | None:

@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from ..errors import RateLimitError
+from ..errors import RateLimitError, SubmissionUncertainError
 from ..jobs import Job, JobStatus, Tool
 from ..run import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..errors import NovaKitError
     from ..run import JobRun
 
 __all__ = ["Action", "Samples", "View"]
@@ -187,6 +188,8 @@ def status_of(run: JobRun) -> tuple[str, Tone]:
     if run.cancelling:
         return "cancelling", "waiting"
     if run.trouble is not None and not run.settled:
+        if isinstance(run.trouble, SubmissionUncertainError):
+            return "looking for it", "waiting"
         return ("waiting for the rate limit" if isinstance(run.trouble, RateLimitError) else "reconnecting"), "waiting"
     if run.phase is Phase.SUBMITTING:
         return ("looking for it" if run.job_id else "submitting"), "waiting"
@@ -238,7 +241,18 @@ def _times(run: JobRun, samples: Samples) -> str:
 def _message(run: JobRun) -> str:
     if run.error is not None:
         return run.error.message
-    return "" if run.trouble is None else f"{run.trouble.message} It is tried again by itself."
+    return "" if run.trouble is None else _passing(run.trouble)
+
+
+def _passing(trouble: NovaKitError) -> str:
+    """Say what goes wrong at the moment, and that nobody has to do anything about it."""
+    if isinstance(trouble, SubmissionUncertainError):
+        return "The answer to the submission was lost. The service's list is asked for the job; nothing is submitted twice."
+    if isinstance(trouble, RateLimitError):
+        when = "soon" if trouble.retry_after is None else f"after {duration(trouble.retry_after)}"
+        what = "The job goes on, and is asked for again" if trouble.job_id else "It goes on by itself"
+        return f"NovaKit asks for a pause: too many requests with this key (429). {what} {when}."
+    return f"{trouble.message.removesuffix('Try again later.').rstrip()} It is tried again by itself."
 
 
 def _action(run: JobRun) -> Action:

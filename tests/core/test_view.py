@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novakit_widgets import settings
-from novakit_widgets.errors import JobFailedError, NovaKitConnectionError, RateLimitError
+from novakit_widgets.errors import (
+    APIError,
+    JobFailedError,
+    NovaKitConnectionError,
+    RateLimitError,
+    SubmissionUncertainError,
+)
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.run import JobRun, Phase
 from novakit_widgets.widgets.cards import figures, head, icon, message
@@ -48,6 +54,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
         (Phase.SUBMITTING, {}, "submitting", "waiting", "cancel"),
         (Phase.SUBMITTING, {"_attached_to": "job_1"}, "looking for it", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "reconnecting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"trouble": SubmissionUncertainError("x")}, "looking for it", "waiting", "cancel"),
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "waiting for its turn", "waiting", "cancel"),
         (Phase.WATCHING, {"job": job_in(JobStatus.PROCESSING)}, "being made", "running", "cancel"),
         (Phase.WATCHING, {"job": job_in("queued <b>x</b>")}, "queued <b>x</b>", "running", "cancel"),
@@ -92,6 +99,12 @@ def test_what_went_wrong_comes_before_a_note():
     assert View.of(run, Samples(), note="Saved.").message == "Saved."
     run.trouble = NovaKitConnectionError("No answer.")
     assert View.of(run, Samples(), note="Saved.").message == "No answer. It is tried again by itself. Saved."
+    run.trouble = APIError("NovaKit could not show the job (502). Try again later.", 502)
+    assert View.of(run, Samples()).message == "NovaKit could not show the job (502). It is tried again by itself."
+    run.trouble = RateLimitError("Slower, please.", 429, job_id="job_1", retry_after=75)
+    assert "asked for again after 1:15." in View.of(run, Samples()).message
+    run.trouble = SubmissionUncertainError("Lost. Look for it before you submit it again.")
+    assert "nothing is submitted twice" in View.of(run, Samples()).message
     run.error = JobFailedError("It failed.")
     assert View.of(run, Samples(), note="Saved.").message == "It failed. Saved."
 

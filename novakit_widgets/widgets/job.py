@@ -382,7 +382,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     async def _play(self, run: JobRun) -> None:
         job = run.result()
-        self._note = "Fetching the result." if job.media and self._embed != "link" else ""
+        self._note = "Fetching the result." if job.media and self._embed != "link" and not run.note else ""
         kept = await keep(run.client, job, self._embed, folder=notebook_folder())
         if run is not self._run or not self._made:
             return  # tried again, or closed, in the meantime: nobody would close what is made now

@@ -88,7 +88,8 @@ async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, context
 
 async def test_filter_order_pages_and_details_by_keyboard(open_notebook, sandbox):
     """Tab reaches the menus, the pages, the table that scrolls and the details; arrows and Enter work them."""
-    sandbox.next_duration(5, 5, *[2000] * 300)
+    # Long enough for all that follows; and yet the first of its progress, at some tenths of that, comes while we wait for it.
+    sandbox.next_duration(5, 5, *[800] * 300)
     page = await open_notebook(_batch(230, max_running=4))
     await page.run_all()
     board = page.card(1)

@@ -72,7 +72,7 @@ async def test_reloaded_after_the_end(open_notebook):
 
 async def test_the_kernel_is_restarted_in_mid_job(open_notebook, sandbox):
     """The job goes on at the service; another kernel attaches to it, finishes it and is not billed for a second one."""
-    sandbox.next_duration(40)
+    sandbox.next_duration(150)
     page = await open_notebook(WIDGET, "print(w.job_id)")
     known = len(sandbox.jobs)
     await page.run_all()

@@ -573,6 +573,145 @@ def test_an_answer_that_does_not_come(script_client, sandbox, monkeypatch):
         attached.wait_blocking()
 
 
+def left_on_its_loop(run, client):
+    """Wait for a run on a loop that ends while its job runs, as `asyncio.run` and a time-out of one's own make it."""
+
+    async def give_up():
+        waiting = asyncio.ensure_future(run.wait())
+        await until(lambda: run.phase is Phase.WATCHING)
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await client.aclose()
+
+    asyncio.run(give_up())
+
+
+def wait_on_a_loop(run, client):
+    async def wait():
+        try:
+            return await run.wait()
+        finally:
+            await client.aclose()
+
+    return asyncio.run(wait())
+
+
+@pytest.mark.parametrize("again", [lambda run, _: run.wait_blocking(30.0), wait_on_a_loop])
+def test_a_loop_that_ends_leaves_the_job(script_client, sandbox, again):
+    """Nothing is heard on it any more, so the job is left: whoever waits watches it on another loop."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+    assert (run.phase, run.error) == (Phase.LEFT, None)
+    run.keep_watching()
+    assert again(run, script_client).status == JobStatus.COMPLETED
+
+
+def test_what_was_left_with_its_loop_can_be_watched_on(script_client, sandbox):
+    """On the next loop, without anybody waiting for it."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+
+    async def watch_on():
+        run.keep_watching()
+        await until(lambda: run.phase is Phase.ENDED)
+        await run._leave_loop()
+
+    asyncio.run(watch_on())
+    assert run.result().status == JobStatus.COMPLETED
+
+
+def test_what_was_left_with_its_loop_can_be_cancelled(script_client, sandbox):
+    """There is no loop, so it is done at once."""
+    sandbox.next_duration(FOREVER)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+    run.cancel()
+    assert isinstance(run.error, JobCancelledError)
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+
+
+@pytest.fixture
+def paused(script_client):
+    """A loop that stands still between two cells, as IPython's does in a terminal."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.run_until_complete(script_client.aclose())
+    # What was cancelled needs some steps to be gone, and a row of the history its time on the disk.
+    if left := asyncio.all_tasks(loop):
+        _, left = loop.run_until_complete(asyncio.wait(left, timeout=2.0))
+    assert not left, left
+    loop.close()
+
+
+def test_a_loop_that_stands_still(script_client, sandbox, paused):
+    """A blocking wait goes on elsewhere; when the loop goes on, it knows of the end and asks for nothing more."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.WATCHING))
+    assert run.phase is Phase.WATCHING
+    job = run.wait_blocking(30.0)
+    assert job.status == JobStatus.COMPLETED
+    assert paused.run_until_complete(run.wait()) is job
+
+
+def test_a_loop_that_goes_on(script_client, sandbox, paused):
+    """The job comes back to it."""
+    sandbox.next_duration(6_000.0)
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.WATCHING))
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.2)
+    assert run.phase is Phase.LEFT
+    assert paused.run_until_complete(run.wait()).status == JobStatus.COMPLETED
+
+
+def test_a_loop_that_stands_still_in_mid_post(script_client, sandbox, paused):
+    """Nobody reads the answer, so there may be a job; nothing is sent when the loop goes on."""
+    sandbox.inject(Fault.delay(0.3), method="POST")
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.SUBMITTING))
+    with pytest.raises(SubmissionUncertainError, match="has stopped"):
+        run.wait_blocking(5.0)
+    paused.run_until_complete(asyncio.sleep(0.01))
+    assert run.phase is Phase.UNCERTAIN
+
+
+def test_a_loop_that_stands_still_while_a_job_is_looked_for(script_client, sandbox, paused):
+    """It is asked for again, and the first question is of no account any more."""
+    earlier = image(script_client)
+    job_id = earlier.wait_blocking(30.0).id
+    sandbox.inject(Fault.delay(0.3), path=f"*/jobs/{job_id}")
+    run = JobRun.attached(job_id, client=script_client)
+    paused.run_until_complete(stay(run, Phase.SUBMITTING))
+    job = run.wait_blocking(5.0)
+    assert paused.run_until_complete(run.wait()) is job
+
+
+async def stay(run, phase):
+    """Begin, and leave the loop in a phase."""
+    run.start()
+    await until(lambda: run.phase is phase)
+    await asyncio.sleep(0.02)
+
+
+def test_a_thread_that_leaves_does_not_leave_the_others(script_client, sandbox):
+    """Two threads wait for one job, and the one on whose loop it is watched gives up: the other watches it."""
+    sandbox.next_duration(1_000.0)
+    run = image(script_client)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run.wait_blocking, 0.3)
+        while run.phase is not Phase.WATCHING:
+            threading.Event().wait(0.001)
+        second = pool.submit(run.wait_blocking, 30.0)
+        third = pool.submit(run.wait_blocking, 0.1)
+        for impatient in (first, third):
+            with pytest.raises(JobTimeoutError):
+                impatient.result()
+        assert second.result().status == JobStatus.COMPLETED
+
+
 def test_many_threads_of_a_plain_script(sandbox):
     """A pool of threads, each waiting for its own job with its own loop and the same client."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)

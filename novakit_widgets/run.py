@@ -277,8 +277,8 @@ class JobRun:
             eventloop.hand_over(loop, self._cancel)
             return
         self._let_go()
-        if self.phase is Phase.LEFT:
-            # A plain script, after a wait that took too long: there is no loop that could do it later.
+        if self.phase in (Phase.NEW, Phase.LEFT) and self.job_id is not None:
+            # A plain script, with a job that it attaches to or has left: there is no loop that could do it later.
             eventloop.run_blocking(self._cancel_now(), farewell=self._leave_loop)
         else:
             self._cancel()
@@ -547,11 +547,8 @@ class JobRun:
 
     def _has(self, job: Job) -> None:
         """Take the first answer about the job."""
-        self.job = job
         self.trouble = None
-        self.tool = self.tool or Tool.known(job.tool)
-        if not self.params and job.params:
-            self.params = job.params
+        self._learn(job)
         if self._attached_to is not None and not job.ended:
             self._note(job)
         if job.ended:
@@ -560,6 +557,13 @@ class JobRun:
         self._observe()
         if self.cancelling:
             self._send_cancellation()
+
+    def _learn(self, job: Job) -> None:
+        """Take in a job, and what it tells of one that we attached to."""
+        self.job = job if self.job is None else self.job.advanced(job)
+        self.tool = self.tool or Tool.known(job.tool)
+        if not self.params and job.params:
+            self.params = job.params
 
     def _observe(self) -> None:
         assert self.job is not None  # for the type checker
@@ -661,8 +665,8 @@ class JobRun:
             return
         if self.phase is Phase.WATCHING:
             tracker_of(self.client).heard(job)
-        elif self.phase is Phase.LEFT and job.ended:
-            self.job = job if self.job is None else self.job.advanced(job)
+        elif self.phase in (Phase.NEW, Phase.LEFT) and job.ended:
+            self._learn(job)
             self._end()
         self._tell()
 

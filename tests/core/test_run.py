@@ -527,6 +527,25 @@ def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
     run.cancel()
 
 
+def test_a_plain_script_cancels_a_job_of_yesterday(script_client, sandbox):
+    """Attached to and cancelled: without a loop it is done at once, and what is not done is said."""
+    sandbox.next_duration(FOREVER)
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.1)
+    attached = JobRun.attached(run.job_id, client=script_client)
+    sandbox.inject(Fault.status(403), method="DELETE")
+    attached.cancel()
+    assert "Not cancelled" in attached.note
+    assert (attached.phase, attached.cancelling) == (Phase.NEW, False)
+    attached.cancel()
+    assert attached.phase is Phase.ENDED
+    assert attached.tool is Tool.IMAGE
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+    with pytest.raises(JobCancelledError):
+        attached.wait_blocking()
+
+
 def test_a_plain_script_is_interrupted(script_client, sandbox):
     """Ctrl-C ends the waiting; the job goes on, and waiting again works."""
     sandbox.next_duration(500.0)

@@ -136,6 +136,7 @@ class JobRun:
         self.cancelling = False
         self.saved: tuple[Path, ...] = ()
         self.note = ""
+        self._said = ""  # of it, what is no longer true at the end
         self.reused = False
         self.on_change = on_change
         self.ticket: Ticket | None = None
@@ -588,6 +589,7 @@ class JobRun:
         assert self.job is not None  # for the type checker
         self.error = error_of_job(self.job)
         self.trouble = None
+        self._say("")
         self._note(self.job)
         folder = settings.save_to().value
         if folder is not None and self.job.media and self.error is None:
@@ -644,31 +646,33 @@ class JobRun:
         """
         job_id = self.job_id
         assert job_id is not None  # for the type checker
-        job: Job | None
         try:
             cancelled = await self.client.cancel(job_id)
             if cancelled and not ask and self.phase is Phase.WATCHING:
                 return  # still cancelling, until the tracker tells of the end
-            answer = await self.client.get(job_id)
+            job = await self.client.get(job_id)
         except NovaKitError as error:
-            self.note = f"Not cancelled. {error.message}"
-            job = None
+            self._say(f"Not cancelled. {error.message}")
         except BaseException:
             self.cancelling = False  # a loop that is being closed breaks it off: it can be asked for again
             raise
         else:
-            job = answer
-            self.note = "" if answer.ended else "NovaKit did not cancel it: it still runs."
+            if self.phase is Phase.WATCHING:
+                tracker_of(self.client).heard(job)
+            elif self.phase in (Phase.NEW, Phase.LEFT) and job.ended:
+                self._learn(job)
+                self._end()
+            if self.phase is Phase.WATCHING and cancelled:
+                return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
+            # What the tracker told meanwhile is newer.
+            self._say("" if self.phase is Phase.ENDED else _after_deleting(cancelled=cancelled))
         self.cancelling = False
-        if job is None:
-            self._tell()
-            return
-        if self.phase is Phase.WATCHING:
-            tracker_of(self.client).heard(job)
-        elif self.phase in (Phase.NEW, Phase.LEFT) and job.ended:
-            self._learn(job)
-            self._end()
         self._tell()
+
+    def _say(self, note: str) -> None:
+        """Note what became of a cancellation, which holds until the next one or the end."""
+        if note or self.note == self._said:
+            self.note = self._said = note
 
     def _keep_watching(self) -> None:
         self._let_go()
@@ -712,6 +716,13 @@ class JobRun:
             for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
                 eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
         self._tell()
+
+
+def _after_deleting(*, cancelled: bool) -> str:
+    """Say what a job has come to that still runs."""
+    if cancelled:
+        return "NovaKit has taken the cancellation, but still shows it as running: watch on to see its end."
+    return "NovaKit did not cancel it: it still runs."
 
 
 def _nothing() -> None:

@@ -206,6 +206,51 @@ async def test_a_cancellation_that_fails(client, sandbox):
         await run.wait()
 
 
+async def test_a_cancellation_that_takes_its_time(client, sandbox):
+    """NovaKit has agreed: one answer that does not know of it yet is no reason to say that it has not."""
+    sandbox.next_duration(FOREVER)
+    run = image(client)
+    notes = set()
+    run.on_change = lambda: notes.add(run.note)
+    run.start()
+    await until(lambda: any(r.query.get("poll") for r in sandbox.requests if r.path.endswith(str(run.job_id))))
+    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}")
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    await until(lambda: not run.cancelling)
+    assert notes == {""}
+
+
+async def test_a_cancellation_that_was_not_to_be(client, sandbox):
+    """What was said of it holds until the end, and no longer."""
+    sandbox.next_duration(1_000.0)
+    sandbox.inject(Fault.not_json('{"success": false}', content_type="application/json"), method="DELETE")
+    run = image(client)
+    run.start()
+    await until(lambda: run.phase is Phase.WATCHING)
+    run.cancel()
+    await until(lambda: "did not cancel" in run.note)
+    assert not run.cancelling
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert run.note == ""
+
+
+async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
+    """Nobody hears of the end, so that is what is said."""
+    sandbox.next_duration(FOREVER)
+    run = image(client, timeout=0.05)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}")
+    run.cancel()
+    await until(lambda: "has taken the cancellation" in run.note)
+    assert not run.cancelling
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    assert run.note == ""
+
+
 async def test_cancelled_after_we_left_it(client, sandbox):
     """A job that is not watched any more can still be cancelled."""
     sandbox.next_duration(FOREVER)

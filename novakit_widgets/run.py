@@ -27,6 +27,7 @@ from .errors import (
 )
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
+from .retries import nothing_sent, resting
 from .submission import Ticket, submit
 from .tracking import tracker_of
 
@@ -272,7 +273,10 @@ class JobRun:
         self._answering = eventloop.spawn(self._first_answer())
 
     def cancel(self) -> None:
-        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
+        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
+
+        In a plain script, where no loop could do it later, a job that has an id is cancelled at once, which blocks.
+        """
         loop = self._loop if self._loop is not None and self._loop.is_running() else eventloop.home()
         if loop is not None:
             eventloop.hand_over(loop, self._cancel)
@@ -461,7 +465,7 @@ class JobRun:
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
             if self._answering is asyncio.current_task():
-                self.give_up(self._broken_off(type(error).__name__))
+                self.give_up(self._taken_back() if nothing_sent(error) else self._broken_off(type(error).__name__))
             raise
         else:
             if self._answering is asyncio.current_task():
@@ -488,11 +492,19 @@ class JobRun:
         if self._takes_back(error):
             self._set(Phase.NEW)
         elif self.cancelling and self._manager is not None and self._started_nothing(error):
-            self.give_up(
-                JobCancelledError("The job was cancelled before NovaKit had taken it; nothing was started or billed.")
-            )
+            self.give_up(self._taken_back())
         else:
             self.give_up(error)
+
+    def _taken_back(self) -> NovaKitError:
+        """Say why there is no job: it was cancelled, or its loop ended, where nothing was on its way."""
+        if self.cancelling:
+            return JobCancelledError(
+                "The job was cancelled before NovaKit had taken it; nothing was started or billed."
+            )
+        return JobNotStartedError(
+            "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
+        )
 
     async def _found_earlier(self, ticket: Ticket) -> Job | None:
         """Ask for a job that will do instead; then the place that the submission was given is free for another."""
@@ -621,11 +633,17 @@ class JobRun:
             self.give_up(JobCancelledError("The job was cancelled before it was submitted; nothing was billed."))
         elif self.phase in (Phase.NEW, Phase.SUBMITTING):
             self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
+            self._break_rest()
             self._tell()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
             self.cancelling = True
             self._tell()
             self._send_cancellation()
+
+    def _break_rest(self) -> None:
+        """Send no further POST where the last one was refused and sits out its Retry-After."""
+        if self._answering is not None and resting(self._answering):
+            self._answering.cancel()
 
     def _send_cancellation(self) -> None:
         if self._manager is None:
@@ -691,6 +709,8 @@ class JobRun:
 
     def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
         self.trouble = reason
+        if self.cancelling:
+            self._break_rest()
         self._tell()
 
     def _tell(self) -> None:

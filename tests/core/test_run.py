@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import stamina
 
 from novakit_widgets import NovaKitClient, eventloop, settings
 from novakit_widgets import run as module
@@ -25,6 +26,7 @@ from novakit_widgets.errors import (
     PermissionDeniedError,
     SubmissionUncertainError,
 )
+from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.run import JobRun, Phase, check_timeout, error_of_job
 from novakit_widgets.sandbox import Fault
@@ -148,6 +150,45 @@ async def test_cancelled_while_it_is_submitted(client, sandbox):
         await run.wait()
     assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
     assert not run.cancelling
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_cancelled_while_a_submission_sits_out_a_429(client, sandbox, tmp_path, before):
+    """It is not sent again: nothing is started, and the history knows it."""
+    stamina.set_testing(False)
+    sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
+    jobs = set(sandbox.jobs)
+    history = JobHistory(tmp_path / "history.sqlite3")
+    run = image(client, history=history)
+    run.start()
+    await until(lambda: run.phase is Phase.SUBMITTING)
+    if not before:
+        await until(lambda: run.trouble is not None)
+    run.cancel()
+    with pytest.raises(JobCancelledError, match="nothing was started or billed"):
+        await asyncio.wait_for(run.wait(), 5.0)
+    assert run.phase is Phase.REFUSED
+    assert not run.cancelling
+    assert set(sandbox.jobs) == jobs
+    await asyncio.wait((run._answering,))
+    assert history.lost(base_url=client.base_url, asked=[(Tool.IMAGE, run.params)]) == []
+
+
+def test_a_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandbox):
+    """Nothing was on its way, so there is certainly no job."""
+    stamina.set_testing(False)
+    sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
+    run = image(script_client)
+
+    async def give_up():
+        run.start()
+        await until(lambda: run.trouble is not None)
+        await script_client.aclose()
+
+    asyncio.run(give_up())
+    assert run.phase is Phase.REFUSED
+    with pytest.raises(JobNotStartedError, match="nothing was started or billed"):
+        run.result()
 
 
 async def test_cancelled_while_a_submission_is_refused(client, sandbox):

@@ -27,7 +27,7 @@ from .jobs import Job, Tool
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
 from .redaction import guard_logs, redact_bytes
-from .retries import may_have_arrived, never_arrived, retried, worth_reading_again
+from .retries import may_have_arrived, retried, sent_until_taken, worth_reading_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,7 +173,7 @@ class NovaKitClient:
             )
 
         try:
-            return job_of_submission(tool, params, await retried(post, never_arrived, on_wait))
+            return job_of_submission(tool, params, await sent_until_taken(post, on_wait))
         except NovaKitError as error:
             if not may_have_arrived(error):
                 raise

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from contextvars import ContextVar
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import APIError, NovaKitConnectionError, NovaKitError, UnreadableAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["may_have_arrived", "never_arrived", "retried", "worth_reading_again"]
+__all__ = [
+    "may_have_arrived",
+    "never_arrived",
+    "nothing_sent",
+    "resting",
+    "retried",
+    "sent_until_taken",
+    "worth_reading_again",
+]
 
 _ATTEMPTS = 4
 _LONGEST_WAIT = 60.0  # seconds of Retry-After that a call sits out; a longer one is the caller's decision
 _RETRIED_READS = frozenset({429, 500, 502, 503, 504})
 
 _T = TypeVar("_T")
+
+_NOTHING_SENT = "nothing was sent"
+# Those that sit out a wait between two tries of a POST: nothing of theirs is on its way.
+_resting: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
 _ours: ContextVar[bool] = ContextVar("novakit_widgets_retrying", default=False)
 
@@ -68,6 +82,49 @@ async def retried(
         _ours.reset(token)
         tell.clear()
     raise AssertionError("stamina ended without an outcome")  # pragma: no cover
+
+
+async def sent_until_taken(
+    post: Callable[[], Awaitable[_T]], on_wait: Callable[[float, NovaKitError], None] | None = None
+) -> _T:
+    """Repeat a POST while it certainly started nothing. A cancellation that comes in a wait can be told: `nothing_sent`."""
+    task = asyncio.current_task()
+    assert task is not None  # for the type checker
+
+    def waiting(seconds: float, error: NovaKitError) -> None:
+        _resting.add(task)
+        if on_wait is not None:
+            on_wait(seconds, error)
+
+    async def once() -> _T:
+        if task in _resting:
+            await asyncio.sleep(0)  # so that a cancellation in the wait's last moment still comes in it
+            _resting.discard(task)
+        return await post()
+
+    try:
+        return await retried(once, never_arrived, waiting)
+    except asyncio.CancelledError:
+        if task in _resting:
+            # No class of its own: asyncio.timeout() knows this one only.
+            raise asyncio.CancelledError(_NOTHING_SENT) from None
+        raise
+    finally:
+        _resting.discard(task)
+
+
+def resting(task: asyncio.Task[Any]) -> bool:
+    """Whether a task sits out a wait between two tries of a POST, so that cancelling it breaks nothing off.
+
+    Args:
+        task: of the running loop.
+    """
+    return task in _resting
+
+
+def nothing_sent(error: BaseException) -> bool:
+    """Whether a task was cancelled while its POST sat out a wait, so that nothing was started."""
+    return isinstance(error, asyncio.CancelledError) and error.args == (_NOTHING_SENT,)
 
 
 def _sits_out(error: APIError) -> bool | float:

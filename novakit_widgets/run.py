@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,16 +27,17 @@ from .errors import (
 )
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
+from .retries import nothing_sent, resting
 from .submission import Ticket, submit
 from .tracking import tracker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
     from pathlib import Path
 
     from .client import NovaKitClient
     from .jobhistory import JobHistory
-    from .tracking import Watch
+    from .tracking import JobTracker, Watch
 
 __all__ = ["Earlier", "JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
 
@@ -55,6 +59,8 @@ class Phase(str, Enum):
 _PARTING_SECONDS = 10.0
 # Nothing more happens in these by itself.
 _SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
+# Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
+_claiming = threading.Lock()
 
 
 # Whoever asks for a job again may know of one that will do.
@@ -131,6 +137,7 @@ class JobRun:
         self.cancelling = False
         self.saved: tuple[Path, ...] = ()
         self.note = ""
+        self._said = ""  # of it, what is no longer true at the end
         self.reused = False
         self.on_change = on_change
         self.ticket: Ticket | None = None
@@ -141,6 +148,7 @@ class JobRun:
         self._stopped: float | None = None
         self._attached_to: str | None = None
         self._watch: Watch | None = None
+        self._tracker: JobTracker | None = None
         self._noting: list[asyncio.Task[None]] = []
         self._asides: list[asyncio.Task[None]] = []
         self.saving: asyncio.Task[None] | None = None
@@ -234,15 +242,24 @@ class JobRun:
         loop = eventloop.home()
         if loop is None:
             return False
-        eventloop.hand_over(loop, self.begin if self._manager is None else self._manager.begin)
+        eventloop.hand_over(loop, self._start_here)
         return True
 
+    def _start_here(self) -> None:
+        if self._manager is None:
+            self.begin()
+        else:
+            self._manager.begin()
+
     def begin(self, ticket: Ticket | None = None) -> None:
-        """Begin at once, on the running loop, unless it has begun.
+        """Begin at once, on the running loop, unless it has begun; what was left with a loop that has ended goes on.
 
         Args:
             ticket: the queue's, for one of its runs.
         """
+        self._let_go()
+        if self.phase is Phase.LEFT and self.error is None:
+            self._keep_watching()
         if self.phase is not Phase.NEW:
             return
         self.ticket = ticket
@@ -256,21 +273,28 @@ class JobRun:
         self._answering = eventloop.spawn(self._first_answer())
 
     def cancel(self) -> None:
-        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
+        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
+
+        In a plain script, where no loop could do it later, a job that has an id is cancelled at once, which blocks.
+        """
         loop = self._loop if self._loop is not None and self._loop.is_running() else eventloop.home()
         if loop is not None:
             eventloop.hand_over(loop, self._cancel)
-        elif self.phase is Phase.LEFT:
-            # A plain script, after a wait that took too long: there is no loop that could do it later.
+            return
+        self._let_go()
+        if self.phase in (Phase.NEW, Phase.LEFT) and self.job_id is not None:
+            # A plain script, with a job that it attaches to or has left: there is no loop that could do it later.
             eventloop.run_blocking(self._cancel_now(), farewell=self._leave_loop)
         else:
             self._cancel()
 
     def keep_watching(self) -> None:
-        """Go on watching a job that we left."""
+        """Go on watching a job that we left, or that was watched on a loop which has ended."""
         loop = eventloop.home()
         if loop is not None:
             eventloop.hand_over(loop, self._keep_watching)
+        else:
+            self._let_go()  # a plain script: waiting for it goes on watching
 
     async def annotate(self, *, note: str | None = None, star: bool | None = None) -> bool:
         """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
@@ -302,20 +326,29 @@ class JobRun:
             JobTimeoutError: we stopped watching; the job goes on.
             NovaKitError: it was refused, or nothing can be learnt of it.
         """
-        self.start()
-        if self.phase is Phase.LEFT:
+        while True:
             # Done before we go on: handed over to another thread's loop, it would be too late for the next question.
-            await self._on_home(self._keep_watching)
-        while not self.settled:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            try:
-                # Settled between the question and the entry: a run on another thread would not wake us.
-                if not self.settled:
-                    await waiter
-            finally:
-                self._waiters.discard(waiter)
-        return self.result()
+            await self._on_home(self._go_on)
+            while not self.settled:
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiters.add(waiter)
+                try:
+                    # Settled between the question and the entry: a run on another thread would not wake us.
+                    if not self.settled:
+                        await waiter
+                finally:
+                    self._waiters.discard(waiter)
+            # Without an error it was left with a loop that has ended. Ours has not.
+            if self.phase is not Phase.LEFT or self.error is not None:
+                return self.result()
+
+    def _go_on(self) -> None:
+        """See to it that it is under way, on a loop that runs."""
+        self._let_go()
+        if self.phase is Phase.NEW:
+            self._start_here()
+        else:
+            self._keep_watching()
 
     async def _on_home(self, work: Callable[[], None]) -> None:
         """Have something done on the jobs' loop, and wait until it is."""
@@ -369,24 +402,41 @@ class JobRun:
         await self.client.aclose()
 
     async def part(self) -> None:
-        """Leave a loop that is about to be closed, without losing the job."""
-        if self._answering is not None and not self._answering.done():
-            # An answer that is on its way is worth some seconds: without it nobody knows the job.
-            await asyncio.wait((self._answering,), timeout=_PARTING_SECONDS)
-        if self.saving is not None and not self.saving.done():
-            await asyncio.wait((self.saving,))
-        noting = [task for task in self._noting if not task.done()]
-        if noting:
-            await asyncio.wait(noting)
-        if self._watch is not None:
-            tracker_of(self.client).stop(self._watch)
-            self._set(Phase.LEFT)
+        """Leave the running loop, which is about to be closed, without losing the job. What is on another one stays."""
+        # An answer that is on its way is worth some seconds: without it nobody knows the job.
+        await _ended([self._answering], timeout=_PARTING_SECONDS)
+        await _ended([self.saving])
+        await _ended(self._noting)
+        if self._loop is asyncio.get_running_loop():
+            self._let_go(loop_ends=True)
         # Before the connections are closed, because it would open new ones.
-        asides = [task for task in self._asides if not task.done()]
-        for task in asides:
-            task.cancel()
-        if asides:
-            await asyncio.wait(asides)
+        for task in self._asides:
+            if task.get_loop() is asyncio.get_running_loop():
+                task.cancel()
+        await _ended(self._asides)
+
+    def _let_go(self, *, loop_ends: bool = False) -> None:
+        """Leave a loop that has ended, or stands still as IPython's does between two cells: nothing is heard from it.
+
+        Args:
+            loop_ends: whether it is about to end, and to be left now.
+        """
+        loop = self._loop
+        if self.phase not in (Phase.SUBMITTING, Phase.WATCHING) or loop is None:
+            return
+        if loop.is_running() and not loop_ends:
+            return
+        watch, self._watch = self._watch, None
+        answering, self._answering = self._answering, None
+        if self.phase is Phase.WATCHING:
+            if watch is not None and self._tracker is not None:
+                watch.on_change = _nothing
+                _on(loop, partial(self._tracker.stop, watch))
+            self._set(Phase.LEFT)
+        else:
+            if answering is not None:
+                _on(loop, answering.cancel)
+            self.give_up(self._broken_off("its event loop has stopped"))
 
     def result(self) -> Job:
         """Return the completed job, or raise why there is none.
@@ -410,38 +460,53 @@ class JobRun:
     async def _first_answer(self) -> None:
         """Submit the job, or ask for the one that we attach to, and begin to watch it."""
         try:
-            if self._attached_to is not None:
-                job = await self.client.get(self._attached_to)
-            elif self.tool is not None:
-                self.ticket = self.ticket or Ticket()
-                job = await self._found_earlier(self.ticket) or await submit(
-                    self.client,
-                    self.tool,
-                    self.params,
-                    history=self.history,
-                    notebook=notebook(),
-                    on_wait=self._waiting,
-                    ticket=self.ticket,
-                )
-            else:  # pragma: no cover
-                raise AssertionError("a run has a tool or a job id")
+            job = await self._answer()
         except NovaKitError as error:
-            if self._takes_back(error):
-                self._set(Phase.NEW)
-            elif self.cancelling and self._manager is not None and self._started_nothing(error):
-                self.give_up(
-                    JobCancelledError(
-                        "The job was cancelled before NovaKit had taken it; nothing was started or billed."
-                    )
-                )
-            else:
-                self.give_up(error)
+            if self._answering is asyncio.current_task():  # not one of a loop that stood still and was left
+                self._refused(error)
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
-            self.give_up(self._broken_off(type(error).__name__))
+            if self._answering is asyncio.current_task():
+                self.give_up(self._taken_back() if nothing_sent(error) else self._broken_off(type(error).__name__))
             raise
         else:
-            self._has(job)
+            if self._answering is asyncio.current_task():
+                self._has(job)
+
+    async def _answer(self) -> Job:
+        """Return what the service says first."""
+        if self._attached_to is not None:
+            return await self.client.get(self._attached_to)
+        assert self.tool is not None  # for the type checker: a run has a tool or a job id
+        self.ticket = self.ticket or Ticket()
+        return await self._found_earlier(self.ticket) or await submit(
+            self.client,
+            self.tool,
+            self.params,
+            history=self.history,
+            notebook=notebook(),
+            on_wait=self._waiting,
+            ticket=self.ticket,
+        )
+
+    def _refused(self, error: NovaKitError) -> None:
+        """Take in that there is no answer about a job."""
+        if self._takes_back(error):
+            self._set(Phase.NEW)
+        elif self.cancelling and self._manager is not None and self._started_nothing(error):
+            self.give_up(self._taken_back())
+        else:
+            self.give_up(error)
+
+    def _taken_back(self) -> NovaKitError:
+        """Say why there is no job: it was cancelled, or its loop ended, where nothing was on its way."""
+        if self.cancelling:
+            return JobCancelledError(
+                "The job was cancelled before NovaKit had taken it; nothing was started or billed."
+            )
+        return JobNotStartedError(
+            "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
+        )
 
     async def _found_earlier(self, ticket: Ticket) -> Job | None:
         """Ask for a job that will do instead; then the place that the submission was given is free for another."""
@@ -489,7 +554,6 @@ class JobRun:
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
         self.trouble = None
-        self.cancelling = False
         if self._attached_to is not None:
             # Nothing is known against the job itself.
             self._set(Phase.LEFT)
@@ -498,11 +562,8 @@ class JobRun:
 
     def _has(self, job: Job) -> None:
         """Take the first answer about the job."""
-        self.job = job
         self.trouble = None
-        self.tool = self.tool or Tool.known(job.tool)
-        if not self.params and job.params:
-            self.params = job.params
+        self._learn(job)
         if self._attached_to is not None and not job.ended:
             self._note(job)
         if job.ended:
@@ -512,9 +573,17 @@ class JobRun:
         if self.cancelling:
             self._send_cancellation()
 
+    def _learn(self, job: Job) -> None:
+        """Take in a job, and what it tells of one that we attached to."""
+        self.job = job if self.job is None else self.job.advanced(job)
+        self.tool = self.tool or Tool.known(job.tool)
+        if not self.params and job.params:
+            self.params = job.params
+
     def _observe(self) -> None:
         assert self.job is not None  # for the type checker
-        self._watch = tracker_of(self.client).watch(self.job, timeout=self.watch_seconds, on_change=self._heard)
+        self._tracker = tracker_of(self.client)
+        self._watch = self._tracker.watch(self.job, timeout=self.watch_seconds, on_change=self._heard)
         self._set(Phase.WATCHING)
 
     def _heard(self) -> None:
@@ -534,7 +603,7 @@ class JobRun:
         assert self.job is not None  # for the type checker
         self.error = error_of_job(self.job)
         self.trouble = None
-        self.cancelling = False
+        self._say("")
         self._note(self.job)
         folder = settings.save_to().value
         if folder is not None and self.job.media and self.error is None:
@@ -561,15 +630,22 @@ class JobRun:
         self._tell()
 
     def _cancel(self) -> None:
+        self._let_go()
         if self.phase is Phase.NEW and self._attached_to is None:
             self.give_up(JobCancelledError("The job was cancelled before it was submitted; nothing was billed."))
         elif self.phase in (Phase.NEW, Phase.SUBMITTING):
             self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
+            self._break_rest()
             self._tell()
         elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
             self.cancelling = True
             self._tell()
             self._send_cancellation()
+
+    def _break_rest(self) -> None:
+        """Send no further POST where the last one was refused and sits out its Retry-After."""
+        if self._answering is not None and resting(self._answering):
+            self._answering.cancel()
 
     def _send_cancellation(self) -> None:
         if self._manager is None:
@@ -590,38 +666,43 @@ class JobRun:
         """
         job_id = self.job_id
         assert job_id is not None  # for the type checker
-        job: Job | None
         try:
             cancelled = await self.client.cancel(job_id)
             if cancelled and not ask and self.phase is Phase.WATCHING:
                 return  # still cancelling, until the tracker tells of the end
-            answer = await self.client.get(job_id)
+            job = await self.client.get(job_id)
         except NovaKitError as error:
-            self.note = f"Not cancelled. {error.message}"
-            job = None
+            self._say(f"Not cancelled. {error.message}")
         except BaseException:
             self.cancelling = False  # a loop that is being closed breaks it off: it can be asked for again
             raise
         else:
-            job = answer
-            self.note = "" if answer.ended else "NovaKit did not cancel it: it still runs."
+            if self.phase is Phase.WATCHING:
+                tracker_of(self.client).heard(job)
+            elif self.phase in (Phase.NEW, Phase.LEFT) and job.ended:
+                self._learn(job)
+                self._end()
+            if self.phase is Phase.WATCHING and cancelled:
+                return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
+            # What the tracker told meanwhile is newer.
+            self._say("" if self.phase is Phase.ENDED else _after_deleting(cancelled=cancelled))
         self.cancelling = False
-        if job is None:
-            self._tell()
-            return
-        if self.phase is Phase.WATCHING:
-            tracker_of(self.client).heard(job)
-        elif self.phase is Phase.LEFT and job.ended:
-            self.job = job if self.job is None else self.job.advanced(job)
-            self._end()
         self._tell()
 
+    def _say(self, note: str) -> None:
+        """Note what became of a cancellation, which holds until the next one or the end."""
+        if note or self.note == self._said:
+            self.note = self._said = note
+
     def _keep_watching(self) -> None:
-        if self.phase is not Phase.LEFT:
-            return
+        self._let_go()
+        with _claiming:
+            if self.phase is not Phase.LEFT:
+                return
+            self._loop = asyncio.get_running_loop()
+            self.phase = Phase.SUBMITTING if self.job is None else Phase.WATCHING
         self.error = self.trouble = None
         self._stopped = None
-        self._loop = asyncio.get_running_loop()
         if self.job is not None:
             self._observe()
         else:
@@ -630,6 +711,8 @@ class JobRun:
 
     def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
         self.trouble = reason
+        if self.cancelling:
+            self._break_rest()
         self._tell()
 
     def _tell(self) -> None:
@@ -645,13 +728,44 @@ class JobRun:
             loop.call_exception_handler({"message": "An observer of a job failed", "exception": error})
 
     def _set(self, phase: Phase) -> None:
-        self.phase = phase
-        if self.settled:
+        if phase in _SETTLED:
+            # First, because a waiter on another thread takes it up as soon as it is left.
             self._stopped = self._clock()
             self._watch = None
+            self.cancelling = False
+        self.phase = phase
+        if phase in _SETTLED:
             for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
                 eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
         self._tell()
+
+
+def _after_deleting(*, cancelled: bool) -> str:
+    """Say what a job has come to that still runs."""
+    if cancelled:
+        return "NovaKit has taken the cancellation, but still shows it as running: watch on to see its end."
+    return "NovaKit did not cancel it: it still runs."
+
+
+def _nothing() -> None:
+    """Hear no more."""
+
+
+def _on(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> None:
+    """Have work done on a loop, which may have ended; on one that stands still, when it goes on."""
+    if eventloop.current() is loop:
+        work()
+    else:
+        with suppress(RuntimeError):  # closed, so there is nothing left to do
+            loop.call_soon_threadsafe(work)
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None] | None], *, timeout: float | None = None) -> None:
+    """Wait for those tasks that are on the running loop."""
+    here = asyncio.get_running_loop()
+    left = [task for task in tasks if task is not None and not task.done() and task.get_loop() is here]
+    if left:
+        await asyncio.wait(left, timeout=timeout)
 
 
 def error_of_job(job: Job) -> NovaKitError | None:

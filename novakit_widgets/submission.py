@@ -14,6 +14,7 @@ from .allowance import allowance_of
 from .answers import utc_now
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
 from .parameters import same
+from .retries import nothing_sent
 
 if TYPE_CHECKING:
     from .allowance import Slot
@@ -144,9 +145,13 @@ async def submit(
     except NovaKitError as error:
         await history.off_loop(history.unsent, intent, error.message)
         raise
-    except BaseException:
-        # Broken off in mid-request: whoever comes next has to look it up. Not in a thread, because the loop may be closing.
-        history.uncertain(intent, "it was broken off before the answer was there")
+    except BaseException as error:
+        # Not in a thread, because the loop may be closing.
+        if nothing_sent(error):
+            history.unsent(intent, "it was cancelled before NovaKit had taken it")
+        else:
+            # Broken off in mid-request: whoever comes next has to look it up.
+            history.uncertain(intent, "it was broken off before the answer was there")
         raise
     await history.off_loop(history.started, intent, job, base_url=client.base_url)
     return job
@@ -174,8 +179,11 @@ async def _counted(
     except NovaKitError as error:
         slot.released(error)
         raise
-    except BaseException:
-        slot.counted()  # it may have arrived
+    except BaseException as error:
+        if nothing_sent(error):
+            slot.released()
+        else:
+            slot.counted()  # it may have arrived
         raise
     slot.counted()
     return job

@@ -64,7 +64,7 @@ class Watch:
 
     Attributes:
         job: the newest snapshot.
-        error: why the watching ended without the job having ended; ``None`` otherwise.
+        error: why the watching ended without the job having ended; ``None`` otherwise, and when its loop was closed.
         trouble: why there is no news at the moment ("reconnecting"); ``None`` when all is well.
         over: whether the watching has ended.
         deadline: when it ends at the latest, by the tracker's clock.
@@ -226,7 +226,11 @@ class JobTracker:
 
     def _broke(self, task: asyncio.Task[None]) -> None:
         """End all watches when a task ends by something that nobody foresaw: their owners must not wait in vain."""
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled():
+            if task not in self._stopping:
+                self._abandon()
+            return
+        if (error := task.exception()) is None:
             return
         context = {"message": "A task of JobTracker failed", "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)
@@ -237,6 +241,15 @@ class JobTracker:
                 "watching, or nk.attach(id). Please report this."
             ),
         )
+
+    def _abandon(self) -> None:
+        """End all watches without an error, since it was not us who cancelled a task: the loop is being closed."""
+        watches = self._all()
+        self._watches.clear()  # first, so that nobody starts a task for those that are left
+        self._arrange()
+        for watch in watches:
+            watch.over = True
+            _call(watch)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Cancel a task, and hold it until it is gone. A task that ends itself is left to do so."""

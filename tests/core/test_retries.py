@@ -16,7 +16,15 @@ from novakit_widgets.errors import (
     RateLimitError,
     UnreadableAnswerError,
 )
-from novakit_widgets.retries import may_have_arrived, never_arrived, retried, worth_reading_again
+from novakit_widgets.retries import (
+    may_have_arrived,
+    never_arrived,
+    nothing_sent,
+    resting,
+    retried,
+    sent_until_taken,
+    worth_reading_again,
+)
 
 UNREACHED = NovaKitConnectionError("refused", reached=False)
 BROKEN = NovaKitConnectionError("reset")
@@ -101,6 +109,53 @@ async def test_what_is_not_to_be_repeated_is_not(attempts):
     with pytest.raises(AuthenticationError):
         await retried(exchange, worth_reading_again)
     assert exchange.count == 1
+
+
+async def test_a_post_that_is_cancelled_in_a_wait(attempts):
+    """It is not sent again, and the cancellation tells that nothing was started."""
+    stamina.set_testing(False)
+    exchange = attempts(RateLimitError("m", 429, retry_after=30.0))
+    told = []
+    task = asyncio.ensure_future(sent_until_taken(exchange, lambda *_: told.append(resting(task))))
+    await asyncio.sleep(0.01)
+    assert told == [True]
+    assert resting(task)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert nothing_sent(caught.value)
+    assert exchange.count == 1
+    assert not resting(task)
+
+
+async def test_a_post_that_is_cancelled_by_who_is_told_of_the_wait(attempts):
+    """Also where the wait has no length."""
+    exchange = attempts(RateLimitError("m", 429))
+    task = asyncio.ensure_future(sent_until_taken(exchange, lambda *_: task.cancel()))
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert nothing_sent(caught.value)
+    assert exchange.count == 1
+
+
+async def test_a_post_that_is_cancelled_on_its_way():
+    """It may have arrived."""
+    under_way = asyncio.Event()
+    failed = [RateLimitError("m", 429)]
+
+    async def post():
+        if failed:
+            raise failed.pop()
+        under_way.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(sent_until_taken(post))
+    await under_way.wait()
+    assert not resting(task)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert not nothing_sent(caught.value)
 
 
 async def test_a_retry_after_is_waited_for(attempts, monkeypatch):

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import stamina
 
 from novakit_widgets import NovaKitClient, eventloop, settings
 from novakit_widgets import run as module
@@ -25,6 +26,7 @@ from novakit_widgets.errors import (
     PermissionDeniedError,
     SubmissionUncertainError,
 )
+from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.run import JobRun, Phase, check_timeout, error_of_job
 from novakit_widgets.sandbox import Fault
@@ -150,6 +152,45 @@ async def test_cancelled_while_it_is_submitted(client, sandbox):
     assert not run.cancelling
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_cancelled_while_a_submission_sits_out_a_429(client, sandbox, tmp_path, before):
+    """It is not sent again: nothing is started, and the history knows it."""
+    stamina.set_testing(False)
+    sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
+    jobs = set(sandbox.jobs)
+    history = JobHistory(tmp_path / "history.sqlite3")
+    run = image(client, history=history)
+    run.start()
+    await until(lambda: run.phase is Phase.SUBMITTING)
+    if not before:
+        await until(lambda: run.trouble is not None)
+    run.cancel()
+    with pytest.raises(JobCancelledError, match="nothing was started or billed"):
+        await asyncio.wait_for(run.wait(), 5.0)
+    assert run.phase is Phase.REFUSED
+    assert not run.cancelling
+    assert set(sandbox.jobs) == jobs
+    await asyncio.wait((run._answering,))
+    assert history.lost(base_url=client.base_url, asked=[(Tool.IMAGE, run.params)]) == []
+
+
+def test_a_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandbox):
+    """Nothing was on its way, so there is certainly no job."""
+    stamina.set_testing(False)
+    sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
+    run = image(script_client)
+
+    async def give_up():
+        run.start()
+        await until(lambda: run.trouble is not None)
+        await script_client.aclose()
+
+    asyncio.run(give_up())
+    assert run.phase is Phase.REFUSED
+    with pytest.raises(JobNotStartedError, match="nothing was started or billed"):
+        run.result()
+
+
 async def test_cancelled_while_a_submission_is_refused(client, sandbox):
     """There is nothing to cancel, and the run does not say so for ever."""
     sandbox.inject(Fault.status(403), method="POST")
@@ -204,6 +245,51 @@ async def test_a_cancellation_that_fails(client, sandbox):
     run.cancel()
     with pytest.raises(JobCancelledError):
         await run.wait()
+
+
+async def test_a_cancellation_that_takes_its_time(client, sandbox):
+    """NovaKit has agreed: one answer that does not know of it yet is no reason to say that it has not."""
+    sandbox.next_duration(FOREVER)
+    run = image(client)
+    notes = set()
+    run.on_change = lambda: notes.add(run.note)
+    run.start()
+    await until(lambda: any(r.query.get("poll") for r in sandbox.requests if r.path.endswith(str(run.job_id))))
+    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}")
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    await until(lambda: not run.cancelling)
+    assert notes == {""}
+
+
+async def test_a_cancellation_that_was_not_to_be(client, sandbox):
+    """What was said of it holds until the end, and no longer."""
+    sandbox.next_duration(1_000.0)
+    sandbox.inject(Fault.not_json('{"success": false}', content_type="application/json"), method="DELETE")
+    run = image(client)
+    run.start()
+    await until(lambda: run.phase is Phase.WATCHING)
+    run.cancel()
+    await until(lambda: "did not cancel" in run.note)
+    assert not run.cancelling
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert run.note == ""
+
+
+async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
+    """Nobody hears of the end, so that is what is said."""
+    sandbox.next_duration(FOREVER)
+    run = image(client, timeout=0.05)
+    with pytest.raises(JobTimeoutError):
+        await run.wait()
+    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}")
+    run.cancel()
+    await until(lambda: "has taken the cancellation" in run.note)
+    assert not run.cancelling
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    assert run.note == ""
 
 
 async def test_cancelled_after_we_left_it(client, sandbox):
@@ -527,6 +613,25 @@ def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
     run.cancel()
 
 
+def test_a_plain_script_cancels_a_job_of_yesterday(script_client, sandbox):
+    """Attached to and cancelled: without a loop it is done at once, and what is not done is said."""
+    sandbox.next_duration(FOREVER)
+    run = image(script_client)
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.1)
+    attached = JobRun.attached(run.job_id, client=script_client)
+    sandbox.inject(Fault.status(403), method="DELETE")
+    attached.cancel()
+    assert "Not cancelled" in attached.note
+    assert (attached.phase, attached.cancelling) == (Phase.NEW, False)
+    attached.cancel()
+    assert attached.phase is Phase.ENDED
+    assert attached.tool is Tool.IMAGE
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+    with pytest.raises(JobCancelledError):
+        attached.wait_blocking()
+
+
 def test_a_plain_script_is_interrupted(script_client, sandbox):
     """Ctrl-C ends the waiting; the job goes on, and waiting again works."""
     sandbox.next_duration(500.0)
@@ -571,6 +676,145 @@ def test_an_answer_that_does_not_come(script_client, sandbox, monkeypatch):
     assert "not affected" in str(attached.error)
     with pytest.raises(NotFoundError):
         attached.wait_blocking()
+
+
+def left_on_its_loop(run, client):
+    """Wait for a run on a loop that ends while its job runs, as `asyncio.run` and a time-out of one's own make it."""
+
+    async def give_up():
+        waiting = asyncio.ensure_future(run.wait())
+        await until(lambda: run.phase is Phase.WATCHING)
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await client.aclose()
+
+    asyncio.run(give_up())
+
+
+def wait_on_a_loop(run, client):
+    async def wait():
+        try:
+            return await run.wait()
+        finally:
+            await client.aclose()
+
+    return asyncio.run(wait())
+
+
+@pytest.mark.parametrize("again", [lambda run, _: run.wait_blocking(30.0), wait_on_a_loop])
+def test_a_loop_that_ends_leaves_the_job(script_client, sandbox, again):
+    """Nothing is heard on it any more, so the job is left: whoever waits watches it on another loop."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+    assert (run.phase, run.error) == (Phase.LEFT, None)
+    run.keep_watching()
+    assert again(run, script_client).status == JobStatus.COMPLETED
+
+
+def test_what_was_left_with_its_loop_can_be_watched_on(script_client, sandbox):
+    """On the next loop, without anybody waiting for it."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+
+    async def watch_on():
+        run.keep_watching()
+        await until(lambda: run.phase is Phase.ENDED)
+        await run._leave_loop()
+
+    asyncio.run(watch_on())
+    assert run.result().status == JobStatus.COMPLETED
+
+
+def test_what_was_left_with_its_loop_can_be_cancelled(script_client, sandbox):
+    """There is no loop, so it is done at once."""
+    sandbox.next_duration(FOREVER)
+    run = image(script_client)
+    left_on_its_loop(run, script_client)
+    run.cancel()
+    assert isinstance(run.error, JobCancelledError)
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+
+
+@pytest.fixture
+def paused(script_client):
+    """A loop that stands still between two cells, as IPython's does in a terminal."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.run_until_complete(script_client.aclose())
+    # What was cancelled needs some steps to be gone, and a row of the history its time on the disk.
+    if left := asyncio.all_tasks(loop):
+        _, left = loop.run_until_complete(asyncio.wait(left, timeout=2.0))
+    assert not left, left
+    loop.close()
+
+
+def test_a_loop_that_stands_still(script_client, sandbox, paused):
+    """A blocking wait goes on elsewhere; when the loop goes on, it knows of the end and asks for nothing more."""
+    sandbox.next_duration(500.0)
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.WATCHING))
+    assert run.phase is Phase.WATCHING
+    job = run.wait_blocking(30.0)
+    assert job.status == JobStatus.COMPLETED
+    assert paused.run_until_complete(run.wait()) is job
+
+
+def test_a_loop_that_goes_on(script_client, sandbox, paused):
+    """The job comes back to it."""
+    sandbox.next_duration(6_000.0)
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.WATCHING))
+    with pytest.raises(JobTimeoutError):
+        run.wait_blocking(0.2)
+    assert run.phase is Phase.LEFT
+    assert paused.run_until_complete(run.wait()).status == JobStatus.COMPLETED
+
+
+def test_a_loop_that_stands_still_in_mid_post(script_client, sandbox, paused):
+    """Nobody reads the answer, so there may be a job; nothing is sent when the loop goes on."""
+    sandbox.inject(Fault.delay(0.3), method="POST")
+    run = image(script_client)
+    paused.run_until_complete(stay(run, Phase.SUBMITTING))
+    with pytest.raises(SubmissionUncertainError, match="has stopped"):
+        run.wait_blocking(5.0)
+    paused.run_until_complete(asyncio.sleep(0.01))
+    assert run.phase is Phase.UNCERTAIN
+
+
+def test_a_loop_that_stands_still_while_a_job_is_looked_for(script_client, sandbox, paused):
+    """It is asked for again, and the first question is of no account any more."""
+    earlier = image(script_client)
+    job_id = earlier.wait_blocking(30.0).id
+    sandbox.inject(Fault.delay(0.3), path=f"*/jobs/{job_id}")
+    run = JobRun.attached(job_id, client=script_client)
+    paused.run_until_complete(stay(run, Phase.SUBMITTING))
+    job = run.wait_blocking(5.0)
+    assert paused.run_until_complete(run.wait()) is job
+
+
+async def stay(run, phase):
+    """Begin, and leave the loop in a phase."""
+    run.start()
+    await until(lambda: run.phase is phase)
+    await asyncio.sleep(0.02)
+
+
+def test_a_thread_that_leaves_does_not_leave_the_others(script_client, sandbox):
+    """Two threads wait for one job, and the one on whose loop it is watched gives up: the other watches it."""
+    sandbox.next_duration(1_000.0)
+    run = image(script_client)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run.wait_blocking, 0.3)
+        while run.phase is not Phase.WATCHING:
+            threading.Event().wait(0.001)
+        second = pool.submit(run.wait_blocking, 30.0)
+        third = pool.submit(run.wait_blocking, 0.1)
+        for impatient in (first, third):
+            with pytest.raises(JobTimeoutError):
+                impatient.result()
+        assert second.result().status == JobStatus.COMPLETED
 
 
 def test_many_threads_of_a_plain_script(sandbox):

@@ -162,7 +162,7 @@ class JobHistory:
         def work(database: sqlite3.Connection) -> None:
             row = first(database, "intent = ?", [intent])
             if row is None:  # the disk was full, say, when it was begun
-                self._note(database, job, base_url)
+                self._note(database, job, base_url, process=this_process())
                 return
             newest = job
             facts: dict[str, Any] = {"stage": JOB, "reason": None}
@@ -210,7 +210,7 @@ class JobHistory:
         if job.id is not None:
             self._run(lambda database: self._note(database, job, base_url), None, write=True)
 
-    def _note(self, database: sqlite3.Connection, job: Job, base_url: str) -> None:
+    def _note(self, database: sqlite3.Connection, job: Job, base_url: str, *, process: str = "") -> None:
         row = by_id(database, job.id, base_url)
         known = None if row is None else job_of(row)
         if row is not None:
@@ -220,7 +220,7 @@ class JobHistory:
         asked = _asked(Tool.known(job.tool), job.tool, job.params or {})
         # The service's time, as far as it can be one: an odd one would make every list of jobs unreadable.
         begun = now if job.created_at is None else min(now, max(0.0, job.created_at.timestamp()))
-        facts = {"stage": JOB, "begun_at": begun, **facts_of(job)}
+        facts = {"stage": JOB, "begun_at": begun, "process": process, **facts_of(job)}
         insert(database, {"intent": secrets.token_hex(12), "base_url": base_url, **asked, **facts})
 
     def saved(self, job_id: str, files: Sequence[Path], *, base_url: str) -> None:
@@ -344,8 +344,17 @@ class JobHistory:
         return found[0] if found else None
 
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
-        """Return the ids of all jobs that we know."""
-        statement = "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND begun_at >= ?"
+        """Return the ids of the jobs that submissions are known to have started.
+
+        One that is only known from the service's list, or was attached to, may be what a lost submission has started.
+
+        Args:
+            base_url: the service.
+            since: only those begun from then on.
+        """
+        statement = (
+            "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND process != '' AND begun_at >= ?"
+        )
         values = [base_url, 0.0 if since is None else since.timestamp()]
         return self._run(
             lambda database: frozenset(row[0] for row in execute(database, statement, values)), frozenset()

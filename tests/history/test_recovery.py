@@ -130,6 +130,23 @@ def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
     assert fault.hits
 
 
+def test_a_lost_job_that_the_table_showed_is_found_all_the_same(sandbox, history):
+    """A row that only the service's list made is nobody's submission: it may be the lost one's, and joins it."""
+    begin_elsewhere(history, sandbox, PARAMS)
+
+    async def listed(client):
+        await client.submit("image", PARAMS)
+        for job in await client.list():  # as nk.history() does
+            history.update(job, base_url=client.base_url)
+
+    go(sandbox, listed)
+    assert len(history.entries()) == 2
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert [job.id for job in outcome.found] == list(sandbox.jobs)
+    (entry,) = history.entries()
+    assert (entry.stage, entry.job.id) == ("job", outcome.found[0].id)
+
+
 def test_recover_asks_the_history_of_the_settings(sandbox, tmp_path):
     """nk.recover() needs no argument; without losses it says so."""
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))

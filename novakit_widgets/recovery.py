@@ -27,7 +27,8 @@ class Recovery(Findings):
     Attributes:
         found: the jobs that they had started; `attach` shows each. They cost nothing more.
         unsent: those of which the service has no job: they were not started and not billed.
-        unclear: those that could be one of several jobs, or that could not be looked up.
+        unclear: those that could be one of several jobs, that could not be looked up, or of which the list does not tell. They
+            stay for the next look.
         reasons: why, for each that is unclear.
         batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
     """

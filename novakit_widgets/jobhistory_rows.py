@@ -22,6 +22,7 @@ __all__ = [
     "INTENT",
     "JOB",
     "LASTING",
+    "OURS",
     "UNCERTAIN",
     "UNSENT",
     "HistoryEntry",
@@ -43,6 +44,8 @@ __all__ = [
 
 Stage = str
 INTENT, JOB, UNSENT, UNCERTAIN = "intent", "job", "unsent", "uncertain"
+# A condition for two values, both the account or None. A row without one is of an older version, or of another's list: ours.
+OURS = "(account IS NULL OR ? IS NULL OR account = ?)"
 LASTING = (
     "job_id",
     "status",

@@ -67,5 +67,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN place INTEGER",
         "CREATE INDEX jobs_by_batch ON jobs (batch, place, number) WHERE batch IS NOT NULL",
     ),
+    (
+        "ALTER TABLE jobs ADD COLUMN account TEXT",
+        "CREATE INDEX jobs_by_time ON jobs (begun_at, number)",
+        "DROP INDEX jobs_by_digest",
+        "CREATE INDEX jobs_by_digest ON jobs (digest, base_url, begun_at, number)",
+    ),
 )
 VERSION = len(STEPS)

@@ -52,7 +52,7 @@ async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockw
         history: has the submissions.
         clockwork: time and chance.
     """
-    lost = await history.off_loop(history.lost, base_url=client.base_url)
+    lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account)
     return await look_up_entries(client, history, lost, clockwork=clockwork)
 
 

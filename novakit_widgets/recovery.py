@@ -88,7 +88,9 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         clockwork: time and chance.
     """
     # Claimed before they are looked at: of two kernels that recover at once, one alone goes on with each.
-    claimed = await history.off_loop(history.batches.claim, base_url=client.base_url, active=active_batches())
+    claimed = await history.off_loop(
+        history.batches.claim, base_url=client.base_url, account=client.account, active=active_batches()
+    )
     outcome = await look_up_all(client, history, clockwork=clockwork)
     records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
     return Recovery(

@@ -138,6 +138,7 @@ async def submit(
             notebook=notebook,
             batch=None if ticket is None else ticket.batch,
             place=None if ticket is None else ticket.place,
+            account=client.account,
         )
     except BaseException:
         slot.released()
@@ -162,7 +163,7 @@ async def submit(
         # Broken off in mid-request: whoever comes next has to look it up. Not in a thread, because the loop may be closing.
         history.uncertain(intent, "it was broken off before the answer was there")
         raise
-    await history.off_loop(history.started, intent, job, base_url=client.base_url)
+    await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
     return job
 
 

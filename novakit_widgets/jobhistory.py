@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import settings
 from .answers import utc_now
 from .diskthread import DiskThread
+from .errors import JobNotStartedError
 from .jobhistory_batches import Batches, check_place
-from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
+from .jobhistory_file import HistoryFile, HistoryWarning, warn
 from .jobhistory_rows import (
     INTENT,
     JOB,
@@ -426,11 +427,11 @@ class JobHistory:
         """Do some work on the file; return a default, and warn once, when the disk or the file is of no use."""
         if self._file is None:
             return default
-        import sqlite3
-
         try:
             return self._file.run(work, write=write)
-        except (sqlite3.Error, OSError, UnusableFileError) as error:
+        except JobNotStartedError:
+            raise
+        except Exception as error:  # noqa: BLE001 # whatever it is, it must not cost a job that was just paid for
             self._complain(self._file, error)
             return default
 

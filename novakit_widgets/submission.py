@@ -357,5 +357,5 @@ def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, know
     # The order is not documented: only in one that is newest first the last tells how far the list goes back.
     reaches_back = bool(dates) and dates[-1] < since - CLOCK_SKEW and dates[0] == max(dates)
     if len(jobs) >= _LIST_LIMIT and not reaches_back:
-        return f"the service lists only the newest {_LIST_LIMIT} {tool} jobs, and that was before them"
+        return f"the service lists only the newest {_LIST_LIMIT} {tool} jobs, and this may be an older one"
     return ""

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import settings
 from .answers import utc_now
 from .diskthread import DiskThread
+from .errors import JobNotStartedError
 from .jobhistory_batches import Batches, check_place
-from .jobhistory_file import HistoryFile, HistoryWarning, UnusableFileError, warn
+from .jobhistory_file import HistoryFile, HistoryWarning, warn
 from .jobhistory_rows import (
     INTENT,
     JOB,
     LASTING,
+    OURS,
     UNCERTAIN,
     UNSENT,
     HistoryEntry,
@@ -117,6 +119,7 @@ class JobHistory:
         notebook: str | None = None,
         batch: str | None = None,
         place: int | None = None,
+        account: str | None = None,
     ) -> str:
         """Note that a job is about to be submitted.
 
@@ -127,6 +130,7 @@ class JobHistory:
             notebook: where from, where known.
             batch: which batch it is one of.
             place: its number there.
+            account: `NovaKitClient.account`, of which the key can't be told; only that account is ever asked for it.
 
         Returns:
             The intent's id, for `started`, `unsent` or `uncertain`; ``""`` where there is no history.
@@ -150,19 +154,20 @@ class JobHistory:
                 "notebook": notebook,
                 "batch": batch,
                 "place": place,
+                "account": account,
             }
             insert(database, row)
             return intent
 
         return self._run(work, "", write=True)
 
-    def started(self, intent: str, job: Job, *, base_url: str) -> None:
+    def started(self, intent: str, job: Job, *, base_url: str, account: str | None = None) -> None:
         """Note that the service answered with a job. One that was answered at once has no id, and is noted as well."""
 
         def work(database: sqlite3.Connection) -> None:
             row = first(database, "intent = ?", [intent])
             if row is None:  # the disk was full, say, when it was begun
-                self._note(database, job, base_url)
+                self._note(database, job, base_url, account, process=this_process())
                 return
             newest = job
             facts: dict[str, Any] = {"stage": JOB, "reason": None}
@@ -185,7 +190,7 @@ class JobHistory:
                 facts = {**dict.fromkeys(LASTING), **facts}
             change(database, row, {**facts, **facts_of(newest)})
             if before is not None and before.id != job.id:
-                self._note(database, before, base_url)
+                self._note(database, before, base_url, account)
 
         self._run(work, None, write=True)
 
@@ -202,25 +207,29 @@ class JobHistory:
         statement = "UPDATE jobs SET stage = ?, reason = ? WHERE intent = ? AND stage != ?"
         self._change(statement, [stage, reason, intent, JOB])
 
-    def update(self, job: Job, *, base_url: str) -> None:
+    def update(self, job: Job, *, base_url: str, account: str | None = None) -> None:
         """Note what is known of a job now; one that was submitted elsewhere gets a row.
 
         Answers overtake each other, in one kernel and between several. So an older one changes nothing: see `Job.advanced`.
         """
         if job.id is not None:
-            self._run(lambda database: self._note(database, job, base_url), None, write=True)
+            self._run(lambda database: self._note(database, job, base_url, account), None, write=True)
 
-    def _note(self, database: sqlite3.Connection, job: Job, base_url: str) -> None:
+    def _note(
+        self, database: sqlite3.Connection, job: Job, base_url: str, account: str | None, *, process: str = ""
+    ) -> None:
+        # Whoever was told of it can ask for it, though it may have been submitted with a key that was replaced since.
+        whose = {} if account is None else {"account": account}
         row = by_id(database, job.id, base_url)
         known = None if row is None else job_of(row)
         if row is not None:
-            change(database, row, facts_of(job if known is None else known.advanced(job)))
+            change(database, row, {**facts_of(job if known is None else known.advanced(job)), **whose})
             return
         now = self._now().timestamp()
         asked = _asked(Tool.known(job.tool), job.tool, job.params or {})
         # The service's time, as far as it can be one: an odd one would make every list of jobs unreadable.
         begun = now if job.created_at is None else min(now, max(0.0, job.created_at.timestamp()))
-        facts = {"stage": JOB, "begun_at": begun, **facts_of(job)}
+        facts = {"stage": JOB, "begun_at": begun, "process": process, **facts_of(job), **whose}
         insert(database, {"intent": secrets.token_hex(12), "base_url": base_url, **asked, **facts})
 
     def saved(self, job_id: str, files: Sequence[Path], *, base_url: str) -> None:
@@ -274,12 +283,13 @@ class JobHistory:
             wanted.append(("base_url = ?", base_url))
         where = " AND ".join(condition for condition, _ in wanted) or "1"
         values = [value for _, value in wanted]
-        return self._select(f"{where} ORDER BY number DESC LIMIT ?", [*values, limit])
+        return self._select(f"{where} ORDER BY begun_at DESC, number DESC LIMIT ?", [*values, limit])
 
     def lost(
         self,
         *,
         base_url: str | None = None,
+        account: str | None = None,
         asked: Iterable[tuple[Tool, Mapping[str, Any]]] | None = None,
     ) -> list[HistoryEntry]:
         """Return the submissions of which nobody knows whether they started a job, oldest first.
@@ -288,11 +298,12 @@ class JobHistory:
 
         Args:
             base_url: only this service's.
+            account: none that is known to be another account's: this one's list does not tell of it.
             asked: only those that asked for the same as one of these.
         """
         wanted = None if asked is None else {digest_of(tool, params) for tool, params in asked}
-        where = "stage IN (?, ?) AND (? IS NULL OR base_url = ?) ORDER BY number"
-        values = [INTENT, UNCERTAIN, base_url, base_url]
+        where = f"stage IN (?, ?) AND (? IS NULL OR base_url = ?) AND {OURS} ORDER BY number"
+        values = [INTENT, UNCERTAIN, base_url, base_url, account, account]
 
         def work(database: sqlite3.Connection) -> list[HistoryEntry]:
             found = [row for row in select(database, where, values) if wanted is None or row["digest"] in wanted]
@@ -302,7 +313,13 @@ class JobHistory:
         return self._run(work, [])
 
     def twin(
-        self, tool: Tool, params: Mapping[str, Any], *, base_url: str, within: timedelta | None = None
+        self,
+        tool: Tool,
+        params: Mapping[str, Any],
+        *,
+        base_url: str,
+        account: str | None = None,
+        within: timedelta | None = None,
     ) -> HistoryEntry | None:
         """Find the newest job that asked for the same and did not fail.
 
@@ -310,30 +327,39 @@ class JobHistory:
             tool: what makes it.
             params: the parameters; see `novakit_widgets.parameters.canonical` for what counts as the same.
             base_url: the service.
+            account: none that is known to be another account's, which this one can't ask for.
             within: only one that was begun as long ago as that at most.
         """
-        return self.twins([(tool, params)], base_url=base_url, within=within)[0]
+        return self.twins([(tool, params)], base_url=base_url, account=account, within=within)[0]
 
     def twins(
-        self, asked: Sequence[tuple[Tool, Mapping[str, Any]]], *, base_url: str, within: timedelta | None = None
+        self,
+        asked: Sequence[tuple[Tool, Mapping[str, Any]]],
+        *,
+        base_url: str,
+        account: str | None = None,
+        within: timedelta | None = None,
     ) -> list[HistoryEntry | None]:
         """Find for each of many what `twin` finds for one.
 
         Args:
             asked: what makes each, and its parameters.
             base_url: as for `twin`.
+            account: as for `twin`.
             within: as for `twin`.
         """
         since = 0.0 if within is None else (self._now() - within).timestamp()
         where = (
             "digest = ? AND base_url = ? AND job_id IS NOT NULL AND status NOT IN (?, ?) AND begun_at >= ? "
-            "ORDER BY number DESC LIMIT 1"
+            f"AND {OURS} ORDER BY begun_at DESC, number DESC LIMIT 1"
         )
         given_up = [str(JobStatus.FAILED), str(JobStatus.CANCELLED)]
         digests = [digest_of(tool, params) for tool, params in asked]
 
         def work(database: sqlite3.Connection) -> list[HistoryEntry | None]:
-            rows = [first(database, where, [digest, base_url, *given_up, since]) for digest in digests]
+            rows = [
+                first(database, where, [digest, base_url, *given_up, since, account, account]) for digest in digests
+            ]
             return [None if row is None else entry_of(row) for row in rows]
 
         return self._run(work, [None] * len(asked))
@@ -344,8 +370,17 @@ class JobHistory:
         return found[0] if found else None
 
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
-        """Return the ids of all jobs that we know."""
-        statement = "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND begun_at >= ?"
+        """Return the ids of the jobs that submissions are known to have started.
+
+        One that is only known from the service's list, or was attached to, may be what a lost submission has started.
+
+        Args:
+            base_url: the service.
+            since: only those begun from then on.
+        """
+        statement = (
+            "SELECT job_id FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND process != '' AND begun_at >= ?"
+        )
         values = [base_url, 0.0 if since is None else since.timestamp()]
         return self._run(
             lambda database: frozenset(row[0] for row in execute(database, statement, values)), frozenset()
@@ -392,11 +427,11 @@ class JobHistory:
         """Do some work on the file; return a default, and warn once, when the disk or the file is of no use."""
         if self._file is None:
             return default
-        import sqlite3
-
         try:
             return self._file.run(work, write=write)
-        except (sqlite3.Error, OSError, UnusableFileError) as error:
+        except JobNotStartedError:
+            raise
+        except Exception as error:  # noqa: BLE001 # whatever it is, it must not cost a job that was just paid for
             self._complain(self._file, error)
             return default
 

@@ -168,11 +168,12 @@ class Batches:
         statement = "UPDATE batches SET seen_at = ? WHERE id = ? AND process = ?"
         self._run(lambda database: _done(execute(database, statement, values)), None, write=True)
 
-    def claim(self, *, base_url: str, active: Collection[str] = ()) -> list[str]:
+    def claim(self, *, base_url: str, account: str | None = None, active: Collection[str] = ()) -> list[str]:
         """Make the batches of dead processes this one's; of two that try, one gets each.
 
         Args:
             base_url: the service.
+            account: none of which something was submitted with another account's key: this one's list does not tell of it.
             active: the batches that this process is at work on.
 
         Returns:
@@ -184,6 +185,9 @@ class Batches:
 
         def work(database: sqlite3.Connection) -> list[str]:
             not_ours = {row["batch"] for row in execute(database, newer, tools)}
+            if account is not None:
+                others = "SELECT DISTINCT batch FROM jobs WHERE batch IS NOT NULL AND account != ?"
+                not_ours.update(row["batch"] for row in execute(database, others, [account]))
             query = "SELECT * FROM batches WHERE closed = 0 AND base_url = ? ORDER BY made_at, id"
             rows = execute(database, query, [base_url]).fetchall()
             found = [row["id"] for row in rows if row["id"] not in not_ours and self._is_free(row, active)]

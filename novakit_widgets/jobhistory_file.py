@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import random
@@ -13,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .jobhistory_schema import STEPS, VERSION
+from .errors import NovaKitError
+from .jobhistory_schema import STEPS, VERSION, columns_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +27,8 @@ _PATIENCE = 20.0  # seconds for others to finish: many times longer than any of 
 _STEP = 5.0  # seconds of it that SQLite itself waits before it is asked again
 _CACHE_KILOBYTES = 256  # of pages, while a connection lives
 _SQLITE_CORRUPT, _SQLITE_NOTADB = 11, 26
+# Denied, locked, read-only, failing, full, or not to be opened: what is wrong is around the file and not in it.
+_AROUND = frozenset({3, 5, 6, 8, 10, 13, 14})
 
 
 class HistoryWarning(UserWarning):
@@ -68,17 +72,18 @@ class HistoryFile:
             sqlite3.Error: the file can't be used.
             OSError: the folder can't be made.
             UnusableFileError: the file is of a newer version of this package, or another program's.
+            Exception: what else the work raises, on a file that is sound.
         """
-        import sqlite3
-
         until = time.monotonic() + self.patience
         replaced = False
         while True:
             file = self._identity()
             try:
                 return self._once(work, write)
-            except sqlite3.DatabaseError as error:
-                if _is_damage(error) and not replaced and file is not None:
+            except (NovaKitError, UnusableFileError, OSError):
+                raise
+            except Exception as error:
+                if not replaced and file is not None and (_is_damage(error) or self._is_damaged(error)):
                     self._set_aside(file)
                     replaced = True
                     continue
@@ -108,6 +113,7 @@ class HistoryFile:
         database = sqlite3.connect(self.path, timeout=min(self.patience, _STEP), isolation_level=None)
         try:
             database.row_factory = sqlite3.Row
+            database.text_factory = _text
             # Of its 2 MB by default nothing is left for the next use: a large history would only leave holes in the heap.
             database.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")
             _bring_up_to_date(database)
@@ -122,6 +128,25 @@ class HistoryFile:
         except OSError:
             return None  # not made yet, or out of reach
         return found.st_dev, found.st_ino
+
+    def _is_damaged(self, error: Exception) -> bool:
+        """Look whether an error that says nothing of damage comes of it: one odd byte in the schema can cause any."""
+        import sqlite3
+
+        if _is_busy(error) or _code_of(error) in _AROUND:
+            return False
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=_STEP, isolation_level=None)) as database:
+                database.text_factory = _text
+                database.execute("BEGIN")  # so that a neighbour who brings it up to date does so before or after
+                version = database.execute("PRAGMA user_version").fetchone()[0]
+                if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    return True
+                return 0 < version <= VERSION and columns_of(database) != _columns_at(version)
+        except sqlite3.Error as found:
+            return _is_damage(found)
+        except (ValueError, TypeError, IndexError):  # not even its error messages can be read
+            return True
 
     def _set_aside(self, damaged: tuple[int, int]) -> None:
         """Put a damaged file out of the way, unless another process just did and began a new one."""
@@ -150,16 +175,39 @@ class HistoryFile:
         )
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def _text(stored: bytes) -> str:
+    """Read a text, whatever became of its bytes: one that can't be decoded would cost all the others."""
+    return stored.decode("utf-8", "replace")
+
+
+@functools.cache
+def _columns_at(version: int) -> dict[str, set[str]]:
+    """Return the columns that each table has in a version."""
     import sqlite3
 
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        for step in STEPS[:version]:
+            for statement in step:
+                database.execute(statement)
+        return columns_of(database)
+
+
+def _code_of(error: Exception) -> int | None:
+    """Return what SQLite calls the error, as far as it says; not before Python 3.11."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # before Python 3.11. Its subclasses mean a file that is locked, full or read-only.
+    return None if code is None else int(code) & 0xFF
+
+
+def _is_damage(error: Exception) -> bool:
+    import sqlite3
+
+    code = _code_of(error)
+    if code is None:  # its subclasses mean a file that is locked, full or read-only
         return type(error) is sqlite3.DatabaseError
-    return (int(code) & 0xFF) in (_SQLITE_CORRUPT, _SQLITE_NOTADB)
+    return code in (_SQLITE_CORRUPT, _SQLITE_NOTADB)
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
+def _is_busy(error: Exception) -> bool:
     import sqlite3
 
     # "database is locked", "database table is locked", "database schema is locked", "locking protocol"

@@ -22,6 +22,7 @@ __all__ = [
     "INTENT",
     "JOB",
     "LASTING",
+    "OURS",
     "UNCERTAIN",
     "UNSENT",
     "HistoryEntry",
@@ -43,6 +44,8 @@ __all__ = [
 
 Stage = str
 INTENT, JOB, UNSENT, UNCERTAIN = "intent", "job", "unsent", "uncertain"
+# A condition for two values, both the account or None. A row without one is of an older version, or of another's list: ours.
+OURS = "(account IS NULL OR ? IS NULL OR account = ?)"
 LASTING = (
     "job_id",
     "status",
@@ -165,7 +168,7 @@ def job_of(row: sqlite3.Row) -> Job | None:
         return None
     body = {
         "id": row["job_id"] or row["intent"],
-        "status": row["status"],
+        "status": row["status"] or "unknown",
         "tool": row["tool"],
         "inputParams": read(row["params"]),
         "outputData": read(row["output"]),
@@ -181,7 +184,7 @@ def job_of(row: sqlite3.Row) -> Job | None:
 
 def entry_of(row: sqlite3.Row) -> HistoryEntry:
     """Read a whole row."""
-    params = read(row["params"])
+    params, files = read(row["params"]), read(row["files"])
     return HistoryEntry(
         intent=row["intent"],
         base_url=row["base_url"],
@@ -189,15 +192,23 @@ def entry_of(row: sqlite3.Row) -> HistoryEntry:
         params=MappingProxyType(params if isinstance(params, dict) else {}),
         stage=row["stage"],
         reason=row["reason"],
-        begun_at=datetime.fromtimestamp(row["begun_at"], tz=timezone.utc),
+        begun_at=_moment(row["begun_at"]),
         job=job_of(row),
-        files=tuple(Path(file) for file in read(row["files"]) or ()),
+        files=tuple(Path(file) for file in files if isinstance(file, str)) if isinstance(files, list) else (),
         notebook=row["notebook"],
         note=row["note"],
         star=bool(row["star"]),
         batch=row["batch"],
         place=row["place"],
     )
+
+
+def _moment(seconds: Any) -> datetime:
+    """Read a time; one that is none any more is the first of all, so that its row costs no other."""
+    try:
+        return datetime.fromtimestamp(seconds, tz=timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, tz=timezone.utc)
 
 
 def select(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[sqlite3.Row]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["STEPS", "VERSION"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["STEPS", "VERSION", "columns_of"]
 
 # STEPS[n] leads from version n to n + 1. A step, once released, is never changed.
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -67,5 +72,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN place INTEGER",
         "CREATE INDEX jobs_by_batch ON jobs (batch, place, number) WHERE batch IS NOT NULL",
     ),
+    (
+        "ALTER TABLE jobs ADD COLUMN account TEXT",
+        "CREATE INDEX jobs_by_time ON jobs (begun_at, number)",
+        "DROP INDEX jobs_by_digest",
+        "CREATE INDEX jobs_by_digest ON jobs (digest, base_url, begun_at, number)",
+    ),
 )
 VERSION = len(STEPS)
+
+
+def columns_of(database: sqlite3.Connection) -> dict[str, set[str]]:
+    """Return the columns that each of our tables has in a database."""
+    query = "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+    found: dict[str, set[str]] = {}
+    for table, column in database.execute(query):
+        if not table.startswith("sqlite_"):
+            found.setdefault(table, set()).add(column)
+    return found

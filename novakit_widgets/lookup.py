@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import NovaKitError
+from .jobhistory_rows import digest_of
 from .jobs import Job, Tool
-from .parameters import canonical
-from .submission import Clockwork, all_candidates
+from .submission import Clockwork, Sighting, all_candidates
 
 if TYPE_CHECKING:
     from .jobhistory import HistoryEntry, JobHistory
@@ -25,7 +25,8 @@ class Findings:
     Attributes:
         found: the jobs that they had started.
         unsent: those of which the service has no job: they were not started and not billed.
-        unclear: those that could be one of several jobs, or that could not be looked up.
+        unclear: those that could be one of several jobs, that could not be looked up, or of which the list does not tell. They
+            stay for the next look.
         reasons: why, for each that is unclear.
     """
 
@@ -51,7 +52,7 @@ async def look_up_all(client: Submits, history: JobHistory, *, clockwork: Clockw
         history: has the submissions.
         clockwork: time and chance.
     """
-    lost = await history.off_loop(history.lost, base_url=client.base_url)
+    lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account)
     return await look_up_entries(client, history, lost, clockwork=clockwork)
 
 
@@ -72,11 +73,12 @@ async def look_up_entries(
     reasons: list[str] = []
     for entry in lost:
         tool = Tool.known(entry.tool)
-        if tool is None:
+        digest = None if tool is None else digest_of(tool, entry.params)
+        if tool is None or digest is None:
             unclear.append(entry)
-            reasons.append("its tool is newer than this package")
+            reasons.append("its tool is newer than this package" if tool is None else "its parameters can't be read")
         else:
-            groups.setdefault(tool, {}).setdefault(canonical(tool, entry.params), []).append(entry)
+            groups.setdefault(tool, {}).setdefault(digest, []).append(entry)
     found: list[Job] = []
     unsent: list[HistoryEntry] = []
     for tool, alike in groups.items():
@@ -87,27 +89,34 @@ async def look_up_entries(
                 unclear.extend(entries)
                 reasons.extend([error.message] * len(entries))
             continue
-        for entries, jobs in zip(alike.values(), listed, strict=True):
-            if len(jobs) > len(entries):
-                unclear.extend(entries)
-                ids = ", ".join(str(job.id) for job in jobs)
-                reasons.extend([f"{len(jobs)} jobs could be it: {ids}"] * len(entries))
-                continue
+        for entries, sighting in zip(alike.values(), listed, strict=True):
+            jobs, missing, reason = _shared_out(entries, sighting)
             # They ask for the same, so it is of no account which of them is whose.
             for entry, job in zip(entries, jobs, strict=False):
                 await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
                 found.append(job)
-            for entry in entries[len(jobs) :]:
+            if reason:
+                unclear.extend(missing)
+                reasons.extend([reason] * len(missing))
+                continue
+            for entry in missing:
                 await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
                 unsent.append(entry)
     return Findings(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
 
 
+def _shared_out(entries: Sequence[HistoryEntry], sighting: Sighting) -> tuple[list[Job], Sequence[HistoryEntry], str]:
+    """Return the jobs of entries that ask for the same, oldest first; the entries that have none; and why that is unclear."""
+    jobs = sighting.jobs[::-1]
+    if len(jobs) > len(entries):
+        return [], entries, f"{len(jobs)} jobs could be it: {', '.join(str(job.id) for job in jobs)}"
+    return jobs, entries[len(jobs) :], sighting.doubt
+
+
 async def _candidates_of(
     client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
-) -> list[list[Job]]:
-    """Return for each group of entries that ask for the same the service's jobs that could be theirs, oldest first."""
+) -> list[Sighting]:
+    """Return for each group of entries that ask for the same the service's jobs that could be theirs."""
     known = await history.off_loop(history.job_ids, base_url=client.base_url)
     asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
-    found = await all_candidates(client, tool, asked, known=known, clockwork=works)
-    return [jobs[::-1] for jobs in found]
+    return await all_candidates(client, tool, asked, known=known, clockwork=works)

@@ -13,9 +13,19 @@ from .jobs import Job, Tool
 if TYPE_CHECKING:
     from .answers import Answer
 
-__all__ = ["job_of_submission", "jobs_of", "object_of", "parsed"]
+__all__ = ["JobList", "job_of_submission", "jobs_of", "object_of", "parsed"]
 
 _T = TypeVar("_T")
+
+
+class JobList(tuple[Job, ...]):  # noqa: SLOT001 # a tuple can have no slots of its own
+    """A list of jobs, as far as it can be read.
+
+    Attributes:
+        left_out: how many of its entries are no jobs that we can read.
+    """
+
+    left_out = 0
 
 
 def parsed(answer: Answer, parse: Callable[[Any], _T], job_id: str | None) -> _T:
@@ -46,7 +56,9 @@ def jobs_of(body: Any) -> tuple[Job, ...]:
         # One odd entry must not hide the others.
         with suppress(UnreadableAnswerError):
             jobs.append(Job.from_json(entry))
-    return tuple(jobs)
+    listed = JobList(jobs)
+    listed.left_out = len(entries) - len(jobs)
+    return listed
 
 
 def object_of(body: Any) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ async def jobs_of(
     tool, params = group[0].tool, group[0].params
     try:
         found = await candidates(
-            client, tool, params, since=min(begun, default=since), known=known, clockwork=clockwork
+            client, tool, params, since=min(begun, default=since), known=known, clockwork=clockwork, number=len(group)
         )
     except NovaKitError as error:
         raise SubmissionUncertainError(f"Not submitted again: it can't be looked up. {error.message}") from None

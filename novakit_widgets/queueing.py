@@ -637,10 +637,14 @@ class JobQueue:
         asked = [(place.tool, place.params) for place in self.places]
         if self.reuse:
             # Before the twins are looked for, so that what was lost is one of them.
-            lost = await self.history.off_loop(self.history.lost, base_url=self.client.base_url, asked=asked)
+            lost = await self.history.off_loop(
+                self.history.lost, base_url=self.client.base_url, account=self.client.account, asked=asked
+            )
             await look_up_entries(self.client, self.history, lost, clockwork=self._works)
         within = None if self.reuse else TWIN_AGE
-        twins = await self.history.off_loop(self.history.twins, asked, base_url=self.client.base_url, within=within)
+        twins = await self.history.off_loop(
+            self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=within
+        )
         for place, twin in zip(self.places, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
                 continue

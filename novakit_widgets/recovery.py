@@ -27,7 +27,8 @@ class Recovery(Findings):
     Attributes:
         found: the jobs that they had started; `attach` shows each. They cost nothing more.
         unsent: those of which the service has no job: they were not started and not billed.
-        unclear: those that could be one of several jobs, or that could not be looked up.
+        unclear: those that could be one of several jobs, that could not be looked up, or of which the list does not tell. They
+            stay for the next look.
         reasons: why, for each that is unclear.
         batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
     """
@@ -87,7 +88,9 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         clockwork: time and chance.
     """
     # Claimed before they are looked at: of two kernels that recover at once, one alone goes on with each.
-    claimed = await history.off_loop(history.batches.claim, base_url=client.base_url, active=active_batches())
+    claimed = await history.off_loop(
+        history.batches.claim, base_url=client.base_url, account=client.account, active=active_batches()
+    )
     outcome = await look_up_all(client, history, clockwork=clockwork)
     records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
     return Recovery(

@@ -37,9 +37,11 @@ def run_of(
         timeout: seconds to watch; ``None`` for the tool's.
         reuse: whether one of the history will do; otherwise its note tells of it.
     """
-    twin = default_history().twin(tool, params, base_url=client.base_url, within=None if reuse else TWIN_AGE)
+    twin = default_history().twin(
+        tool, params, base_url=client.base_url, account=client.account, within=None if reuse else TWIN_AGE
+    )
     if twin is not None and twin.job is not None and twin.job.id is not None and reuse:
-        run = JobRun.attached(twin.job.id, client=client, timeout=timeout, tool=tool, params=params)
+        run = JobRun.attached(twin.job.id, client=client, timeout=timeout, tool=tool, params=params, earlier=lost_job)
         run.note = reused_note(twin)
         run.reused = True
         return run
@@ -60,7 +62,8 @@ async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | 
     """
     assert run.tool is not None  # for the type checker: it is about to be submitted
     history, client = run.history, run.client
-    lost = await history.off_loop(history.lost, base_url=client.base_url, asked=[(run.tool, run.params)])
+    asked = [(run.tool, run.params)]
+    lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account, asked=asked)
     if not lost:
         return None
     outcome = await look_up_entries(client, history, lost, clockwork=clockwork)

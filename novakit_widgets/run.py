@@ -22,6 +22,7 @@ from .errors import (
     JobFailedError,
     JobNotStartedError,
     JobTimeoutError,
+    NotFoundError,
     NovaKitError,
     SubmissionUncertainError,
 )
@@ -166,9 +167,10 @@ class JobRun:
         on_change: Callable[[], None] = lambda: None,
         tool: Tool | None = None,
         params: Mapping[str, Any] | None = None,
+        earlier: Earlier | None = None,
     ) -> JobRun:
-        """Make a run of a job that was submitted earlier or elsewhere."""
-        run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change)
+        """Make a run of a job that was submitted earlier or elsewhere; with ``earlier`` it is one that will do for a new one."""
+        run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change, earlier=earlier)
         run._attached_to = job_id
         return run
 
@@ -475,8 +477,9 @@ class JobRun:
 
     async def _answer(self) -> Job:
         """Return what the service says first."""
-        if self._attached_to is not None:
-            return await self.client.get(self._attached_to)
+        job = await self._attached_job()
+        if job is not None:
+            return job
         assert self.tool is not None  # for the type checker: a run has a tool or a job id
         self.ticket = self.ticket or Ticket()
         return await self._found_earlier(self.ticket) or await submit(
@@ -507,6 +510,20 @@ class JobRun:
         return JobNotStartedError(
             "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
         )
+
+    async def _attached_job(self) -> Job | None:
+        """Ask for the job that we attach to; ``None`` where there is none, or it was to do for a new one and is gone."""
+        job_id = self._attached_to
+        if job_id is None:
+            return None
+        try:
+            return await self.client.get(job_id)
+        except NotFoundError:
+            if self._earlier is None or self.tool is None:
+                raise
+        self._attached_to, self.reused = None, False
+        self.note = f"Made anew: the service no longer knows {job_id} of your history."
+        return None
 
     async def _found_earlier(self, ticket: Ticket) -> Job | None:
         """Ask for a job that will do instead; then the place that the submission was given is free for another."""
@@ -613,7 +630,9 @@ class JobRun:
 
     def _note(self, job: Job) -> None:
         """Keep in the history what is known now; a slow disk must not hold the loop up."""
-        work = self.history.off_loop(self.history.update, job, base_url=self.client.base_url)
+        work = self.history.off_loop(
+            self.history.update, job, base_url=self.client.base_url, account=self.client.account
+        )
         self._noting = [task for task in self._noting if not task.done()] + [eventloop.spawn(work)]
 
     async def _save_to(self, folder: Path) -> None:

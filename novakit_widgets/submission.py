@@ -14,6 +14,7 @@ from .allowance import allowance_of
 from .answers import utc_now
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
 from .parameters import same
+from .parsing import JobList
 from .retries import nothing_sent
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Clockwork", "Submits", "Ticket", "all_candidates", "candidates", "look_up", "submit"]
+__all__ = ["Clockwork", "Sighting", "Submits", "Ticket", "all_candidates", "candidates", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -65,6 +66,19 @@ class Clockwork:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random_module.random
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the service's list shows of a lost submission.
+
+    Attributes:
+        jobs: those that it could have started, newest first.
+        doubt: why there may be others that the list does not show; ``""`` where there are none.
+    """
+
+    jobs: list[Job]
+    doubt: str = ""
 
 
 @dataclass(slots=True)
@@ -125,6 +139,7 @@ async def submit(
             notebook=notebook,
             batch=None if ticket is None else ticket.batch,
             place=None if ticket is None else ticket.place,
+            account=client.account,
         )
     except BaseException:
         slot.released()
@@ -153,7 +168,7 @@ async def submit(
             # Broken off in mid-request: whoever comes next has to look it up.
             history.uncertain(intent, "it was broken off before the answer was there")
         raise
-    await history.off_loop(history.started, intent, job, base_url=client.base_url)
+    await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
     return job
 
 
@@ -249,6 +264,7 @@ async def candidates(
     since: datetime,
     known: Collection[str] = (),
     clockwork: Clockwork | None = None,
+    number: int = 1,
 ) -> list[Job]:
     """Find the service's jobs that a lost submission could have started, newest first.
 
@@ -259,11 +275,15 @@ async def candidates(
         since: when it was sent, by our clock.
         known: ids of jobs that are somebody else's.
         clockwork: time and chance.
+        number: of submissions that asked for the same.
 
     Raises:
-        NovaKitError: the list can't be had.
+        NovaKitError: the list can't be had, or it shows fewer than that and does not tell whether there are others.
     """
-    return (await all_candidates(client, tool, [(params, since)], known=known, clockwork=clockwork))[0]
+    (sighting,) = await all_candidates(client, tool, [(params, since)], known=known, clockwork=clockwork)
+    if len(sighting.jobs) < number and sighting.doubt:
+        raise SubmissionUncertainError(f"{sighting.doubt[0].upper()}{sighting.doubt[1:]}.", candidates=sighting.jobs)
+    return sighting.jobs
 
 
 async def all_candidates(
@@ -273,7 +293,7 @@ async def all_candidates(
     *,
     known: Collection[str] = (),
     clockwork: Clockwork | None = None,
-) -> list[list[Job]]:
+) -> list[Sighting]:
     """Find for each of many lost submissions what `candidates` finds for one, with one list for all of them.
 
     Args:
@@ -296,7 +316,10 @@ async def all_candidates(
             found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
         if all(found):
             break
-    return found
+    return [
+        Sighting(mine, _doubt(jobs, params, since, known, tool))
+        for mine, (params, since) in zip(found, asked, strict=True)
+    ]
 
 
 async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, ...]:
@@ -315,5 +338,32 @@ async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, .
 
 
 def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:
-    recent = job.created_at is None or job.created_at >= since - CLOCK_SKEW
-    return job.id not in known and recent and job.params is not None and same(tool, params, job.params)
+    return _is_open(job, since, known) and _asks_for(job, params, tool) is True
+
+
+def _is_open(job: Job, since: datetime, known: Collection[str]) -> bool:
+    """Whether a job may have been started since, and by nobody that we know of."""
+    return job.id not in known and (job.created_at is None or job.created_at >= since - CLOCK_SKEW)
+
+
+def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
+    """Whether a job was made of some parameters; ``None`` where its own are not told, or nested too deep to compare."""
+    try:
+        return None if job.params is None else same(tool, params, job.params)
+    except RecursionError:
+        return None
+
+
+def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> str:
+    """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time."""
+    if isinstance(jobs, JobList) and jobs.left_out:
+        return f"the service's list has {jobs.left_out} entries that can't be read"
+    odd = next((job for job in jobs if _is_open(job, since, known) and _asks_for(job, params, tool) is None), None)
+    if odd is not None:
+        return f"the service's list does not say what {odd.id} was made of, so it may be that"
+    dates = [job.created_at for job in jobs if job.created_at is not None]
+    # The order is not documented: only in one that is newest first the last tells how far the list goes back.
+    reaches_back = bool(dates) and dates[-1] < since - CLOCK_SKEW and dates[0] == max(dates)
+    if len(jobs) >= _LIST_LIMIT and not reaches_back:
+        return f"the service lists only the newest {_LIST_LIMIT} {tool} jobs, and this may be an older one"
+    return ""

@@ -168,7 +168,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             self._said.value = str(Markup("<span>The service's own list is missing. {}</span>").format(error.message))
             return
         for job in reversed(jobs):
-            await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url)
+            await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url, account=client.account)
         self.reload()
 
     @property

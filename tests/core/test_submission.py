@@ -23,6 +23,7 @@ from novakit_widgets.errors import (
 )
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.parameters import PARAMETERS, same
+from novakit_widgets.parsing import jobs_of
 from novakit_widgets.submission import CLOCK_SKEW, Clockwork, look_up
 
 START = datetime(2025, 6, 1, 10, tzinfo=timezone.utc)
@@ -96,7 +97,7 @@ def test_the_job_may_appear_late():
 
 def test_there_is_none():
     """After several looks we say that it most probably was not started, and what the answer was."""
-    service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of("job_3", None))))
+    service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of("job_3", None, created=-3600.0))))
     error, seconds = looked_up(service)
     assert isinstance(error, SubmissionUncertainError)
     assert error.candidates == ()
@@ -104,6 +105,64 @@ def test_there_is_none():
     assert "not started" in str(error)
     assert len(service.asked) == 3
     assert 5.0 < seconds < 15.0
+
+
+def listing(*jobs):
+    """A list as the service sends it."""
+    return jobs_of({"jobs": [{"id": "job_1", "status": "pending", "inputParams": {}, **job} for job in jobs]})
+
+
+def nested(depth):
+    """Parameters that are lists in lists."""
+    value = "x"
+    for _ in range(depth):
+        value = [value]
+    return {"prompt": "A sunset", "extra": value}
+
+
+FULL = tuple(job_of(f"job_{n}", {"prompt": f"class work {n}"}, created=200.0 - n) for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "reason"),
+    [
+        ((job_of("job_3", None),), "does not say what job_3 was made of"),
+        ((job_of("job_3", None, created=None),), "does not say what job_3"),
+        ((job_of("job_3", nested(3_000)),), "does not say what job_3"),
+        (FULL, "only the newest 100 video jobs"),
+        ((*FULL[:-1], job_of("job_99", {"prompt": "early"}, created=None)), "only the newest 100"),
+        (FULL[::-1], "only the newest 100"),
+        ((job_of("job_0", {"prompt": "x"}, created=-9_000.0), *FULL[:98], FULL[98]), "only the newest 100"),
+        (listing({"status": None}), "1 entries that can't be read"),
+    ],
+)
+def test_a_list_that_does_not_tell(jobs, reason):
+    """One that is full, or does not say what a job of that moment was made of, is no reason to say that nothing was started."""
+    error, _ = looked_up(Service((0.0, jobs)))
+    assert isinstance(error, SubmissionUncertainError)
+    assert reason in str(error)
+    assert "it may run" in str(error)
+    assert "not started" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        FULL[:99],
+        (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)),
+        (job_of("job_3", None, created=-301.0), job_of("job_4", {"prompt": "x"})),
+    ],
+)
+def test_a_list_that_tells(jobs):
+    """One that reaches back to before our request shows all that there can be."""
+    error, _ = looked_up(Service((0.0, jobs)))
+    assert "most probably it was not started" in str(error)
+
+
+def test_a_job_of_ours_leaves_no_doubt():
+    """What is known to be another submission's needs no parameters to be told apart."""
+    error, _ = looked_up(Service((0.0, (job_of("job_3", None),))), known={"job_3"})
+    assert "most probably it was not started" in str(error)
 
 
 def test_there_are_several():

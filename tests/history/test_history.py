@@ -227,6 +227,20 @@ def test_search_takes_words_as_they_are(history):
     assert found(limit=2) == ["job_3", "job_2"]
 
 
+def test_rows_are_newest_first_by_their_time(history, clock):
+    """A colleague's older jobs that the service's list brings later do not push this notebook's off the page."""
+    add(history, "mine", {"prompt": "mine"})
+    for number in range(60):
+        made = NOW - timedelta(minutes=number + 1)
+        job = Job(f"job_{number}", JobStatus.COMPLETED, tool="video", params={"prompt": "same"}, created_at=made)
+        history.update(job, base_url=URL)
+    clock.now += timedelta(hours=1)
+    begun = [entry.begun_at for entry in history.entries()]
+    assert begun == sorted(begun, reverse=True)
+    assert history.entries()[0].job.id == "mine"
+    assert history.twin(Tool.VIDEO, {"prompt": "same"}, base_url=URL).job.id == "job_0"
+
+
 def test_ten_thousand_rows_are_found_through_indexes(history):
     """The newest rows, a twin and a job by its id need no walk through the table."""
     history.begin(Tool.VIDEO, {"prompt": "x"}, base_url=URL)
@@ -239,8 +253,8 @@ def test_ten_thousand_rows_are_found_through_indexes(history):
         plans = [
             database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
             for query in (
-                "SELECT * FROM jobs WHERE 1 ORDER BY number DESC LIMIT 50",
-                "SELECT * FROM jobs WHERE digest = 'd5' AND base_url = 'x' ORDER BY number DESC LIMIT 1",
+                "SELECT * FROM jobs WHERE 1 ORDER BY begun_at DESC, number DESC LIMIT 50",
+                "SELECT * FROM jobs WHERE digest = 'd5' AND base_url = 'x' ORDER BY begun_at DESC, number DESC LIMIT 1",
                 "SELECT * FROM jobs WHERE base_url = 'x' AND job_id = 'job_7'",
                 "SELECT * FROM jobs WHERE stage IN ('intent', 'uncertain')",
             )

@@ -305,3 +305,73 @@ def test_search_knows_great_and_small_letters_of_all_scripts(history, search):
     history.started(intent, Job("job_1", JobStatus.PENDING), base_url=URL)
     history.begin(Tool.VIDEO, {"prompt": "something else, 100 xx"}, base_url=URL)
     assert [entry.intent for entry in history.entries(search=search)] == [intent]
+
+
+@pytest.mark.parametrize("at", range(100, 4096, 149))
+def test_one_odd_byte_where_the_tables_are_described_costs_no_job(tmp_path, at):
+    """The damage may show as any error at all: the file is set aside or still serves, and no job is held up."""
+    history = JobHistory(tmp_path / "history.sqlite3", now=lambda: NOW)
+    begin(history)
+    content = bytearray(history.path.read_bytes())
+    content[at] = 0xAC
+    history.path.write_bytes(content)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert begin(history)
+        history.entries()
+        assert history.twin(Tool.VIDEO, {"prompt": "A lighthouse"}, base_url=URL) is None
+    assert len(caught) <= 1
+    assert all("was damaged" in str(warning.message) for warning in caught)
+
+
+def test_a_column_that_lost_its_name_is_damage(history):
+    """A schema that is well-formed and not ours can't be used, and would be in the way for ever."""
+    begin(history)
+    change(history, "ALTER TABLE jobs RENAME COLUMN notebook TO motebook")
+    with pytest.warns(HistoryWarning, match="was damaged"):
+        assert begin(history)
+    assert len(history.entries()) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("odd"), RecursionError(), UnicodeDecodeError("utf-8", b"\xac", 0, 1, "odd")]
+)
+def test_whatever_goes_wrong_with_the_history_costs_the_history_alone(history, error):
+    """Not only what a disk can do: one warning, and the job goes on. The file is sound, so it stays."""
+    begin(history)
+
+    def fails(_database):
+        raise error
+
+    with pytest.warns(HistoryWarning, match="can't be used"):
+        assert history._run(fails, "nothing") == "nothing"
+    assert len(history.entries()) == 1
+    assert [file.name for file in history.path.parent.glob("*corrupt*")] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("begun_at", "soon"),
+        ("begun_at", 1e300),
+        ("files", "[3, null]"),
+        ("files", "7"),
+        ("params", b"\xac"),
+        ("note", b"\xac"),
+    ],
+)
+def test_an_odd_cell_costs_no_other_row(history, column, value):
+    """What one row has become leaves the others readable, and itself as far as it can be."""
+    begin(history)
+    begin(history)
+    change(history, f"UPDATE jobs SET {column} = ? WHERE number = 1", value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(history.entries()) == 2
+
+
+def test_a_text_that_is_no_text_any_more_costs_no_other_row(history):
+    """Bytes in a text that no alphabet has are shown as what can't be read."""
+    begin(history)
+    change(history, "UPDATE jobs SET reason = CAST(x'ac6162' AS TEXT)")
+    assert history.entries()[0].reason == "\ufffdab"

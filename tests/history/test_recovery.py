@@ -130,6 +130,45 @@ def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
     assert fault.hits
 
 
+def test_a_lost_job_that_the_table_showed_is_found_all_the_same(sandbox, history):
+    """A row that only the service's list made is nobody's submission: it may be the lost one's, and joins it."""
+    begin_elsewhere(history, sandbox, PARAMS)
+
+    async def listed(client):
+        await client.submit("image", PARAMS)
+        for job in await client.list():  # as nk.history() does
+            history.update(job, base_url=client.base_url)
+
+    go(sandbox, listed)
+    assert len(history.entries()) == 2
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert [job.id for job in outcome.found] == list(sandbox.jobs)
+    (entry,) = history.entries()
+    assert (entry.stage, entry.job.id) == ("job", outcome.found[0].id)
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["pushed off the list", "without its parameters"])
+def test_never_started_is_said_only_where_the_list_tells(sandbox, history, full):
+    """A paid job that the list does not show, or not what it was made of, stays in question until it does."""
+    begin_elsewhere(history, sandbox, PARAMS)
+
+    async def others(client):
+        job = await client.submit("image", PARAMS)
+        for number in range(100 if full else 0):
+            await client.submit("image", {"prompt": f"class work {number}"})
+        if not full:
+            sandbox.inject(Fault.null_fields("inputParams"), method="GET", path="/jobs", times=3)
+        return job, await look_up_all(client, history, clockwork=QUICK)
+
+    job, outcome = go(sandbox, others)
+    assert (outcome.found, outcome.unsent, len(outcome.unclear)) == ((), (), 1)
+    assert ("newest 100" if full else job.id) in outcome.reasons[0]
+    assert len(history.lost()) == 1
+    if not full:
+        outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+        assert [found.id for found in outcome.found] == [job.id]
+
+
 def test_recover_asks_the_history_of_the_settings(sandbox, tmp_path):
     """nk.recover() needs no argument; without losses it says so."""
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))

@@ -6,6 +6,7 @@ import asyncio
 import io
 import random
 import re
+from pathlib import Path
 
 import av
 import ipywidgets
@@ -254,6 +255,27 @@ def test_a_file_is_named_by_the_code(client, tmp_path, monkeypatch, sandbox):
         assert file.read_bytes() == png
         assert card.run.params["image"].startswith("data:image/png;base64,")
         await until(lambda: card.status not in ("new", "submitting"))
+        explorer.close()
+
+    go(main, client)
+
+
+def test_code_with_a_file_and_without_words_runs(client, tmp_path, monkeypatch, sandbox):
+    """An edit needs no prompt; what was sent is sent again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("NOVAKIT_BASE_URL", sandbox.base_url)
+
+    async def main():
+        explorer = explore("image_edit", client=client)
+        explorer.fill({"operation": "upscale", "image": b"\x89PNG\r\n\x1a\n" + bytes(40)})
+        first = explorer.generate()
+        await until(lambda: first.status not in ("new", "submitting"))
+        code = explorer.results[0].code
+        monkeypatch.setattr(JobWidget, "start", lambda _card: None)
+        again = eval(code.rpartition("\n")[2], {"nk": __import__("novakit_widgets"), "Path": Path})
+        assert again.run.params == first.run.params
+        again.close()
         explorer.close()
 
     go(main, client)

@@ -129,7 +129,9 @@ def answer_of(status: int, headers: Mapping[str, str], content: bytes | None, ac
         raise error_of(status, headers, body, action)
     if content is None:
         too_long = "NovaKit's answer is longer than any that makes sense, so it was not read."
-        raise UnreadableAnswerError(too_long, status, job_id=action.job_id)
+        unread = UnreadableAnswerError(too_long, status, job_id=action.job_id)
+        unread.too_long = True
+        raise unread
     if not readable:
         raise UnreadableAnswerError("NovaKit's answer is no JSON.", status, body, job_id=action.job_id)
     return Answer(status, body)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from .jobs import Tool
+from .parameters import PARAMETERS
 from .sources import named_files
 
 __all__ = ["call_of", "call_with_files", "main_parameter"]
@@ -33,13 +34,17 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
     Example:
         >>> call_of(Tool.VIDEO, {"prompt": "A sunset", "seed": 7})
         "nk.video('A sunset', seed=7)"
+        >>> call_of(Tool.IMAGE_EDIT, {"operation": "upscale", "image": Path("boat.png")})
+        "nk.edit_image(operation='upscale', image=Path('boat.png'))"
     """
     name, first = _SHORT_FORMS[tool]
-    if first not in params or not all(_fits(key) for key in params):
+    needed = first in PARAMETERS[tool] and PARAMETERS[tool][first].required
+    if (needed and first not in params) or not all(_fits(key) for key in params):
         written = ", ".join(f"{key!r}: {_written(value)}" for key, value in params.items())
         return f"nk.JobWidget({tool.endpoint!r}, {{{written}}})"
     others = [f"{key}={_written(value)}" for key, value in params.items() if key != first]
-    return f"nk.{name}({', '.join([_written(params[first]), *others])})"
+    said = [_written(params[first])] if first in params else []
+    return f"nk.{name}({', '.join([*said, *others])})"
 
 
 def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:

@@ -132,7 +132,13 @@ class RateLimitError(APIError):
 
 
 class UnreadableAnswerError(APIError):
-    """An answer that is no JSON, too large, or not of the shape that was asked for."""
+    """An answer that is no JSON, too large, or not of the shape that was asked for.
+
+    Attributes:
+        too_long: whether it was not read because of its length.
+    """
+
+    too_long = False
 
 
 class NovaKitConnectionError(NovaKitError, ConnectionError):

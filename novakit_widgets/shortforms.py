@@ -287,7 +287,7 @@ def transcribe(
     """Write down what is said in a sound.
 
     Args:
-        file: the sound: a URL or base64 as text, a file as a `pathlib.Path`, or its bytes (at most 25 MB).
+        file: the sound: a URL or base64 as text, a file as a `pathlib.Path`, or its bytes (at most 5 MB).
         model: the model that listens.
         language: such as ``"en"``.
         response_format: ``"json"``, ``"text"``, ``"srt"`` or ``"vtt"``.

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "named_files", "sendable", "upload", "write_files"]
+__all__ = ["MAX_UPLOAD_BYTES", "excess", "named_files", "sendable", "upload", "write_files"]
 
-MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
+# All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
+# `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
+MAX_UPLOAD_BYTES = 5_000_000
+_HEADS = 1_000  # for "data:image/png;base64," and long URLs
 
 
 def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,17 +49,54 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         {'file': 'UklGRg==', 'language': 'en'}
     """
     table = PARAMETERS[tool]
-    return {
+    sent = {
         name: upload(value, tool=tool, name=name) if name in table and table[name].url else value
         for name, value in params.items()
     }
+    for name, reason in excess(tool, sent).items():
+        raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
+    return sent
+
+
+def excess(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
+    """Find whether the files of a job are too large together.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they would be sent.
+
+    Returns:
+        The reason by the name of the largest; empty where they can be sent.
+
+    Example:
+        >>> excess(Tool.STT, {"file": "UklGRg=="})
+        {}
+    """
+    sizes = {
+        name: len(params[name]) * 3 // 4  # as base64, whose head is short
+        for name, parameter in PARAMETERS[tool].items()
+        if parameter.url and isinstance(params.get(name), str)
+    }
+    size = sum(sizes.values())
+    if size <= MAX_UPLOAD_BYTES + _HEADS:
+        return {}
+    return {
+        max(sizes, key=lambda name: sizes[name]): _too_large(size, "the files have" if len(sizes) > 1 else "it has")
+    }
+
+
+def _too_large(size: int, has: str) -> str:
+    return (
+        f"{has} {math.ceil(size / 1e5) / 10:,} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be sent with a job; "
+        "give the service a URL instead"
+    )
 
 
 def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
     r"""Turn a local file, its bytes or a picture into the text that the service takes; anything else is given back as it is.
 
     Args:
-        value: a URL, a data URI or base64; a file, its bytes (at most 25 MB), or a picture of Pillow.
+        value: a URL, a data URI or base64; a file, its bytes (at most 5 MB), or a picture of Pillow.
         tool: whose parameter it is.
         name: the parameter's.
 
@@ -110,9 +151,7 @@ def _content(value: Any, where: str, name: str) -> bytes | None:
         return None
     if size > MAX_UPLOAD_BYTES:
         raise InvalidParameterError(
-            f"{where}: it has {size / 1e6:.0f} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be sent; "
-            "give the service a URL instead. Nothing was sent or billed.",
-            parameter=name,
+            f"{where}: {_too_large(size, 'it has')}. Nothing was sent or billed.", parameter=name
         )
     return content
 

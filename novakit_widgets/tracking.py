@@ -15,7 +15,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import settings
-from .errors import APIError, AuthenticationError, ConfigurationError, JobTimeoutError, NovaKitError, RateLimitError
+from .errors import (
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    JobTimeoutError,
+    NovaKitError,
+    RateLimitError,
+    UnreadableAnswerError,
+)
 from .jobs import Job, JobStatus
 from .pacing import Pace, PollingBudget
 
@@ -375,9 +383,11 @@ class JobTracker:
         try:
             return await self._ask(self._client.list(pending=pending, limit=LIST_LIMIT, retry=False))
         except APIError as error:
-            if isinstance(error, AuthenticationError) or not _is_final(error):
+            # Jobs carry their sources along, so that many may be too long together for what one answer may have.
+            too_long = isinstance(error, UnreadableAnswerError) and error.too_long
+            if isinstance(error, AuthenticationError) or not (too_long or _is_final(error)):
                 raise
-            # A key that may read jobs one by one only: their progress then moves with each answer.
+            # As with a key that may read jobs one by one only: their progress then moves with each answer.
             self._unlisted_until = self._clock() + self._pace.window
             return ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import ipywidgets
@@ -20,12 +20,12 @@ from ..jobs import Tool
 from ..parameters import PARAMETERS, check_names, problems
 from ..quotas import units_of
 from ..quotawatch import watch_of
-from ..run import Phase
 from ..sources import sendable
 from . import cards
 from .comparison import FEWEST, MOST, Comparison
 from .fields import label_of_value
 from .form import ParameterForm
+from .holding import Quiet, hold, release_when_sent
 from .job import JobWidget
 from .player import close_all
 from .result import Result
@@ -108,8 +108,9 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         self._history = default_history()
         self._similar: Sequence[HistoryEntry] = ()
         self._comparison: Comparison | None = None
+        self._quiet = Quiet()
         self._made = True
-        self.form = ParameterForm(self.tool, fixed=self._fixed, on_change=self._show_spending)
+        self.form = ParameterForm(self.tool, fixed=self._fixed, on_change=self._form_changed)
         self._generate = ipywidgets.Button(
             description="Generate",
             button_style="primary",
@@ -201,7 +202,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         if not self.form.check():
             name, reason = next(iter(self.form.refused.items()))
             raise InvalidParameterError(f"{self.tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
-        return self._submit(self.form.params)
+        return self._submit(self.form.params, hold(self._generate))
 
     def compare(self, *cards: JobWidget) -> None:
         """Show finished results side by side, from left to right.
@@ -274,12 +275,31 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         )
         self._show_spending()
 
+    def _form_changed(self) -> None:
+        self._quiet.changed()
+        self._show_spending()
+
     def _generate_from_form(self) -> None:
         # A second click that was on its way when the first was taken is none.
-        if not self._generate.disabled and self.form.check():
-            self._submit(self.form.params)
+        if self._generate.disabled:
+            return
+        release = hold(self._generate)
+        if eventloop.current() is None:
+            self._submit_form(release)
+        else:
+            eventloop.spawn(self._submit_what_is_seen(release))
 
-    def _submit(self, params: Mapping[str, Any]) -> JobWidget:
+    async def _submit_what_is_seen(self, release: Callable[[], None]) -> None:
+        await self._quiet.wait()
+        self._submit_form(release)
+
+    def _submit_form(self, release: Callable[[], None]) -> None:
+        if self._made and self.form.check():
+            self._submit(self.form.params, release)
+        else:
+            release()
+
+    def _submit(self, params: Mapping[str, Any], release: Callable[[], None]) -> JobWidget:
         card = JobWidget(self.tool, params, client=self._client, embed=self._embed, autostart=False)
         older = self.results[0].params if self.results else None
         result = Result(
@@ -294,29 +314,20 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         )
         self._gallery.children = (result, *self._gallery.children)
         self._drop_oldest()
-        if eventloop.home() is not None:
-            self._hold_until_sent(card)
+        if eventloop.home() is None:
+            release()
+        else:
+            release_when_sent(card, release)
         card.start()
         return card
 
-    def _hold_until_sent(self, card: JobWidget) -> None:
-        """Take no second click until the service has answered the first: somebody who clicks twice wants one job."""
-        self._generate.disabled = True
-
-        def look(_change: object = None) -> None:
-            if card.run.phase not in (Phase.NEW, Phase.SUBMITTING):
-                card.unobserve(look, "status")
-                self._generate.disabled = False
-
-        card.observe(look, "status")
-
     def _once_more(self, result: Result) -> None:
-        if self._generate.disabled:
+        if result.again.disabled:
             return
         params = dict(result.params)
         if "seed" in PARAMETERS[self.tool]:
             params["seed"] = self._chance.randrange(_SEEDS)
-        self._submit(params)
+        self._submit(params, hold(result.again))
 
     def _vary(self, result: Result) -> None:
         self.form.fill(result.params)

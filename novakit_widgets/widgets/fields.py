@@ -27,6 +27,7 @@ _LONG_TEXTS = frozenset({"prompt", "input", "negative_prompt", "reference_text"}
 # A slider has two ends, and no largest length of a video is documented; the box beside it takes any.
 _REACH = 20.0
 _STEPS = 40  # of a slider at most
+_NOTHING = ""  # a dropdown takes the value None for no choice, and shows nothing
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
@@ -135,17 +136,18 @@ class _Choice(Field):
     def _make(self) -> tuple[ipywidgets.DOMWidget, tuple[ipywidgets.DOMWidget, ...]]:
         nothing = "none" if self.parameter.default is None else f"{self._default} (the service's default)"
         values = (True, False) if self.parameter.kind is bool else self.parameter.choices
-        options = [(nothing, None), *((label_of_value(each), each) for each in values)]
-        # By its place: a dropdown takes the value None for no choice, and shows nothing.
-        control = ipywidgets.Dropdown(options=options, index=0, **self._look(placeholder=False))
+        options = [(nothing, _NOTHING), *((label_of_value(each), each) for each in values)]
+        control = ipywidgets.Dropdown(options=options, **self._look(placeholder=False))
         control.observe(self._told, "value")
         return control, ()
 
     @property
     def value(self) -> Any:
-        return self.control.value
+        value = self.control.value
+        return None if isinstance(value, str) and value == _NOTHING else value
 
     def fill(self, value: Any) -> None:
+        value = _NOTHING if value is None else value
         values = [each for _, each in self.control.options]
         if value not in values:
             self.control.options = [*self.control.options, (label_of_value(value), value)]

@@ -9,6 +9,7 @@ import ipywidgets
 
 from .. import eventloop
 from ..parameters import PARAMETERS, problems
+from ..sources import excess
 from .fields import Field, field_of
 from .player import close_all
 
@@ -97,7 +98,8 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
     @property
     def refused(self) -> dict[str, str]:
         """Why it can't be sent as it is: reasons by the parameter's name; empty where it can."""
-        found = problems(self.tool, self.params)
+        params = self.params
+        found = {**excess(self.tool, params), **problems(self.tool, params)}
         for name, field in self.fields.items():
             try:
                 _ = field.value if field.shown else None

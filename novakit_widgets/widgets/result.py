@@ -43,6 +43,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
     Attributes:
         card: the job.
         params: what it was asked for with.
+        again: the button that asks for it once more.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.params = dict(params)
         news = "" if older is None else str(_news(tool, older, params))
         narrow = ipywidgets.Layout(width="auto", margin="2px 4px 2px 0")
-        self._again = ipywidgets.Button(
+        self.again = ipywidgets.Button(
             description="Another seed" if seeded else "Once more",
             tooltip="Generate this once more, by another chance; it is billed like a new one",
             layout=narrow,
@@ -86,12 +87,12 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         )
         self._written = ipywidgets.VBox(layout=ipywidgets.Layout(display="none"))
         self._said = ipywidgets.HTML()
-        for button, work in ((self._again, again), (self._vary, vary), (self._code, Result._write_code)):
+        for button, work in ((self.again, again), (self._vary, vary), (self._code, Result._write_code)):
             button.on_click(lambda _button, work=work: eventloop.at_home(lambda: work(self)))
         self._star.observe(lambda _change: eventloop.at_home(self._starred), "value")
         self._note.observe(lambda _change: eventloop.at_home(self._noted), "value")
         self._choose.observe(lambda _change: eventloop.at_home(lambda: chosen(self)), "value")
-        actions = [self._again, self._vary, self._code, self._star, self._choose, self._note]
+        actions = [self.again, self._vary, self._code, self._star, self._choose, self._note]
         super().__init__(
             children=[
                 ipywidgets.HTML(news),

@@ -186,8 +186,9 @@ def test_a_success_that_is_no_json(content):
 
 def test_an_answer_that_is_too_long():
     """It was not read, which is an error only where it would have been a success."""
-    with pytest.raises(UnreadableAnswerError, match="longer"):
+    with pytest.raises(UnreadableAnswerError, match="longer") as raised:
         answer_of(200, {}, None, ACTION)
+    assert raised.value.too_long
     with pytest.raises(NotFoundError):
         answer_of(404, {}, None, ACTION)
 

@@ -17,6 +17,7 @@ from strategies import JSON
 
 from novakit_widgets import NovaKitClient, shortforms, sources
 from novakit_widgets.calls import call_of
+from novakit_widgets.client import MAX_JSON_BYTES
 from novakit_widgets.errors import InvalidParameterError
 from novakit_widgets.jobs import Tool
 from novakit_widgets.parameters import PARAMETERS, Parameter, check, check_names
@@ -325,11 +326,11 @@ def test_a_sound_from_this_machine(widget_of, tmp_path):
     assert shortforms.transcribe("https://x.example/a.mp3").params == {"file": "https://x.example/a.mp3"}
     with pytest.raises(InvalidParameterError, match="can't be read"):
         shortforms.transcribe(tmp_path / "missing.mp3")
-    with pytest.raises(InvalidParameterError, match="25 MB"):
+    with pytest.raises(InvalidParameterError, match=r"it has 5\.1 MB, at most 5 MB"):
         shortforms.transcribe(bytes(sources.MAX_UPLOAD_BYTES + 1))
     with sound.open("wb") as file:
         file.truncate(sources.MAX_UPLOAD_BYTES + 1)
-    with pytest.raises(InvalidParameterError, match="25 MB"):
+    with pytest.raises(InvalidParameterError, match=r"it has 5\.1 MB, at most 5 MB"):
         shortforms.transcribe(sound)
     with pytest.raises(InvalidParameterError, match="empty"):
         shortforms.transcribe(b"")
@@ -353,6 +354,17 @@ def test_a_picture_from_this_machine(widget_of, tmp_path):
         shortforms.video("A", mode="video_to_video", source_video=file)
     with pytest.raises(InvalidParameterError, match="no video, sound or image that we know"):
         shortforms.edit_image("A", image=b"<html>")
+
+
+def test_what_is_sent_fits_into_the_answers(widget_of):
+    """A service that repeats a job's files must not make its answers longer than what is read: all files of a job count."""
+    sound = bytes(sources.MAX_UPLOAD_BYTES)
+    assert len(shortforms.transcribe(sound).params["file"]) < MAX_JSON_BYTES * 0.9
+    half = b"\x89PNG\r\n\x1a\n" + bytes(2_550_000)
+    with pytest.raises(InvalidParameterError, match=r"the files have 5\.2 MB, at most 5 MB .* billed"):
+        shortforms.edit_image("A", image=half, mask=half)
+    with pytest.raises(InvalidParameterError, match=r"image: it has 5\.1 MB"):
+        shortforms.edit_image("A", image="data:image/png;base64," + "A" * 6_700_000)
 
 
 @pytest.mark.parametrize("tool", list(Tool))

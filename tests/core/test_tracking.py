@@ -285,6 +285,25 @@ def test_a_key_that_may_not_list_still_watches(count):
     run(main())
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_list_that_is_too_long_is_no_trouble(count):
+    """Jobs that carry their sources along may be too long together; one by one they are not, and nobody hears of trouble."""
+
+    async def main():
+        service = Service()
+        tracker = tracker_for(service)
+        too_long = UnreadableAnswerError("longer than any that makes sense", 200)
+        too_long.too_long = True
+        service.fail(too_long, times=10_000, kind="list")
+        listeners = [watch(tracker, service.add(50.0), timeout=900.0) for _ in range(count)]
+        await all_over(*listeners)
+        assert all(listener.watch.job.status == "completed" for listener in listeners)
+        assert all(trouble is None for listener in listeners for *_, trouble in listener.seen)
+        assert service.most_in_a_window() <= 15
+
+    run(main())
+
+
 def test_a_time_out_ends_the_watching_and_names_the_job():
     """After its time-out a watch is over with an error that carries the id, and nothing is left running."""
 

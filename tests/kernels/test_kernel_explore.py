@@ -34,6 +34,24 @@ def test_typing_and_clicking(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
+def test_a_click_while_the_kernel_is_busy(kernel, sandbox):
+    """The page holds back what is typed after the first letter, and the click overtakes it; what is sent is what was typed."""
+    before = set(sandbox.jobs)
+    kernel.ok("import time; explorer = nk.explore('image', size='512x512'); explorer")
+    prompt, generate = control(kernel, "Prompt"), control(kernel, "Generate")
+    busy = kernel.send("time.sleep(2)")
+    kernel.change(prompt, value="A")
+    kernel.click(generate, over_subshell=False)
+    kernel.finish(busy)
+    kernel.listen(0.1)  # the way to the page and back
+    kernel.change(prompt, value="A red boat on a calm lake")
+    kernel.until(lambda: kernel.value("len(explorer) == 1 and explorer.results[0].comparable") == "True")
+    assert [job.params["prompt"] for job_id, job in sandbox.jobs.items() if job_id not in before] == [
+        "A red boat on a calm lake"
+    ]
+    assert kernel.troubles() == ""
+
+
 @on_both_ends
 def test_a_sweep_begins_by_a_click(kernel, sandbox):
     """And not before; the plain table stands where it was shown."""

@@ -6,6 +6,7 @@ import asyncio
 import io
 import random
 import re
+from pathlib import Path
 
 import av
 import ipywidgets
@@ -120,7 +121,8 @@ def test_two_quick_clicks_are_one_job(sandbox, client):
         explorer.fill({"prompt": "A lighthouse"})
         sandbox.next_duration(2_000, 2_000)
         press(explorer, "Generate")
-        press(explorer, "Generate")
+        explorer._generate.click()  # it was on its way
+        assert explorer._generate.description == "Being submitted …"
         await until(lambda: not explorer._generate.disabled)
         assert len(sandbox.jobs) == len(explorer) == 1
         press(explorer, "Generate")
@@ -135,6 +137,44 @@ def test_two_quick_clicks_are_one_job(sandbox, client):
     go(main, client)
 
 
+def test_a_click_that_overtakes_the_words_waits_for_them(sandbox, client):
+    """A page keeps back what is typed while the kernel is busy, and not the click: what the user sees is what is sent."""
+
+    async def main():
+        explorer = explore("image", client=client, size="512x512")
+        explorer.form.fields["prompt"].control.value = "A"
+        press(explorer, "Generate")
+        await asyncio.sleep(0.1)
+        explorer.form.fields["prompt"].control.value = "A red boat"
+        await finished(explorer, 1)
+        explorer.close()
+
+    go(main, client)
+    assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["A red boat"]
+
+
+def test_each_result_has_its_own_button(sandbox, client):
+    """Two of them may be asked for once more at the same time; one of them twice is once."""
+
+    async def main():
+        explorer = explore("image", client=client, size="512x512")
+        for prompt in ("A red boat", "A green boat"):
+            explorer.fill({"prompt": prompt})
+            explorer.generate()
+        await finished(explorer, 2)
+        sandbox.inject(Fault.delay(30), method="POST")  # of the service's seconds
+        for result in explorer.results:
+            result.again.click()
+            result.again.click()
+            assert result.again.disabled
+        await finished(explorer, 4)
+        assert not any(result.again.disabled for result in explorer.results)
+        explorer.close()
+
+    go(main, client)
+    assert len(sandbox.jobs) == 4
+
+
 def test_a_refusal_lets_the_button_go(sandbox, client):
     """What the service does not take costs nothing, and the form is there to be mended."""
 
@@ -143,7 +183,7 @@ def test_a_refusal_lets_the_button_go(sandbox, client):
         explorer = explore("image", client=client)
         explorer.fill({"prompt": "A lighthouse"})
         press(explorer, "Generate")
-        await until(lambda: explorer[0].status == "refused")
+        await until(lambda: len(explorer) and explorer[0].status == "refused")
         assert not explorer._generate.disabled
         explorer.close()
 
@@ -215,6 +255,27 @@ def test_a_file_is_named_by_the_code(client, tmp_path, monkeypatch, sandbox):
         assert file.read_bytes() == png
         assert card.run.params["image"].startswith("data:image/png;base64,")
         await until(lambda: card.status not in ("new", "submitting"))
+        explorer.close()
+
+    go(main, client)
+
+
+def test_code_with_a_file_and_without_words_runs(client, tmp_path, monkeypatch, sandbox):
+    """An edit needs no prompt; what was sent is sent again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("NOVAKIT_BASE_URL", sandbox.base_url)
+
+    async def main():
+        explorer = explore("image_edit", client=client)
+        explorer.fill({"operation": "upscale", "image": b"\x89PNG\r\n\x1a\n" + bytes(40)})
+        first = explorer.generate()
+        await until(lambda: first.status not in ("new", "submitting"))
+        code = explorer.results[0].code
+        monkeypatch.setattr(JobWidget, "start", lambda _card: None)
+        again = eval(code.rpartition("\n")[2], {"nk": __import__("novakit_widgets"), "Path": Path})
+        assert again.run.params == first.run.params
+        again.close()
         explorer.close()
 
     go(main, client)

@@ -150,6 +150,21 @@ def test_an_unknown_model_can_be_typed():
     assert form.refused == {"prompt": "it must not be empty"}
 
 
+def test_a_menu_goes_back_to_its_default():
+    """As a page puts it there, by its place: it shows the default, and nothing is sent."""
+    form = ParameterForm(Tool.VIDEO)
+    menu = form.fields["aspect_ratio"].control
+    for place in (2, 0):
+        menu.set_state({"index": place})
+        assert menu.index == place
+    assert menu.label == "16:9 (the service's default)"
+    assert form.params == {}
+    form.fill({"aspect_ratio": "9:16"})
+    form.fill({})
+    assert menu.index == 0
+    assert form.params == {}
+
+
 def test_a_slider_writes_into_its_box():
     """And follows it; where the box is emptied it goes back to the default, and nothing is sent."""
     field = ParameterForm(Tool.TTS).fields["speed"]

@@ -18,6 +18,7 @@ from .embedding import check_embed
 from .errors import ConfigurationError, InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, Parameter, check_names
+from .sources import sendable
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -211,7 +212,7 @@ class NovaKitMagics(Magics):
         from .widgets.job import JobWidget
 
         try:
-            widget = JobWidget(tool, params, **ours)
+            widget = JobWidget(tool, sendable(tool, params), **ours)
         except ConfigurationError as error:
             raise UsageError(error.message) from None
         if name is not None and self.shell is not None:

@@ -9,6 +9,7 @@ import ipywidgets
 
 from .. import eventloop
 from ..parameters import PARAMETERS, problems
+from ..sources import address_problem
 from .fields import Field, field_of
 from .player import close_all
 
@@ -97,7 +98,12 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
     @property
     def refused(self) -> dict[str, str]:
         """Why it can't be sent as it is: reasons by the parameter's name; empty where it can."""
-        found = problems(self.tool, self.params)
+        params = self.params
+        found = problems(self.tool, params)
+        for name, parameter in PARAMETERS[self.tool].items():
+            problem = address_problem(params.get(name), tool=self.tool) if parameter.url else None
+            if problem is not None:
+                found.setdefault(name, problem)
         for name, field in self.fields.items():
             try:
                 _ = field.value if field.shown else None

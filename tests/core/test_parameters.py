@@ -335,6 +335,43 @@ def test_a_sound_from_this_machine(widget_of, tmp_path):
         shortforms.transcribe(b"")
 
 
+@pytest.mark.parametrize(
+    ("call_it", "name"),
+    [
+        (lambda text: shortforms.edit_image("A", image=text), "image"),
+        (lambda text: shortforms.edit_image("A", image="https://x.example/a.png", mask=text), "mask"),
+        (lambda text: shortforms.video("A", mode="image_to_video", source_image=text), "source_image"),
+        (lambda text: shortforms.music("A", mode="audio_to_audio", source_audio=text), "source_audio"),
+        (lambda text: shortforms.speech("A", reference_audio=text), "reference_audio"),
+        (shortforms.transcribe, "file"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["house.png", "~/pics/a.png", r"C:\sounds\a.mp3", "interview", "podcasts", "file:///tmp/a.png"]
+)
+def test_a_file_is_no_text(widget_of, call_it, name, text):
+    """Its name would be sent and paid for: it is refused, with what to write instead."""
+    with pytest.raises(InvalidParameterError, match=r"for a file on this machine write pathlib.Path\(") as caught:
+        call_it(text)
+    assert repr(text) in str(caught.value)
+    assert caught.value.parameter == name
+
+
+@pytest.mark.parametrize("text", ["http://x.example/a", "HTTPS://x.example/a", "data:image/png;base64,AAAA"])
+def test_an_address_is_text(widget_of, text):
+    """Each that the service may fetch, as it is."""
+    assert shortforms.edit_image("A", image=text).params["image"] == text
+    assert shortforms.transcribe(text).params["file"] == text
+
+
+@pytest.mark.parametrize("text", ["SUQzIHNvdW5k", "UklGRg==", "AAAA" * 16, "AAAA\n" * 16])
+def test_a_sound_may_be_base64(widget_of, text):
+    """For a transcription only, as the service documents."""
+    assert shortforms.transcribe(text).params["file"] == text
+    with pytest.raises(InvalidParameterError, match="is no URL"):
+        shortforms.edit_image("A", image=text)
+
+
 def test_a_picture_from_this_machine(widget_of, tmp_path):
     """A file, its bytes or a picture of Pillow is sent as a data URI; what is of another kind is refused."""
     picture = Image.new("RGB", (2, 2), "red")

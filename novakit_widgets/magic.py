@@ -150,7 +150,7 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     text = " ".join(left) if cell is None else cell.strip()
     prompt = {main_parameter(tool): text} if text else {}
     try:
-        check_names(tool, said)
+        check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in _OURS])
         check_embed(ours.get("embed", "auto"))
     except (TypeError, ConfigurationError) as error:
         raise UsageError(str(error)) from None

@@ -310,6 +310,49 @@ def test_a_slip_of_the_hand_is_told(tool, name, meant, widget_of):
     check_names(tool, {"brightness": 1})
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ({"auto_start": False}, "autostart"),
+        ({"re_use": True}, "reuse"),
+        ({"time_out": 5}, "timeout"),
+        ({"embeded": "link"}, "embed"),
+        ({"clients": None}, "client"),
+        ({"Timeout": 5}, "timeout"),
+    ],
+)
+def test_a_slip_of_one_of_our_own_keywords_is_told(widget_of, slip, meant):
+    """It would go to the service, billed, and not do what was meant. The message names what was called."""
+    for call_it, name in (
+        (lambda: shortforms.speech("A", **slip), "speech"),
+        (lambda: shortforms.edit_image("A", **slip), "edit_image"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name}\\(\\) got .* did you mean '{meant}'.*Nothing was sent or billed"):
+            call_it()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("sise", "size"), ("szie", "size"), ("Size", "size"), ("modle", "model")])
+def test_a_slip_in_a_short_name_is_told(widget_of, name, meant):
+    """One letter of four is a quarter of them."""
+    with pytest.raises(TypeError, match=rf"image\(\) got .* did you mean '{meant}'"):
+        shortforms.image("A", **{name: "512x512"})
+
+
+@pytest.mark.parametrize("name", ["task", "steps", "voice_id", "strength", "side_a", "loop_count", "guidance_scale"])
+def test_what_is_like_no_name_is_passed_on(name):
+    """The service may know it."""
+    for tool in Tool:
+        check_names(tool, {name: 1})
+
+
+def test_what_the_service_does_not_take(widget_of):
+    """A keyword of another of our functions, or one that would be a method."""
+    with pytest.raises(TypeError, match=r"image\(\) got .*'max_running', which is none of the service's"):
+        shortforms.image("A", max_running=2)
+    with pytest.raises(TypeError, match=r"write \.wait\(\) behind the call"):
+        shortforms.image("A", wait=True)
+
+
 def test_without_the_prompt_python_says_so(widget_of):
     """The required argument is Python's own."""
     with pytest.raises(TypeError, match="prompt"):
@@ -404,7 +447,7 @@ def test_the_line_that_asks_again_asks_for_the_same(tool, widget_of):
     else:
         made = eval(line, {"nk": novakit_widgets})
         assert (made.tool, dict(made.params)) == (tool, params)
-    for name in ("timeout", "class", "not a name"):
+    for name in ("timeout", "class", "not a name", "auto_start", "wait"):
         line = call_of(tool, {**params, name: 1})
         assert line == f"nk.JobWidget({tool.endpoint!r}, { ({**params, name: 1})!r})"
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .embedding import Embed
     from .widgets.board import JobBoard
 
-__all__ = ["batch", "parse_items"]
+__all__ = ["OURS", "batch", "parse_items"]
 
 MOST_ITEMS = 10_000  # also what ends a generator that has no end
+OURS = ("max_running", "client", "timeout", "embed", "reuse")  # what a batch takes for itself
 _NAMED = 5  # further items that an error names
 
 
@@ -74,9 +75,9 @@ def batch(
 Item 1 is refused as well.
     """
     tool = Tool.of(endpoint_or_tool)
-    check_names(tool, common)
     if "autostart" in common:
         raise TypeError("batch() takes no autostart: JobBoard does. Nothing was sent or billed.")
+    check_names(tool, common, called="batch()", ours=OURS)
     parsed = parse_items(tool, items, common)
     from .widgets.board import JobBoard
 
@@ -157,7 +158,7 @@ def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
                 raise InvalidParameterError(
                     f"the name of a parameter is text, not {type(name).__name__} ({name!r}). Nothing was sent or billed."
                 )
-        check_names(tool, item)
+        check_names(tool, item, called="batch()", ours=())
         return item
     if isinstance(item, str) or (tool is Tool.STT and isinstance(item, bytes | Path)):
         return {main_parameter(tool): item}

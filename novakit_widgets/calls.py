@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from .jobs import Tool
-from .parameters import PARAMETERS
+from .parameters import PARAMETERS, name_problem
 from .sources import named_files
 
 __all__ = ["call_of", "call_with_files", "main_parameter"]
@@ -21,7 +21,6 @@ _SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
     Tool.TTS: ("speech", "input"),
     Tool.STT: ("transcribe", "file"),
 }
-_OURS = frozenset({"client", "timeout", "embed", "autostart", "reuse"})  # keywords of a short form, not of the service
 
 
 def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
@@ -39,7 +38,7 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
     """
     name, first = _SHORT_FORMS[tool]
     needed = first in PARAMETERS[tool] and PARAMETERS[tool][first].required
-    if (needed and first not in params) or not all(_fits(key) for key in params):
+    if (needed and first not in params) or not all(_fits(tool, key) for key in params):
         written = ", ".join(f"{key!r}: {_written(value)}" for key, value in params.items())
         return f"nk.JobWidget({tool.endpoint!r}, {{{written}}})"
     others = [f"{key}={_written(value)}" for key, value in params.items() if key != first]
@@ -89,6 +88,6 @@ def main_parameter(tool: Tool) -> str:
     return _SHORT_FORMS[tool][1]
 
 
-def _fits(name: str) -> bool:
+def _fits(tool: Tool, name: str) -> bool:
     """Whether a parameter can be a keyword of a short form."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in _OURS
+    return name.isidentifier() and not keyword.iskeyword(name) and name_problem(tool, name) is None

@@ -18,6 +18,7 @@ from .embedding import check_embed
 from .errors import ConfigurationError, InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, Parameter, check_names
+from .sources import sendable
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -149,7 +150,7 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     text = " ".join(left) if cell is None else cell.strip()
     prompt = {main_parameter(tool): text} if text else {}
     try:
-        check_names(tool, said)
+        check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in _OURS])
         check_embed(ours.get("embed", "auto"))
     except (TypeError, ConfigurationError) as error:
         raise UsageError(str(error)) from None
@@ -211,7 +212,7 @@ class NovaKitMagics(Magics):
         from .widgets.job import JobWidget
 
         try:
-            widget = JobWidget(tool, params, **ours)
+            widget = JobWidget(tool, sendable(tool, params), **ours)
         except ConfigurationError as error:
             raise UsageError(error.message) from None
         if name is not None and self.shell is not None:

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,18 @@ from typing import Any
 from .errors import InvalidParameterError
 from .jobs import Tool
 
-__all__ = ["PARAMETERS", "Parameter", "bounded", "canonical", "check", "check_names", "problems", "same"]
+__all__ = [
+    "KEYWORDS",
+    "PARAMETERS",
+    "Parameter",
+    "bounded",
+    "canonical",
+    "check",
+    "check_names",
+    "name_problem",
+    "problems",
+    "same",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +282,10 @@ PARAMETERS: Mapping[Tool, Mapping[str, Parameter]] = MappingProxyType(
 )
 """Every documented parameter by tool and name; the source is the vendor's public API documentation."""
 
+KEYWORDS = frozenset({"autostart", "client", "confirm", "embed", "max_running", "reuse", "timeout"})
+"""What short forms, batches, sweeps and the explorer take for themselves, between them; the service never gets it."""
+
+_SHORT_NAME = 4  # letters of a name in which one that is wrong is told
 LONG = 10_000  # characters; the longest text that the documentation allows
 # Documented: 47 s for the default model, 60 s for the other documented ones.
 _STABLE_AUDIO_SECONDS = 47.0
@@ -326,12 +341,16 @@ def problems(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
-    """Refuse a keyword that is a slip of a documented one.
+def check_names(
+    tool: Tool, params: Mapping[str, Any], *, called: str | None = None, ours: Collection[str] = KEYWORDS
+) -> None:
+    """Refuse a keyword that is a slip of a documented one, or of one that the package takes for itself.
 
     Args:
         tool: which table to hold the names against.
         params: what the user gave as keywords. Names unlike every documented one are let through.
+        called: what the user called; where it is left out, a function of the tool's name.
+        ours: what that takes for itself.
 
     Raises:
         TypeError: a name is nearly a documented one.
@@ -341,16 +360,46 @@ def check_names(tool: Tool, params: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         ...
         TypeError: video() got an unknown keyword 'aspect_ration': did you mean 'aspect_ratio'? ...
+        >>> check_names(Tool.TTS, {"auto_start": False}, called="speech()")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        TypeError: speech() got an unknown keyword 'auto_start': did you mean 'autostart'? ...
     """
     for name in params:
-        if name in PARAMETERS[tool]:
-            continue
-        close = difflib.get_close_matches(name, PARAMETERS[tool], n=1, cutoff=0.8)
-        if close:
+        advice = name_problem(tool, name, ours)
+        if advice is not None:
             raise TypeError(
-                f"{tool}() got an unknown keyword {name!r}: did you mean {close[0]!r}? Nothing was sent or billed. "
+                f"{called or f'{tool}()'} got an unknown keyword {name!r}{advice} Nothing was sent or billed. "
                 f"To send it as it is, use JobWidget({tool.endpoint!r}, {{{name!r}: …}})."
             )
+
+
+def name_problem(tool: Tool, name: str, ours: Collection[str] = KEYWORDS) -> str | None:
+    """Say what a name was meant to be; ``None`` where it may be the service's.
+
+    Args:
+        tool: whose parameters are documented.
+        name: of a parameter.
+        ours: as for `check_names`.
+    """
+    if name in PARAMETERS[tool]:
+        return None
+    known = [*PARAMETERS[tool], *ours]
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+    meant = close[0] if close else next((other for other in known if _one_slip(name.lower(), other)), None)
+    if meant is not None and meant != name:
+        return f": did you mean {meant!r}?"
+    if name == "wait":
+        return ": to wait for the result, write .wait() behind the call."
+    return ", which is none of the service's." if name in KEYWORDS else None
+
+
+def _one_slip(name: str, other: str) -> bool:
+    """Whether one letter of a short name is another, or two are exchanged; the first is the same."""
+    if len(name) != len(other) or len(name) < _SHORT_NAME or name[0] != other[0]:
+        return False
+    wrong = [place for place, pair in enumerate(zip(name, other, strict=True)) if pair[0] != pair[1]]
+    return len(wrong) == 1 or (len(wrong) == 2 and sorted(name) == sorted(other) and wrong[1] == wrong[0] + 1)
 
 
 def canonical(tool: Tool, params: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ _P = ParamSpec("_P")
 _OURS = ("client", "timeout", "embed", "autostart", "reuse")
 
 _NOTE = """
-    {which} Other keywords are passed on as they are, except those that are a slip of a documented one.
+    {which} Other keywords are passed on as they are, except those that are a slip of one of these.
     ``client``, ``timeout`` (seconds to watch), ``embed``, ``autostart`` and ``reuse`` are those of `JobWidget`.
 
     Returns:
@@ -52,7 +52,7 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
         def short_form(*args: _P.args, **kwargs: _P.kwargs) -> JobWidget:
             said = dict(signature.bind(*args, **kwargs).arguments)
             others = said.pop("params", {})
-            check_names(tool, others)
+            check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
             ours = {name: said.pop(name) for name in _OURS if name in said}
             return _widget(tool, sendable(tool, {**said, **others}), ours)
 

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "excess", "named_files", "sendable", "upload", "write_files"]
+__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "excess", "named_files", "sendable", "upload", "write_files"]
 
 # All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
 # `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
 MAX_UPLOAD_BYTES = 5_000_000
 _HEADS = 1_000  # for "data:image/png;base64," and long URLs
+_ADDRESSES = ("http://", "https://", "data:")
+_LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
 
 
 def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,8 +43,8 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         params: by the service's names; those that take no URL stay as they are.
 
     Raises:
-        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes. Nothing was sent
-            or billed.
+        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes; or a text is no
+            URL. Nothing was sent or billed.
 
     Example:
         >>> sendable(Tool.STT, {"file": b"RIFF", "language": "en"})
@@ -101,8 +103,8 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
         name: the parameter's.
 
     Raises:
-        InvalidParameterError: it can't be read, is too large, or is not of the kind that the parameter takes. Nothing was sent
-            or billed.
+        InvalidParameterError: it can't be read, is too large, or is not of the kind that the parameter takes; or it is a text and
+            no URL. Nothing was sent or billed.
 
     Example:
         >>> upload(b"RIFF"), upload("https://example.org/a.mp3")
@@ -110,6 +112,13 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
         >>> upload(b"\x89PNG\r\n\x1a\n0000", tool=Tool.VIDEO, name="source_image")
         'data:image/png;base64,iVBORw0KGgowMDAw'
     """
+    problem = address_problem(value, tool=tool)
+    if problem is not None:
+        raise InvalidParameterError(
+            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}). "
+            "Nothing was sent or billed.",
+            parameter=name,
+        )
     content = _content(value, f"{tool}: {name}", name)
     if content is None:
         return value
@@ -124,6 +133,35 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
             f"{tool}: {name}: it takes {_A[kind]}, and this is {what}. Nothing was sent or billed.", parameter=name
         )
     return f"data:{mime};base64,{encoded}"
+
+
+def address_problem(value: object, *, tool: Tool) -> str | None:
+    """Say in a few words why a text can't be an address of media; ``None`` where it may be, and for all that is no text.
+
+    Args:
+        value: for a parameter that takes a URL.
+        tool: whose parameter it is; a transcription's may be base64, too.
+
+    Example:
+        >>> address_problem("house.png", tool=Tool.IMAGE_EDIT)
+        "'house.png' is no URL"
+    """
+    if not isinstance(value, str) or not value.strip() or value.strip().lower().startswith(_ADDRESSES):
+        return None
+    if tool is Tool.STT and _is_base64(value):
+        return None
+    return f"{_short(value)} is {'neither a URL nor base64' if tool is Tool.STT else 'no URL'}"
+
+
+def _is_base64(text: str) -> bool:
+    """Whether a text is base64 rather than a file's name that happens to have its letters only."""
+    packed = "".join(text.split())  # some write it in lines
+    content = _decoded(packed)
+    return content is not None and (len(packed) >= _LONG_NAME or packed.endswith("=") or sniff(content) is not None)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
 _A = {"image": "an image", "video": "a video", "audio": "a sound"}

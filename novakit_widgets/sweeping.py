@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .batching import MOST_ITEMS, parse_items
+from .batching import MOST_ITEMS, OURS, parse_items
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, canonical, check_names
@@ -196,7 +196,7 @@ def sweep(
         [1, 2, 3, 1, 2, 3]
     """
     tool = Tool.of(endpoint_or_tool)
-    check_names(tool, params)
+    check_names(tool, params, called="sweep()", ours=("confirm", *OURS))
     grid = Grid.of(tool, params)
     if len(grid) > MOST_ITEMS:
         raise InvalidParameterError(

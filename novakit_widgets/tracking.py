@@ -133,6 +133,7 @@ class JobTracker:
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
         self._stopping: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._due = 0.0
         self._interval = self._pace.first
@@ -148,7 +149,8 @@ class JobTracker:
     @property
     def busy(self) -> bool:
         """Whether any task is running."""
-        return any(not task.done() for task in (*self._helpers, *self._polls.values(), *self._stopping))
+        tasks = (*self._helpers, *self._polls.values(), *self._stopping, *self._leaving)
+        return any(not task.done() for task in tasks)
 
     def watch(self, job: Job, *, timeout: float, on_change: Callable[[], None] = lambda: None) -> Watch:
         """Begin to watch a job that runs.
@@ -260,16 +262,24 @@ class JobTracker:
             _call(watch)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        """Cancel a task, and hold it until it is gone. A task that ends itself is left to do so."""
-        if task is not asyncio.current_task() and not task.done():
+        """Cancel a task, and hold it until it is gone. The one that runs now is left to end itself: see `_wanted`."""
+        if task.done():
+            return
+        ending = self._leaving if task is asyncio.current_task() else self._stopping
+        ending.add(task)
+        task.add_done_callback(ending.discard)
+        if ending is self._stopping:
             task.cancel()
-            self._stopping.add(task)
-            task.add_done_callback(self._stopping.discard)
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether the running task is still one of ours: a listener that watches on at once has others in its place."""
+        return asyncio.current_task() not in self._leaving
 
     async def _long_poll(self, job_id: str) -> None:
         """Ask for one job, held by the service until it ends."""
         failures = 0
-        while job_id in self._watches:
+        while job_id in self._watches and self._wanted:
             await self._budget.take()
             asked = self._clock()
             try:
@@ -290,7 +300,7 @@ class JobTracker:
     async def _snapshots(self) -> None:
         """Ask for the progress of all jobs at once, at an interval that backs off."""
         failures = 0
-        while self._watches:
+        while self._watches and self._wanted:
             await self._until(lambda: self._due)
             self._interval = self._pace.after(self._interval)
             self._arrange()  # a service that held no long polls is given another chance
@@ -344,7 +354,7 @@ class JobTracker:
 
     async def _deadlines(self) -> None:
         """End the watches whose time is over. Time in which nobody could ask, since the machine slept, does not count."""
-        while self._watches:
+        while self._watches and self._wanted:
             look = self._clock() + self._pace.window / _LOOKS
 
             def moment(look: float = look) -> float:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from ..jobs import JobStatus, Tool
 from .accounts import Key, quota_json
 from .checks import refusal
 from .gate import API, too_many
+from .json_answers import JSONAnswer
 from .limits import Verdict
 from .results import charge_for, sync_body
 
@@ -102,7 +103,7 @@ class Endpoints:
             transcript = transcribe(params, self._library.words_of(params["file"]))
         shortage = key.organisation.shortage(charge_for(tool, params, transcript))
         if shortage is not None:
-            return JSONResponse(shortage, 402)
+            return JSONAnswer(shortage, 402)
         limiter: KeyLimiter = request.state.limiter
         wait = limiter.generation(tool.value, self._clock())
         if wait > 0:
@@ -110,14 +111,14 @@ class Endpoints:
         as_job = request.query_params.get("async", "").lower() == "true" and tool not in self._sync_tools
         job = self._store.submit(key, tool, params, transcript=transcript, listed=as_job)
         if as_job:
-            return JSONResponse({"id": job.id, "status": job.status.value})
+            return JSONAnswer({"id": job.id, "status": job.status.value})
         return await self._finished(job)
 
     async def _finished(self, job: SandboxJob) -> Response:
         await self._store.wait(job, None)
         if job.status is JobStatus.COMPLETED:
-            return JSONResponse(sync_body(job, job.owner.remaining(job.charge.bucket)))
-        return JSONResponse({"error": job.error or "Service unavailable"}, 500 if job.error else 503)
+            return JSONAnswer(sync_body(job, job.owner.remaining(job.charge.bucket)))
+        return JSONAnswer({"error": job.error or "Service unavailable"}, 500 if job.error else 503)
 
     async def _list(self, request: Request) -> Response:
         key: Key = request.state.key
@@ -133,7 +134,7 @@ class Endpoints:
             return _error(f"Invalid tool. Must be one of: {', '.join(Tool)}")
         pending = query.get("pending", "").lower() == "true"
         found = self._store.newest(key, tool=tool, pending=pending, limit=int(limit))
-        return JSONResponse({"jobs": [job.as_json() for job in found]})
+        return JSONAnswer({"jobs": [job.as_json() for job in found]})
 
     async def _job(self, request: Request) -> Response:
         job = self._wanted(request)
@@ -141,11 +142,11 @@ class Endpoints:
             return job
         if request.query_params.get("poll", "").lower() == "true" and self._hold > 0:
             await self._store.wait(job, self._hold)
-        return JSONResponse(job.as_json())
+        return JSONAnswer(job.as_json())
 
     async def _cancel(self, request: Request) -> Response:
         job = self._wanted(request)
-        return job if isinstance(job, Response) else JSONResponse({"success": self._store.cancel(job)})
+        return job if isinstance(job, Response) else JSONAnswer({"success": self._store.cancel(job)})
 
     def _wanted(self, request: Request) -> SandboxJob | Response:
         key: Key = request.state.key
@@ -153,11 +154,11 @@ class Endpoints:
         if missing is not None:
             return missing
         job = self._store.find(key, request.path_params["job_id"])
-        return JSONResponse({"error": "Job not found"}, 404) if job is None else job
+        return JSONAnswer({"error": "Job not found"}, 404) if job is None else job
 
     async def _quota(self, request: Request) -> Response:
         key: Key = request.state.key
-        return _missing_scope(key, "usage") or JSONResponse(quota_json(key))
+        return _missing_scope(key, "usage") or JSONAnswer(quota_json(key))
 
     async def _media(self, request: Request) -> Response:
         # The URL itself is the secret, as on a media host: no key, any page may play it.
@@ -170,7 +171,7 @@ class Endpoints:
         return FileResponse(found.artifact.path, media_type=found.artifact.mime, headers=open_to_all)
 
     async def _sandbox(self, request: Request) -> Response:  # noqa: ARG002 # a handler's signature
-        return JSONResponse(self._about())
+        return JSONAnswer(self._about())
 
 
 def version() -> str:
@@ -182,7 +183,7 @@ def version() -> str:
 
 
 def _error(text: str, status: int = 400) -> Response:
-    return JSONResponse({"error": text}, status)
+    return JSONAnswer({"error": text}, status)
 
 
 def _missing_scope(key: Key, *scopes: str) -> Response | None:
@@ -190,7 +191,7 @@ def _missing_scope(key: Key, *scopes: str) -> Response | None:
     if key.scopes.intersection(scopes):
         return None
     named = " or ".join(scopes)
-    return JSONResponse({"error": f"API key is missing the required scope: {named}", "required_scope": named}, 403)
+    return JSONAnswer({"error": f"API key is missing the required scope: {named}", "required_scope": named}, 403)
 
 
 async def _plain_error(request: Request, problem: Exception) -> Response:  # noqa: ARG001 # a handler's signature

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from .accounts import Accounts, Key
+from .json_answers import JSONAnswer, decoded
 from .limits import KeyLimiter, Limits, Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Gate:
             method=scope["method"],
             path=(path.removeprefix(API) or "/") if is_api else path,
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-            body=_decode(body),
+            body=decoded(body),
             key=key.last4 if key else None,
             at=time.monotonic(),
         )
@@ -119,7 +120,7 @@ class Gate:
 
         async def work(to: Send) -> None:
             if len(body) > _LARGEST_BODY:
-                await JSONResponse({"error": "Request body too large"}, 413)(scope, receive, to)
+                await JSONAnswer({"error": "Request body too large"}, 413)(scope, receive, to)
                 return
             refusal = self._refusal(found, limiter) if is_api else None
             if refusal is not None:
@@ -145,7 +146,7 @@ class Gate:
     @staticmethod
     def _refusal(found: Key | str, limiter: KeyLimiter | None) -> Response | None:
         if isinstance(found, str) or limiter is None:
-            return JSONResponse({"error": found}, 401, {"WWW-Authenticate": "Bearer"})
+            return JSONAnswer({"error": found}, 401, {"WWW-Authenticate": "Bearer"})
         verdict = limiter.request(time.monotonic())
         return None if verdict.retry_after is None else too_many(verdict.retry_header)
 
@@ -194,11 +195,11 @@ class _Collected:
 
 def too_many(seconds: int) -> Response:
     """Return a 429 as documented."""
-    return JSONResponse({"error": "Rate limit exceeded", "retryAfter": seconds}, 429, {"Retry-After": str(seconds)})
+    return JSONAnswer({"error": "Rate limit exceeded", "retryAfter": seconds}, 429, {"Retry-After": str(seconds)})
 
 
 def _changed(fault: Fault, collected: _Collected) -> bytes:
-    body = _decode(collected.body)
+    body = decoded(collected.body)
     return collected.body if isinstance(body, bytes) else json.dumps(fault.changed(body)).encode()
 
 
@@ -251,15 +252,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return replay
-
-
-def _decode(body: bytes) -> Any:
-    if not body:
-        return None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return body
 
 
 async def _send(answer: Send, start: Message, body: bytes, *, stop: int | None = None) -> None:

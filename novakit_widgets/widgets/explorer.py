@@ -99,7 +99,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         chance: random.Random | None = None,
     ) -> None:
         self.tool = Tool.of(tool)
-        check_names(self.tool, fixed or {})
+        check_names(self.tool, fixed or {}, called="explore()", ours=("client", "embed"))
         self._fixed = sendable(self.tool, fixed or {})
         _check_fixed(self.tool, self._fixed)
         self._client = client or default_client()

@@ -9,7 +9,7 @@ import ipywidgets
 
 from .. import eventloop
 from ..parameters import PARAMETERS, problems
-from ..sources import excess
+from ..sources import address_problem, excess
 from .fields import Field, field_of
 from .player import close_all
 
@@ -100,6 +100,10 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         """Why it can't be sent as it is: reasons by the parameter's name; empty where it can."""
         params = self.params
         found = {**excess(self.tool, params), **problems(self.tool, params)}
+        for name, parameter in PARAMETERS[self.tool].items():
+            problem = address_problem(params.get(name), tool=self.tool) if parameter.url else None
+            if problem is not None:
+                found.setdefault(name, problem)
         for name, field in self.fields.items():
             try:
                 _ = field.value if field.shown else None

@@ -311,6 +311,49 @@ def test_a_slip_of_the_hand_is_told(tool, name, meant, widget_of):
     check_names(tool, {"brightness": 1})
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ({"auto_start": False}, "autostart"),
+        ({"re_use": True}, "reuse"),
+        ({"time_out": 5}, "timeout"),
+        ({"embeded": "link"}, "embed"),
+        ({"clients": None}, "client"),
+        ({"Timeout": 5}, "timeout"),
+    ],
+)
+def test_a_slip_of_one_of_our_own_keywords_is_told(widget_of, slip, meant):
+    """It would go to the service, billed, and not do what was meant. The message names what was called."""
+    for call_it, name in (
+        (lambda: shortforms.speech("A", **slip), "speech"),
+        (lambda: shortforms.edit_image("A", **slip), "edit_image"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name}\\(\\) got .* did you mean '{meant}'.*Nothing was sent or billed"):
+            call_it()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("sise", "size"), ("szie", "size"), ("Size", "size"), ("modle", "model")])
+def test_a_slip_in_a_short_name_is_told(widget_of, name, meant):
+    """One letter of four is a quarter of them."""
+    with pytest.raises(TypeError, match=rf"image\(\) got .* did you mean '{meant}'"):
+        shortforms.image("A", **{name: "512x512"})
+
+
+@pytest.mark.parametrize("name", ["task", "steps", "voice_id", "strength", "side_a", "loop_count", "guidance_scale"])
+def test_what_is_like_no_name_is_passed_on(name):
+    """The service may know it."""
+    for tool in Tool:
+        check_names(tool, {name: 1})
+
+
+def test_what_the_service_does_not_take(widget_of):
+    """A keyword of another of our functions, or one that would be a method."""
+    with pytest.raises(TypeError, match=r"image\(\) got .*'max_running', which is none of the service's"):
+        shortforms.image("A", max_running=2)
+    with pytest.raises(TypeError, match=r"write \.wait\(\) behind the call"):
+        shortforms.image("A", wait=True)
+
+
 def test_without_the_prompt_python_says_so(widget_of):
     """The required argument is Python's own."""
     with pytest.raises(TypeError, match="prompt"):
@@ -334,6 +377,43 @@ def test_a_sound_from_this_machine(widget_of, tmp_path):
         shortforms.transcribe(sound)
     with pytest.raises(InvalidParameterError, match="empty"):
         shortforms.transcribe(b"")
+
+
+@pytest.mark.parametrize(
+    ("call_it", "name"),
+    [
+        (lambda text: shortforms.edit_image("A", image=text), "image"),
+        (lambda text: shortforms.edit_image("A", image="https://x.example/a.png", mask=text), "mask"),
+        (lambda text: shortforms.video("A", mode="image_to_video", source_image=text), "source_image"),
+        (lambda text: shortforms.music("A", mode="audio_to_audio", source_audio=text), "source_audio"),
+        (lambda text: shortforms.speech("A", reference_audio=text), "reference_audio"),
+        (shortforms.transcribe, "file"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["house.png", "~/pics/a.png", r"C:\sounds\a.mp3", "interview", "podcasts", "file:///tmp/a.png"]
+)
+def test_a_file_is_no_text(widget_of, call_it, name, text):
+    """Its name would be sent and paid for: it is refused, with what to write instead."""
+    with pytest.raises(InvalidParameterError, match=r"for a file on this machine write pathlib.Path\(") as caught:
+        call_it(text)
+    assert repr(text) in str(caught.value)
+    assert caught.value.parameter == name
+
+
+@pytest.mark.parametrize("text", ["http://x.example/a", "HTTPS://x.example/a", "data:image/png;base64,AAAA"])
+def test_an_address_is_text(widget_of, text):
+    """Each that the service may fetch, as it is."""
+    assert shortforms.edit_image("A", image=text).params["image"] == text
+    assert shortforms.transcribe(text).params["file"] == text
+
+
+@pytest.mark.parametrize("text", ["SUQzIHNvdW5k", "UklGRg==", "AAAA" * 16, "AAAA\n" * 16])
+def test_a_sound_may_be_base64(widget_of, text):
+    """For a transcription only, as the service documents."""
+    assert shortforms.transcribe(text).params["file"] == text
+    with pytest.raises(InvalidParameterError, match="is no URL"):
+        shortforms.edit_image("A", image=text)
 
 
 def test_a_picture_from_this_machine(widget_of, tmp_path):
@@ -379,7 +459,7 @@ def test_the_line_that_asks_again_asks_for_the_same(tool, widget_of):
     else:
         made = eval(line, {"nk": novakit_widgets})
         assert (made.tool, dict(made.params)) == (tool, params)
-    for name in ("timeout", "class", "not a name"):
+    for name in ("timeout", "class", "not a name", "auto_start", "wait"):
         line = call_of(tool, {**params, name: 1})
         assert line == f"nk.JobWidget({tool.endpoint!r}, { ({**params, name: 1})!r})"
 

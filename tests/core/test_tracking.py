@@ -322,6 +322,37 @@ def test_a_time_out_ends_the_watching_and_names_the_job():
     run(main())
 
 
+@pytest.mark.parametrize("error", [None, PermissionDeniedError("no", 403), AuthenticationError("no", 401)])
+def test_a_listener_that_watches_on_at_once(error):
+    """Whatever ended the watch, there is one task of each kind, and none when it ends."""
+
+    async def main():
+        service = Service()
+        tracker = tracker_for(service)
+        job = service.add(60.0)
+        if error is not None:
+            service.fail(error, times=8, kind="poll")
+        watches = []
+
+        def again():
+            if not watches or watches[-1].error is not None:
+                watches.append(tracker.watch(job, timeout=5.0, on_change=again))
+
+        again()
+        most = 0
+        while not watches[-1].job.ended:
+            await asyncio.sleep(0.05)
+            names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+            most = max([most, *(names.count(name) for name in names if name.startswith("JobTracker."))])
+        assert len(watches) > 8
+        assert most == 1
+        await asyncio.sleep(0.05)
+        assert not tracker.busy
+        assert [task.get_coro().__qualname__ for task in asyncio.all_tasks()] == [main.__qualname__]
+
+    run(main())
+
+
 def test_a_time_out_comes_even_while_the_service_is_silent():
     """Neither a list that hangs nor an outage puts the end of the watching off."""
 

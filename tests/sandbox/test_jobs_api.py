@@ -222,3 +222,21 @@ def test_a_hundred_held_requests(serve):
     results = asyncio.run(everybody())
     assert {status for status, _ in results} == {"completed"}
     assert max(late for _, late in results) < 0.1
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", '[1, {"a": -1e999}]'])
+def test_a_number_that_is_none(api, number):
+    """It is no JSON, or could not be answered: it is refused, and no later answer breaks of it."""
+    answer = api.post(Tool.IMAGE.endpoint, params={"async": "true"}, content=f'{{"prompt": "x", "foo": {number}}}')
+    assert (answer.status_code, answer.json()) == (400, {"error": "Invalid JSON body"})
+    assert api.get("jobs").status_code == 200
+
+
+def test_half_of_an_emoji(api):
+    """JavaScript cuts a text between the halves of a surrogate pair; it comes back as it was sent."""
+    sent = '{"prompt": "A sunset \\ud83c", "size": "512x512"}'
+    job_id = api.post(Tool.IMAGE.endpoint, params={"async": "true"}, content=sent).json()["id"]
+    done = api.get(f"jobs/{job_id}", params={"poll": "true"}).json()
+    assert done["status"] == "completed"
+    assert done["inputParams"]["prompt"] == "A sunset \ud83c"
+    assert job_id in [job["id"] for job in api.get("jobs").json()["jobs"]]

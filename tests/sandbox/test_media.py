@@ -12,6 +12,7 @@ from PIL import Image
 
 from novakit_widgets.jobs import Tool
 from novakit_widgets.media import sniff
+from novakit_widgets.sandbox.studio import captions
 
 VIDEO, MUSIC, IMAGE, EDIT, TTS, STT = Tool
 
@@ -270,3 +271,24 @@ def test_the_files_go_with_the_sandbox(serve, client_of, finish, small):
     assert path.exists()
     sandbox.stop()
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("text", ["q" * 100_000, "word " * 20_000, "\u200b" * 100_000, "", " "])
+def test_a_caption_measures_no_more_than_can_be_seen(text):
+    """However long the prompt is, with spaces or without: it is cut to what fits, and measured a few dozen times."""
+
+    class Counting:
+        """A font whose letters are ten pixels wide."""
+
+        measured = 0
+
+        def getlength(self, written):
+            self.measured += len(written)
+            return 10.0 * len(written)
+
+    font = Counting()
+    lines = captions._wrap(text, font, 400.0)
+    assert len(lines) <= captions._MOST_LINES
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[-1].endswith("…") is (len(text) > 200)
+    assert font.measured < 50_000

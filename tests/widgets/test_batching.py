@@ -163,6 +163,8 @@ def test_what_is_of_no_use_is_refused_with_its_number(sandbox, client, items, me
     ("options", "error"),
     [
         ({"aspect_ration": "1:1"}, TypeError),
+        ({"max_runing": 2}, TypeError),
+        ({"time_out": 2}, TypeError),
         ({"autostart": False}, TypeError),
         ({"max_running": 0}, ConfigurationError),
         ({"max_running": 2.5}, ConfigurationError),

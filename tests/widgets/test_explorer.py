@@ -531,6 +531,10 @@ def test_what_can_not_be_mended_is_refused_at_once(client):
         explore("video", fps=29, client=client)
     with pytest.raises(TypeError, match="did you mean 'aspect_ratio'"):
         explore("video", aspect_ration="1:1", client=client)
+    with pytest.raises(TypeError, match=r"explore\(\) got .* did you mean 'embed'"):
+        explore("video", embeded="link", client=client)
+    with pytest.raises(TypeError, match="'timeout', which is none of the service's"):
+        explore("video", timeout=5, client=client)
     with pytest.raises(MissingKeyError):
         explore("video")
 

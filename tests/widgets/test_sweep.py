@@ -177,6 +177,8 @@ def test_a_value_that_is_forbidden_stops_all(limited):
         sweep("image", prompt="A", n=[1, 11], client=client)
     with pytest.raises(TypeError, match="did you mean 'prompt'"):
         sweep("image", promt=["A", "B"], client=client)
+    with pytest.raises(TypeError, match=r"sweep\(\) got .* did you mean 'confirm'"):
+        sweep("image", prompt=["A", "B"], confirms=False, client=client)
     with pytest.raises(InvalidParameterError, match="at most 10,000"):
         sweep("image", prompt="A", n=range(1, 11), seed=range(2_000), client=client)
     assert sandbox.requests == ()

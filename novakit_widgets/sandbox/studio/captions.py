@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +71,12 @@ class Caption:
 
 
 def _wrap(text: str, font: Font, room: float) -> list[str]:
+    # A letter is a pixel wide at least, so what is behind this many of them can't be seen. Prompts may have a hundred thousand.
+    fits = max(1, int(room))
     lines: list[str] = [""]
-    for word in " ".join(text.split()).split(" ") or [""]:
+    for word in " ".join(text[: fits * (_MOST_LINES + 1)].split()).split(" "):
+        if len(lines) > _MOST_LINES:
+            break
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= room:
             lines[-1] = longer
@@ -81,8 +86,9 @@ def _wrap(text: str, font: Font, room: float) -> list[str]:
             lines.append("")
         # A word wider than the panel is broken (and so is a language without spaces).
         while font.getlength(rest) > room and len(lines) <= _MOST_LINES:
-            fits = next(n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= room)
-            lines[-1], rest = rest[:fits], rest[fits:]
+            # The largest number of letters that fit, found by halving: each measuring takes as long as they are many.
+            cut = max(1, bisect_right(range(1, min(len(rest), fits) + 1), room, key=lambda n: font.getlength(rest[:n])))
+            lines[-1], rest = rest[:cut], rest[cut:]
             lines.append("")
         lines[-1] = rest
     if len(lines) > _MOST_LINES:

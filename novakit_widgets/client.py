@@ -103,13 +103,13 @@ class NovaKitClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | settings.Secret | None = None,
         base_url: str | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
-        del api_key  # what follows may raise, and a verbose traceback shows the arguments
         self._base_url = settings.base_url(base_url).value
         self._transport = transport
         self._connections: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, httpx.AsyncClient]] = {}

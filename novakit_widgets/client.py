@@ -45,6 +45,7 @@ _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_ID_LENGTH = 200
+_MAX_DIGITS = 18  # of a size in bytes
 # A proxy would look for this machine's sandbox on its own machine.
 _WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _MINUTE = 60.0  # what the service counts a key's requests by
@@ -102,13 +103,13 @@ class NovaKitClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | settings.Secret | None = None,
         base_url: str | None = None,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
-        del api_key  # what follows may raise, and a verbose traceback shows the arguments
         self._base_url = settings.base_url(base_url).value
         self._transport = transport
         self._connections: dict[asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, httpx.AsyncClient]] = {}
@@ -505,13 +506,18 @@ def _total_of(headers: Mapping[str, str]) -> int | None:
     if headers.get("content-encoding", "identity") != "identity":
         return None  # compressed against our wish, so no number fits the bytes that we see
     size = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length", "")
-    return int(size) if size.isdecimal() else None
+    return _bytes_of(size)
 
 
 def _first_of(headers: Mapping[str, str]) -> int | None:
     """Find where a partial answer begins: "bytes 100-199/200" begins at 100."""
     first = headers.get("content-range", "").removeprefix("bytes ").partition("-")[0].strip()
-    return int(first) if first.isdecimal() else None
+    return _bytes_of(first)
+
+
+def _bytes_of(number: str) -> int | None:
+    """Read a number of bytes. One of more digits than any file has is none, and of thousands Python would not read it."""
+    return int(number) if number.isdecimal() and len(number) <= _MAX_DIGITS else None
 
 
 _default: tuple[tuple[Any, str], NovaKitClient] | None = None

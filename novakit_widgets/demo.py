@@ -129,9 +129,10 @@ def sandbox(folder: Path, *, speed: float) -> Iterator[Link]:
     """
     # The same plan and limits as use_sandbox(): a notebook can be run again.
     options = ("--speed", f"{speed!r}", "--plan", "business", "--limits", "requests")
-    with _process([sys.executable, "-m", "novakit_widgets.sandbox", *options], folder, os.environ) as process:
+    # No process of the demo needs the user's own key, nor where to find the service.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("NOVAKIT_")}
+    with _process([sys.executable, "-m", "novakit_widgets.sandbox", *options], folder, others) as process:
         told = _told_by(process)
-        others = {name: value for name, value in os.environ.items() if not name.startswith("NOVAKIT_")}
         history = {"NOVAKIT_HISTORY": str(folder / "history.sqlite3")}
         yield Link(told["NOVAKIT_SANDBOX_URL"], {**others, **told, **history})
 

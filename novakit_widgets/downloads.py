@@ -13,20 +13,23 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from . import settings
 from .errors import MediaError, MediaExpiredError
-from .media import sniff, suffix_of
+from .media import fits, sniff, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from .client import MediaStream
     from .jobs import Job
+    from .media import MediaKind
 
 __all__ = ["fetch", "save", "save_all", "stem_of"]
 
 MAX_FILE_BYTES = 4_000_000_000  # a limit for accidents, not for results
-_ATTEMPTS = 4  # breaks that one download survives
+_PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
 _HEAD_BYTES = 16  # what `sniff` wants to see
+_NAMES: Mapping[MediaKind, str] = {"video": "a video", "audio": "sound", "image": "a picture"}
 # What media hosts answer for an address whose time is over.
 _EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
@@ -47,30 +50,39 @@ class KnowsJobs(OpensMedia, Protocol):
         ...
 
 
-async def fetch(client: OpensMedia, url: str, *, limit: int) -> tuple[bytes, str] | None:
+async def fetch(
+    client: OpensMedia,
+    url: str,
+    *,
+    limit: int,
+    kind: MediaKind | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> tuple[bytes, str] | None:
     """Get media into memory.
 
     Args:
         client: makes the requests, without the key.
         url: http or https.
         limit: bytes at most.
+        kind: what it should be; ``None`` for any media.
+        sleep: waits some seconds before what broke off is taken up again.
 
     Returns:
         The bytes and the MIME type that they have; ``None`` when there are more than ``limit``.
 
     Raises:
         MediaExpiredError: the address is no longer served.
-        MediaError: it can't be fetched, or is no media.
+        MediaError: it can't be fetched, or is not what it should be.
     """
     content = bytearray()
     mime: str | None = None
     # Closed at once when we stop in the middle, so that no connection waits for the garbage collector.
-    async with contextlib.aclosing(_pieces(client, url)) as pieces:
+    async with contextlib.aclosing(_pieces(client, url, sleep)) as pieces:
         async for chunk, total in pieces:
             content += chunk
             if len(content) > limit or (total or 0) > limit:
                 return None
-    mime = _checked(bytes(content[:_HEAD_BYTES]))
+    mime = _checked(bytes(content[:_HEAD_BYTES]), kind)
     return bytes(content), mime
 
 
@@ -80,8 +92,10 @@ async def save(
     path: str | Path,
     *,
     stem: str | None = None,
+    kind: MediaKind | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     limit: int = MAX_FILE_BYTES,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Path:
     """Get media into a file: under a temporary name until all of it is there and is what it should be.
 
@@ -92,15 +106,17 @@ async def save(
         url: http or https.
         path: the file to make (one that exists is replaced), or an existing folder to make one in.
         stem: the file's name in a folder, without its ending.
+        kind: as for `fetch`.
         on_progress: called with the bytes that are there and, where known, the bytes that there will be.
         limit: bytes at most.
+        sleep: as for `fetch`.
 
     Returns:
         The file.
 
     Raises:
         MediaExpiredError: the address is no longer served.
-        MediaError: it can't be fetched, is no media, or is larger than ``limit``; nothing was left behind.
+        MediaError: it can't be fetched, is not what it should be, or is larger than ``limit``; nothing was left behind.
         OSError: it can't be written; nothing was left behind.
     """
     target = Path(path).expanduser()
@@ -110,8 +126,8 @@ async def save(
     part = folder / f".novakit-{secrets.token_hex(8)}.part"
     try:
         with part.open("xb") as file:
-            async with contextlib.aclosing(_pieces(client, url)) as pieces:
-                mime = await _write(file, pieces, limit, on_progress)
+            async with contextlib.aclosing(_pieces(client, url, sleep)) as pieces:
+                mime = await _write(file, pieces, limit, kind, on_progress)
         if in_folder:
             target = folder / f"{stem or _stem_of(url)}{suffix_of(mime)}"
         part.replace(target)
@@ -125,9 +141,10 @@ async def _write(
     file: BinaryIO,
     pieces: AsyncGenerator[tuple[bytes, int | None], None],
     limit: int,
+    kind: MediaKind | None,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> str:
-    """Write what comes, and return its type; what is too large or no media is refused as soon as that shows."""
+    """Write what comes, and return its type; what is too large or something else is refused as soon as that shows."""
     head = b""
     size = 0
     async for chunk, total in pieces:
@@ -137,17 +154,21 @@ async def _write(
         if len(head) < _HEAD_BYTES:
             head = (head + chunk)[:_HEAD_BYTES]
             if len(head) == _HEAD_BYTES:
-                _checked(head)
+                _checked(head, kind)
         file.write(chunk)
         if on_progress is not None:
             on_progress(size, total)
-    return _checked(head)
+    return _checked(head, kind)
 
 
-async def _pieces(client: OpensMedia, url: str) -> AsyncGenerator[tuple[bytes, int | None], None]:
+async def _pieces(
+    client: OpensMedia, url: str, sleep: Callable[[float], Awaitable[None]]
+) -> AsyncGenerator[tuple[bytes, int | None], None]:
     """Yield the bytes of an address in order, and the size of the whole, over as many connections as it takes."""
     done = 0
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt, pause in enumerate(_PAUSES, 1):
+        if pause:
+            await sleep(pause / settings.speed().value)
         try:
             async with client.open_media(url, start=done) as stream:
                 _check_status(stream.status)
@@ -163,7 +184,7 @@ async def _pieces(client: OpensMedia, url: str) -> AsyncGenerator[tuple[bytes, i
                 if stream.total is None or done >= stream.total:
                     return
         except MediaError as error:
-            if isinstance(error, MediaExpiredError) or error.status_code is not None or attempt == _ATTEMPTS:
+            if isinstance(error, MediaExpiredError) or error.status_code is not None or attempt == len(_PAUSES):
                 raise
     raise MediaError(
         "The result broke off before its end, several times. The job has ended; fetching it again costs nothing."
@@ -180,11 +201,16 @@ def _check_status(status: int) -> None:
         raise MediaError(f"The result could not be fetched ({status}). Fetching it again costs nothing.", status)
 
 
-def _checked(head: bytes) -> str:
+def _checked(head: bytes, kind: MediaKind | None) -> str:
     mime = sniff(head)
     if mime is None:
         raise MediaError(
             "What the result's address serves is no video, sound or image (an error page, perhaps), so it was not kept.",
+            int(HTTPStatus.OK),
+        )
+    if kind is not None and not fits(mime, kind):
+        raise MediaError(
+            f"The result should be {_NAMES[kind]}, but its address serves a picture (of an error, perhaps), so it was not kept.",
             int(HTTPStatus.OK),
         )
     return mime
@@ -228,16 +254,16 @@ async def save_all(
         raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
     files = []
     for index in range(len(job.media)):
-        stem = f"{stem_of(job)}-{index + 1}"
+        stem, url, kind = f"{stem_of(job)}-{index + 1}", job.media[index].url, job.media[index].kind
         here = held[index] if index < len(held) else None
         if isinstance(here, bytes) or (here is not None and here.is_file()):
             files.append(await asyncio.to_thread(_put, here, target, stem))
             continue
         try:
-            file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
+            file = await save(client, url, target, stem=stem, kind=kind, on_progress=on_progress)
         except MediaExpiredError as error:
             job = await _renewed(client, job, error)
-            file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
+            file = await save(client, job.media[index].url, target, stem=stem, kind=kind, on_progress=on_progress)
         files.append(file)
     return files
 

@@ -130,7 +130,7 @@ async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path
         return Kept(media, media.mime)
     try:
         if embed in ("auto", "inline"):
-            fetched = await downloads.fetch(client, media.url, limit=room.left) if room.left else None
+            fetched = await downloads.fetch(client, media.url, limit=room.left, kind=media.kind) if room.left else None
             # Others may have taken the room in the meantime.
             if fetched is not None and room.take(len(fetched[0])):
                 return Kept(media, fetched[1], content=fetched[0])
@@ -139,7 +139,7 @@ async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path
         path = _existing(folder / FOLDER, stem)
         if path is None:
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-            path = await downloads.save(client, media.url, folder / FOLDER, stem=stem)
+            path = await downloads.save(client, media.url, folder / FOLDER, stem=stem, kind=media.kind)
         return Kept(media, media.mime, path=path)
     except (MediaError, OSError) as error:
         return Kept(media, media.mime, error=error)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import settings
 from .answers import utc_now
 from .diskthread import DiskThread
-from .errors import JobNotStartedError
+from .errors import ConfigurationError, JobNotStartedError
 from .jobhistory_batches import Batches, check_place
 from .jobhistory_file import HistoryFile, HistoryWarning, warn
 from .jobhistory_rows import (
@@ -36,6 +36,7 @@ from .jobhistory_rows import (
     execute,
     facts_of,
     first,
+    has_words,
     insert,
     job_of,
     select,
@@ -254,7 +255,7 @@ class JobHistory:
     def entries(
         self,
         *,
-        limit: int = 50,
+        limit: int | None = 50,
         tool: Tool | str | None = None,
         status: str | None = None,
         search: str | None = None,
@@ -263,11 +264,14 @@ class JobHistory:
         """Return rows, newest first.
 
         Args:
-            limit: how many at most.
+            limit: how many at most; ``None`` for all.
             tool: only this tool's.
-            status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
-            search: only those with these words in the prompt, the job id or the note.
+            status: only jobs with this status; or ``"unsent"``, ``"uncertain"`` or ``"intent"``.
+            search: only those with all of these words in the prompt, the job id or the note.
             base_url: only this service's.
+
+        Raises:
+            ConfigurationError: the limit is no number of rows.
         """
         wanted: list[tuple[str, Any]] = []
         if tool is not None:
@@ -276,14 +280,20 @@ class JobHistory:
             wanted.append(("coalesce(status, stage) = ?", str(status)))
         if search:
             # No LIKE: its pattern ends at a NUL, may have 50,000 bytes at most, and takes Ü for no ü.
-            wanted.append(
-                ("instr(lower(words || ' ' || coalesce(job_id, '') || ' ' || note), ?) > 0", search.casefold())
-            )
+            text = "CAST(words || ' ' || coalesce(job_id, '') || ' ' || note AS BLOB)"
+            wanted.append((f"has_words({text}, ?)", search.casefold()))
         if base_url is not None:
             wanted.append(("base_url = ?", base_url))
         where = " AND ".join(condition for condition, _ in wanted) or "1"
         values = [value for _, value in wanted]
-        return self._select(f"{where} ORDER BY begun_at DESC, number DESC LIMIT ?", [*values, limit])
+        values.append(_rows(limit))
+
+        def work(database: sqlite3.Connection) -> list[HistoryEntry]:
+            database.create_function("has_words", 2, has_words, deterministic=True)
+            found = select(database, f"{where} ORDER BY begun_at DESC, number DESC LIMIT ?", values)
+            return [entry_of(row) for row in found]
+
+        return self._run(work, [])
 
     def lost(
         self,
@@ -321,7 +331,7 @@ class JobHistory:
         account: str | None = None,
         within: timedelta | None = None,
     ) -> HistoryEntry | None:
-        """Find the newest job that asked for the same and did not fail.
+        """Find the newest job that asked for the same and did not fail; one that was answered at once has no id, but its result.
 
         Args:
             tool: what makes it.
@@ -350,7 +360,7 @@ class JobHistory:
         """
         since = 0.0 if within is None else (self._now() - within).timestamp()
         where = (
-            "digest = ? AND base_url = ? AND job_id IS NOT NULL AND status NOT IN (?, ?) AND begun_at >= ? "
+            "digest = ? AND base_url = ? AND coalesce(job_id, output) IS NOT NULL AND status NOT IN (?, ?) AND begun_at >= ? "
             f"AND {OURS} ORDER BY begun_at DESC, number DESC LIMIT 1"
         )
         given_up = [str(JobStatus.FAILED), str(JobStatus.CANCELLED)]
@@ -366,8 +376,12 @@ class JobHistory:
 
     def find(self, job_id: str, *, base_url: str) -> HistoryEntry | None:
         """Find a job by the service's id."""
-        found = self._select("base_url = ? AND job_id = ?", [base_url, job_id])
-        return found[0] if found else None
+
+        def work(database: sqlite3.Connection) -> HistoryEntry | None:
+            row = by_id(database, job_id, base_url)
+            return None if row is None else entry_of(row)
+
+        return self._run(work, None)
 
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
         """Return the ids of the jobs that submissions are known to have started.
@@ -412,9 +426,6 @@ class JobHistory:
 
         return self._run(work, [])
 
-    def _select(self, where: str, values: Sequence[Any]) -> list[HistoryEntry]:
-        return self._run(lambda database: [entry_of(row) for row in select(database, where, values)], [])
-
     def _is_lost(self, entry: HistoryEntry, process: str) -> bool:
         if entry.stage == UNCERTAIN:
             return True
@@ -446,6 +457,15 @@ class JobHistory:
             f"The job history {self.path} can't be used ({error}). Jobs run as ever, but are not remembered. "
             "NOVAKIT_HISTORY names another file, or 'off'."
         )
+
+
+def _rows(limit: int | None) -> int:
+    """Return a number of rows as SQLite takes it, which has none above 64 bits; below 0 is all."""
+    if limit is None:
+        return -1
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        raise ConfigurationError(f"limit is a number of rows from 0 on, or None for all, not {limit!r}.")
+    return min(limit, 2**63 - 1)
 
 
 _default: JobHistory | None = None

@@ -34,6 +34,7 @@ __all__ = [
     "execute",
     "facts_of",
     "first",
+    "has_words",
     "insert",
     "job_of",
     "read",
@@ -144,6 +145,15 @@ def words_of(params: Mapping[str, Any]) -> str:
     texts = [params.get(name) for name in ("prompt", "input")]
     # Redacted before it is cut: half a key is no longer known as one.
     return redact(" ".join(text for text in texts if isinstance(text, str)))[:LONG].casefold()
+
+
+def has_words(text: bytes, search: str) -> bool:
+    """Whether a text has all words of a search, in any order and without the difference of great and small letters.
+
+    For SQLite, whose own functions know only English letters; as bytes, because a text may hold anything.
+    """
+    folded = text.decode("utf-8", "replace").casefold()
+    return all(word in folded for word in search.split())
 
 
 def facts_of(job: Job) -> dict[str, Any]:

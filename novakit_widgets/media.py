@@ -10,12 +10,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from .lenient import number
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .client import NovaKitClient
 
-__all__ = ["Media", "MediaKind", "find_media", "find_text", "is_web_address", "sniff"]
+__all__ = ["Media", "MediaKind", "find_media", "find_text", "fits", "is_web_address", "sniff"]
 
 MediaKind = Literal["video", "audio", "image"]
 
@@ -26,6 +28,7 @@ _KIND_OF_TOOL: Mapping[str, MediaKind] = {
     "image": "image",
     "image_edit": "image",
 }
+_MOST_PIXELS = 100_000  # of one side; what says that it has more has no size that a page could keep free
 _LINES = 720  # documented: of the default resolution
 # What the standard library's table leaves to the operating system, which may have none.
 _MIME_OF_SUFFIX = {
@@ -114,7 +117,7 @@ class Media:
 
         Raises:
             MediaExpiredError: the address is no longer served; `Job.save` asks the service for a new one.
-            MediaError: it can't be fetched, or is no media.
+            MediaError: it can't be fetched, or is not what the service said.
             OSError: it can't be written.
 
         Example:
@@ -126,7 +129,8 @@ class Media:
         from .eventloop import run_blocking
 
         caller = client or default_client()
-        return run_blocking(save(caller, self.url, path, on_progress=on_progress), farewell=caller.aclose)
+        saving = save(caller, self.url, path, kind=self.kind, on_progress=on_progress)
+        return run_blocking(saving, farewell=caller.aclose)
 
 
 def suffix_of(mime: str) -> str:
@@ -256,13 +260,22 @@ def _kind_of_path(url: str) -> MediaKind | None:
 
 
 def _pixels(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_PIXELS else None
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 < value < float("inf") else None
+    found = None if isinstance(value, str) else number(value)
+    return found if found is not None and found > 0 else None
+
+
+def fits(mime: str, kind: MediaKind) -> bool:
+    """Whether bytes of a type can be what was asked for: a picture in the place of a video or of sound tells of an error.
+
+    Example:
+        >>> fits("image/png", "video"), fits("video/mp4", "audio")
+        (False, True)
+    """
+    return kind == "image" or not mime.startswith("image/")
 
 
 # The first bytes of the formats that a browser plays, as the formats' own specifications give them.
@@ -271,7 +284,8 @@ _MAGIC = (
     (b"\x1a\x45\xdf\xa3", "video/webm"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
     (b"OggS", "audio/ogg"),
     (b"fLaC", "audio/flac"),
     (b"ID3", "audio/mpeg"),

@@ -650,7 +650,7 @@ class JobQueue:
                 continue
             if self.reuse:
                 # Without the result that was noted then: its address may have expired, so the job is asked for.
-                run = self._maker.known(place, replace(twin.job, output=None))
+                run = self._maker.known(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
                 run.reused, run.note = True, reused_note(twin)
                 place.give(run)
                 self._lines.add(place)

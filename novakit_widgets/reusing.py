@@ -40,8 +40,13 @@ def run_of(
     twin = default_history().twin(
         tool, params, base_url=client.base_url, account=client.account, within=None if reuse else TWIN_AGE
     )
-    if twin is not None and twin.job is not None and twin.job.id is not None and reuse:
-        run = JobRun.attached(twin.job.id, client=client, timeout=timeout, tool=tool, params=params, earlier=lost_job)
+    if twin is not None and twin.job is not None and reuse:
+        job_id = twin.job.id
+        if job_id is None:
+            # It was answered at once: the service keeps nothing to ask for, and the row has the result.
+            run = JobRun.known(tool, params, twin.job, client=client, timeout=timeout)
+        else:
+            run = JobRun.attached(job_id, client=client, timeout=timeout, tool=tool, params=params, earlier=lost_job)
         run.note = reused_note(twin)
         run.reused = True
         return run
@@ -95,4 +100,5 @@ def twin_note(twin: HistoryEntry) -> str:
     """Say that the history has such a job; ``""`` for one without a result."""
     if twin.job is None or twin.job.status != JobStatus.COMPLETED:
         return ""
-    return f"You made the same at {twin.begun_at.astimezone():%H:%M}; nk.attach({twin.job.id!r}) shows that at no cost."
+    shows = "reuse=True" if twin.job.id is None else f"nk.attach({twin.job.id!r})"
+    return f"You made the same at {twin.begun_at.astimezone():%H:%M}; {shows} shows that at no cost."

@@ -639,6 +639,7 @@ class JobRun:
         """Save the result where every result is to be saved. That it failed is told; the job is done all the same."""
         assert self.job is not None
         try:
+            folder.mkdir(parents=True, exist_ok=True)  # its name may have a dot, and would be taken for a file's
             self.saved = tuple(await save_all(self.client, self.job, folder))
             if self.job.id is not None:
                 await self.history.off_loop(self.history.saved, self.job.id, self.saved, base_url=self.client.base_url)

@@ -22,7 +22,7 @@ from .redaction import KEY, redact
 if TYPE_CHECKING:
     from .jobs import Tool
 
-__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "forget_key", "remember_key"]
+__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "forget_key", "remember_key", "veiled"]
 
 DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
 KEYRING_SERVICE = "novakit_widgets"
@@ -67,6 +67,21 @@ class Secret:
         raise TypeError("An API key is not to be pickled.")
 
 
+def veiled(given: T, *, key: bool = True) -> T | Secret:
+    """Wrap what may be a key, at once: from then on a verbose traceback, which shows arguments, does not show it.
+
+    Args:
+        given: what somebody gave; only texts are wrapped.
+        key: whether it was given as the key. Another text is wrapped if there is a key in it.
+
+    Example:
+        >>> veiled("sk_" + "0" * 60 + "beef"), veiled(None), veiled("off", key=False)
+        (sk_…beef, None, 'off')
+    """
+    hides = isinstance(given, str) and (key or redact(given) != given)
+    return Secret(given.strip()) if hides and isinstance(given, str) else given
+
+
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
     """A value and where it came from.
@@ -103,8 +118,11 @@ def configure(**values: Any) -> None:
         'configure'
         >>> configure(base_url=None)
     """
+    values = {name: veiled(value, key=name == "api_key") for name, value in values.items()}
     for name in values:
         if name not in _NAMES:
+            # Without its value, which may be a key under a wrong name, with a slip of the hand.
+            values.clear()
             raise TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(_NAMES)}.")
     checked = {name: None if value is None else _CHECKS[name](value) for name, value in values.items()}
     for name, value in checked.items():
@@ -114,7 +132,7 @@ def configure(**values: Any) -> None:
             _configured[name] = value
 
 
-def api_key(argument: str | None = None) -> Setting[Secret]:
+def api_key(argument: str | Secret | None = None) -> Setting[Secret]:
     """Find the API key.
 
     Args:
@@ -124,6 +142,7 @@ def api_key(argument: str | None = None) -> Setting[Secret]:
         MissingKeyError: there is none.
         InvalidKeyError: it has not the form of one.
     """
+    argument = veiled(argument)
     if argument is not None:
         return Setting(_check_key(argument), "argument")
     if "api_key" in _configured:
@@ -376,7 +395,7 @@ def _from_keyring() -> Secret | None:
     return None
 
 
-def remember_key(key: str) -> None:
+def remember_key(key: str | Secret) -> None:
     """Put the key into this machine's keyring, where later kernels find it.
 
     Args:
@@ -386,10 +405,10 @@ def remember_key(key: str) -> None:
         InvalidKeyError: it has not the form of a key.
         ConfigurationError: there is no keyring.
     """
+    key = veiled(key)
     secret = _check_key(key, "login()")
     try:
         import keyring
-        import keyring.errors
     except ImportError:
         raise ConfigurationError(
             'Keeping the key needs the keyring package: pip install "novakit_widgets[keyring]". '
@@ -397,7 +416,7 @@ def remember_key(key: str) -> None:
         ) from None
     try:
         keyring.set_password(KEYRING_SERVICE, KEYRING_USER, secret.reveal())
-    except keyring.errors.KeyringError as error:
+    except Exception as error:  # noqa: BLE001 # backends raise what they like, from frames that hold the key
         refused = type(error).__name__
     else:
         return

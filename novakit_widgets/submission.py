@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .allowance import allowance_of
 from .answers import utc_now
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
-from .parameters import same
+from .parameters import canonical
 from .parsing import JobList
 from .retries import nothing_sent
 
@@ -347,11 +347,14 @@ def _is_open(job: Job, since: datetime, known: Collection[str]) -> bool:
 
 
 def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
-    """Whether a job was made of some parameters; ``None`` where its own are not told, or nested too deep to compare."""
-    try:
-        return None if job.params is None else same(tool, params, job.params)
-    except RecursionError:
+    """Whether a job was made of some parameters; ``None`` where its own are not told."""
+    if job.params is None:
         return None
+    ours = canonical(tool, params)
+    try:
+        return canonical(tool, job.params) == ours
+    except RecursionError:
+        return False  # nested deeper than ours
 
 
 def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,25 +14,24 @@ from ..calls import call_of
 from ..client import default_client
 from ..errors import ConfigurationError, NovaKitError
 from ..jobhistory import HistoryEntry, default_history
+from ..jobhistory_rows import INTENT, UNCERTAIN, UNSENT
 from ..jobs import JobStatus, Tool
+from ..lookup import look_up_all
+from ..run import JobRun
+from .historytable import STAGES, line_of, table, unresolved
 from .job import JobWidget
 from .player import close_all
-from .view import label_of, prompt_of, shortened
+from .view import label_of
 
 if TYPE_CHECKING:
     from ..client import NovaKitClient
     from ..jobhistory import JobHistory
+    from ..jobs import Job
 
 __all__ = ["HistoryView", "history"]
 
-_PROMPT_LENGTH = 70  # characters of a prompt in a row
 _MERGED = 100  # documented: the most that GET /jobs returns
 _ANY = "any"
-_STYLE = Markup("""<style>
-.novakit-history { border-collapse: collapse; line-height: 1.4; margin: 6px 0; }
-.novakit-history th, .novakit-history td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; }
-.novakit-history tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
-</style>""")
 
 
 class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -42,10 +42,13 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
     Args:
         jobs: where they are kept.
         client: asks the service; ``None`` to show only what is kept.
-        limit: rows at most.
+        limit: rows at most; ``None`` for all.
         tool: only this tool's.
-        status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
-        search: only those with these words in the prompt or the job id.
+        status: only jobs with this status; or ``"unsent"``, ``"uncertain"`` or ``"intent"``.
+        search: only those with all of these words in the prompt, the job id or the note.
+
+    Raises:
+        ConfigurationError: a filter is of no use.
 
     Example:
         >>> from novakit_widgets.jobhistory import JobHistory
@@ -58,7 +61,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         jobs: JobHistory,
         client: NovaKitClient | None,
         *,
-        limit: int = 50,
+        limit: int | None = 50,
         tool: Tool | str | None = None,
         status: str | None = None,
         search: str | None = None,
@@ -68,8 +71,9 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._limit = limit
         self._entries: list[HistoryEntry] = []
         tools = [("any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
-        states = [*(each.value for each in JobStatus), "unsent", "uncertain"]
-        statuses = [("any status", _ANY), *((each, each) for each in states)]
+        states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, INTENT]
+        _check_status(status, states)
+        statuses = [("any status", _ANY), *((STAGES.get(each, each), each) for each in states)]
         wrap = ipywidgets.Layout(flex_flow="row wrap")
         narrow = ipywidgets.Layout(width="auto")
         self._search = ipywidgets.Text(
@@ -78,7 +82,16 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._tool = ipywidgets.Dropdown(
             options=tools, value=_ANY if tool is None else Tool.of(tool).value, layout=narrow
         )
-        self._status = ipywidgets.Dropdown(options=statuses, value=status or _ANY, layout=narrow)
+        self._status = ipywidgets.Dropdown(
+            options=statuses, value=_ANY if status is None else str(status), layout=narrow
+        )
+        self._lost: frozenset[str] = frozenset()
+        self._told = ""
+        self._open = ipywidgets.HTML()
+        self._look = ipywidgets.Button(
+            description="Look them up", tooltip="Ask the service what became of them; it costs nothing", layout=narrow
+        )
+        self._unresolved = ipywidgets.HBox([self._open, self._look], layout=wrap)
         self._table = ipywidgets.HTML()
         self._choice = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="auto", max_width="520px"))
         self._show = ipywidgets.Button(
@@ -94,6 +107,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._result = ipywidgets.VBox()
         super().__init__(
             children=[
+                self._unresolved,
                 ipywidgets.HBox([self._search, self._tool, self._status, self._fresh], layout=wrap),
                 self._table,
                 ipywidgets.HBox([self._choice, self._show, self._code], layout=wrap),
@@ -105,6 +119,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             control.observe(lambda _change: eventloop.at_home(self.reload), "value")
         self._show.on_click(lambda _button: eventloop.at_home(self._show_chosen))
         self._code.on_click(lambda _button: eventloop.at_home(self._write_code))
+        self._look.on_click(lambda _button: eventloop.at_home(self._look_up))
         self._fresh.on_click(lambda _button: eventloop.at_home(self.refresh))
         self.refresh()
 
@@ -137,10 +152,17 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             # A sandbox's jobs are gone with it, and another service's can't be shown with this key.
             base_url=None if self._client is None else self._client.base_url,
         )
-        self._table.value = str(table(self._entries))
+        base_url, account = (None, None) if self._client is None else (self._client.base_url, self._client.account)
+        self._lost = frozenset(entry.intent for entry in self._jobs.lost(base_url=base_url))
+        # Another key's are lost as well, but not to be found with this one.
+        count = len(self._jobs.lost(base_url=base_url, account=account))
+        self._open.value = self._told = str(unresolved(count))
+        self._unresolved.layout.display = None if count else "none"
+        self._look.disabled = self._client is None
+        self._table.value = str(table(self._entries, self._lost))
         chosen = self._choice.value
         intents = [entry.intent for entry in self._entries]
-        self._choice.options = [(_line(entry), entry.intent) for entry in self._entries]
+        self._choice.options = [(line_of(entry, self._lost), entry.intent) for entry in self._entries]
         # A dropdown whose options are set chooses none of them.
         self._choice.value = chosen if chosen in intents else next(iter(intents), None)
         self._show.disabled = self._code.disabled = not self._entries
@@ -158,7 +180,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         # For readers without a kernel, where the sanitiser or the converter takes HTML.
-        return {**super()._repr_mimebundle_(**kwargs), "text/html": str(table(self._entries))}
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._told + str(table(self._entries, self._lost))}
 
     async def _merge(self, client: NovaKitClient) -> None:
         """Take in the jobs that only the service knows."""
@@ -179,16 +201,38 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         entry = self._chosen
         if entry is None:
             return
-        if entry.job is None or entry.job.id is None:
-            self._said.value = "There is no job id to show; nk.recover() looks up what was lost."
+        if entry.job is None:
+            self._said.value = "There is no job to show; nk.recover() looks up what was lost."
             return
         try:
-            card = JobWidget.attach(entry.job.id, client=self._client)
+            card = self._card_of(entry, entry.job)
         except ConfigurationError as error:
             self._said.value = str(Markup("<span>{}</span>").format(error.message))
             return
         close_all(self._result.children)
         self._result.children = (card,)
+
+    def _card_of(self, entry: HistoryEntry, job: Job) -> JobWidget:
+        tool = Tool.known(entry.tool)
+        if job.id is not None or tool is None:
+            return JobWidget.attach(job.id or "", client=self._client)
+        # It was answered at once: the service keeps nothing to ask for, and the row has the result.
+        return JobWidget.showing(JobRun.known(tool, entry.params, job, client=self._client or default_client()))
+
+    def _look_up(self) -> None:
+        """Find out what became of the submissions whose end is unknown."""
+        if self._client is not None and eventloop.current() is not None:
+            self._look.disabled = True
+            self._said.value = "Asking the service…"
+            eventloop.spawn(self._looked_up(self._client))
+
+    async def _looked_up(self, client: NovaKitClient) -> None:
+        findings = await look_up_all(client, self._jobs)
+        reasons = "; ".join(dict.fromkeys(findings.reasons))
+        self._said.value = str(
+            Markup("<span dir='auto'>{}.</span>").format(findings.counts + (f": {reasons}" if reasons else ""))
+        )
+        self.reload()
 
     def _write_code(self) -> None:
         entry = self._chosen
@@ -197,51 +241,20 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             self._said.value = str(Markup("<pre>{}</pre>").format(call_of(tool, entry.params)))
 
 
-def table(entries: Sequence[HistoryEntry]) -> Markup:
-    """Return jobs as a table of plain HTML, newest first.
+def _check_status(status: str | None, states: Sequence[str]) -> None:
+    """Refuse a status that no row can have.
 
-    Args:
-        entries: the rows.
+    Raises:
+        ConfigurationError: it is none.
     """
-    row = Markup('<tr><td>{}</td><td>{}</td><td dir="auto">{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>')
-    rows = [
-        row.format(
-            f"{entry.begun_at.astimezone():%d %b %Y %H:%M}",
-            label_of(entry.tool),
-            _words(entry),
-            _state(entry),
-            "" if entry.job is None or entry.job.actual_credits is None else f"{entry.job.actual_credits:g}",
-            (entry.job and entry.job.id) or "",
-        )
-        for entry in entries
-    ]
-    if not rows:
-        return Markup("<p>No jobs yet.</p>")
-    return _STYLE + Markup(
-        '<table class="novakit-history"><thead><tr>'
-        "<th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
-        "<tbody>{}</tbody></table>"
-    ).format(Markup("").join(rows))
-
-
-def _words(entry: HistoryEntry) -> Markup:
-    """Return the prompt, with the user's mark before it and the user's words below."""
-    star = Markup('<span title="starred">★</span> ') if entry.star else Markup("")
-    note = Markup("<br><em>{}</em>").format(entry.note) if entry.note else Markup("")
-    return star + shortened(prompt_of(entry.params), _PROMPT_LENGTH) + note
-
-
-def _state(entry: HistoryEntry) -> str:
-    return str(entry.job.status) if entry.job is not None else {"intent": "submitting"}.get(entry.stage, entry.stage)
-
-
-def _line(entry: HistoryEntry) -> str:
-    words = shortened(prompt_of(entry.params), 50)
-    return f"{entry.begun_at.astimezone():%d %b %H:%M} {label_of(entry.tool)}: {words} ({_state(entry)})"
+    if status is not None and str(status) not in states:
+        close = difflib.get_close_matches(str(status), states, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ConfigurationError(f"{status!r} is no status to filter by; those are {', '.join(states)}.{hint}")
 
 
 def history(
-    limit: int = 50,
+    limit: int | None = 50,
     *,
     tool: Tool | str | None = None,
     status: str | None = None,
@@ -251,11 +264,15 @@ def history(
     """Show the past jobs, newest first, and give them as a sequence.
 
     Args:
-        limit: how many at most.
+        limit: how many at most; ``None`` for all.
         tool: only this tool's, such as ``"video"``.
-        status: only jobs with this status; or ``"unsent"`` or ``"uncertain"``.
-        search: only those with these words in the prompt or the job id.
+        status: only jobs with this status; or ``"unsent"`` (certainly not started), ``"uncertain"`` (its answer was lost) or
+            ``"intent"`` (under way, or cut off in the midst of it).
+        search: only those with all of these words in the prompt, the job id or the note.
         client: asks the service for jobs started elsewhere; where it is left out, one is made from the settings.
+
+    Raises:
+        ConfigurationError: a filter is of no use.
 
     Example:
         >>> [entry.job for entry in history(tool="video", status="completed")]  # doctest: +SKIP

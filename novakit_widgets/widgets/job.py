@@ -144,6 +144,14 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         widget.start()
         return widget
 
+    @classmethod
+    def showing(cls, run: JobRun) -> JobWidget:
+        """Show a run that is there already, such as that of a result without a job id."""
+        widget = cls.__new__(cls)
+        widget._make(run, "auto")
+        widget.start()
+        return widget
+
     def _make(self, run: JobRun, embed: str) -> None:
         self._embed = check_embed(embed)
         self._run = run

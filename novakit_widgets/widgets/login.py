@@ -41,9 +41,10 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._take(None)
 
     def _take(self, _button: object) -> None:
-        typed, self._key.value = self._key.value, ""
-        if not typed:
+        if not self._key.value:
             return
+        # Never in a variable as it is: a verbose traceback shows them.
+        typed, self._key.value = settings.Secret(self._key.value.strip()), ""
         try:
             settings.configure(api_key=typed)
             if self._keep.value:
@@ -75,7 +76,7 @@ def login() -> LoginForm | None:
     if in_kernel():
         return LoginForm()
     try:
-        typed = getpass.getpass("NovaKit API key: ")
+        typed = settings.Secret(getpass.getpass("NovaKit API key: ").strip())
     except EOFError:
         raise MissingKeyError(
             "There is neither a page nor a terminal to ask for the key on. Set NOVAKIT_API_KEY, or call "

@@ -21,6 +21,7 @@ pytestmark = [
 ]
 
 SECONDS = 60.0
+OWN_KEY = "sk_" + "c0ffee" * 10 + "beef"  # the user's, which no process of the demo needs
 
 
 class Demo:
@@ -33,7 +34,7 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "NOVAKIT_API_KEY": OWN_KEY},
         )
         self.said = ""
         self._lines = Queue()
@@ -140,6 +141,7 @@ def test_ctrl_c_ends_everything(running, tmp_path, number):
     started_kernel(lab, query)
     family = demo.family()
     assert [len(part) > 0 for part in in_parts(family)] == [True, True, True]
+    assert OWN_KEY not in [process.environ().get("NOVAKIT_API_KEY") for process in family]
 
     demo.process.send_signal(number)
     assert demo.end() == 0, demo.said

@@ -36,6 +36,7 @@ HEADERS = st.dictionaries(
     | st.sampled_from(
         [
             "9" * 400,
+            "9" * 5_000,
             "-1",
             "1e999",
             "nan",

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from novakit_widgets import NovaKitClient, downloads
+from novakit_widgets import NovaKitClient, downloads, settings
 from novakit_widgets.client import MediaStream
 from novakit_widgets.errors import MediaError, MediaExpiredError
 from novakit_widgets.jobs import Job, JobStatus
@@ -95,6 +95,61 @@ async def test_it_gives_up_after_some_breaks(tmp_path):
         await downloads.save(host, URL, tmp_path / "a.mp4")
     assert len(host.starts) == 4
     assert files(tmp_path) == []
+
+
+async def test_a_host_that_restarts_is_given_time(tmp_path):
+    """Between the attempts there are growing pauses, at the sandbox's pace, and none before the first."""
+    settings.configure(speed=2.0)
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    host = Host(gives=[1_000, 0, 10])
+    file = await downloads.save(host, URL, tmp_path / "a.mp4", sleep=sleep)
+    assert file.read_bytes() == MOVIE
+    assert pauses == [0.25, 0.75, 2.0]
+    assert await downloads.fetch(Host(gives=[10]), URL, limit=20_000, sleep=sleep)
+    assert pauses == [0.25, 0.75, 2.0, 0.25]
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("video", True), ("audio", True), ("image", False), (None, False)])
+async def test_a_picture_is_never_saved_as_a_video(tmp_path, kind, refused):
+    """An error that is served as a picture is none of what was paid for; what was asked for as media of any kind is kept."""
+    host = Host(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    if not refused:
+        assert (await downloads.save(host, URL, tmp_path, kind=kind)).suffix == ".png"
+        return
+    for work in (
+        lambda: downloads.save(host, URL, tmp_path / "boat.mp4", kind=kind),
+        lambda: downloads.fetch(host, URL, limit=1_000, kind=kind),
+        lambda: downloads.save_all(host, Job("job_1", JobStatus.COMPLETED, output={kind: URL}), tmp_path),
+    ):
+        with pytest.raises(MediaError, match="a picture"):
+            await work()
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Range": f"bytes 0-9/{'9' * 5_000}"},
+        {"Content-Range": f"bytes {'9' * 5_000}-9/*"},
+        {"Content-Length": "9" * 5_000},
+    ],
+)
+async def test_no_number_in_a_header_breaks_a_download(nothing_left, tmp_path, headers):
+    """One of thousands of digits, which Python would not read, is as good as none."""
+
+    async def content():
+        yield MOVIE
+
+    def answer(_request):
+        return httpx.Response(206, content=content(), headers=headers)
+
+    client = NovaKitClient(KEY, transport=httpx.MockTransport(answer))
+    assert (await client.download("https://cdn.example/a", tmp_path / "a.mp4")).read_bytes() == MOVIE
+    await client.aclose()
 
 
 async def test_an_end_that_comes_too_early(tmp_path):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import JSON
+from strategies import RESULTS
 
 from novakit_widgets.media import Media, find_media, find_text, is_web_address, sniff, suffix_of
+from novakit_widgets.widgets.plain import shown_size
 
 A, B = "https://cdn.example/a", "https://cdn.example/b"
 
@@ -40,11 +41,15 @@ def test_each_shape(tool, output, found):
     assert [(media.url, media.kind) for media in find_media(output, tool=tool)] == found
 
 
-@given(output=JSON, tool=st.none() | st.sampled_from(["video", "stt", "x"]))
+@given(output=RESULTS, tool=st.none() | st.sampled_from(["video", "stt", "x"]))
 def test_whatever_a_result_is(output, tool):
     """No JSON breaks the search, and only web addresses come out of it."""
     assert all(is_web_address(media.url) for media in find_media(output, tool=tool))
     assert find_text(output) is None or isinstance(find_text(output), str)
+    for media in find_media(output, tool=tool):
+        assert media.seconds is None or 0.0 < media.seconds < float("inf")
+        assert all(side is None or 0 < side <= 100_000 for side in (media.width, media.height))
+        assert all(side is None or side < 1_000 for side in shown_size(media))
 
 
 @given(tail=st.text(max_size=30), kind=st.sampled_from(["video", "audio", "image"]))
@@ -136,6 +141,7 @@ def test_the_type_an_address_suggests(url, kind, mime, suffix):
         (b"\x89PNG\r\n\x1a\n" + bytes(8), "image/png"),
         (b"\xff\xd8\xff\xe0" + bytes(12), "image/jpeg"),
         (b"GIF89a" + bytes(10), "image/gif"),
+        (b"GIF8 <html>Quota", None),
         (b"OggS" + bytes(12), "audio/ogg"),
         (b"fLaC" + bytes(12), "audio/flac"),
         (b"ID3\x04" + bytes(12), "audio/mpeg"),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import JSON
+from strategies import JSON, RESULTS
 
 from novakit_widgets.errors import InvalidParameterError, UnreadableAnswerError
 from novakit_widgets.jobs import Job, JobStatus, Tool
@@ -73,7 +73,7 @@ def test_no_json_is_worse_than_unreadable(body):
     assert job.id
 
 
-@given(body=st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON | DATES)))
+@given(body=st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, JSON | DATES), "outputData": RESULTS}))
 def test_one_odd_field_never_fails_a_job(body):
     """With an id and a status that are text there is a job, and all it derives can be read."""
     body = {**body, "id": "job_1", "status": body.get("status") if isinstance(body.get("status"), str) else "pending"}

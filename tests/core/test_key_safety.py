@@ -14,6 +14,8 @@ import httpx
 import keyring
 import pytest
 from IPython.core.ultratb import VerboseTB
+from rich.console import Console
+from rich.traceback import Traceback
 
 from novakit_widgets import NovaKitClient, settings
 from novakit_widgets.client import default_client
@@ -28,6 +30,7 @@ from novakit_widgets.redaction import redact
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
+from novakit_widgets.widgets.login import login
 
 CANARY = "sk_" + "c0ffee" * 10 + "beef"
 SECRET = CANARY[:-4]  # four characters may be shown
@@ -62,6 +65,16 @@ def _beyond_this_file(trace):
     return trace
 
 
+def rich_shown(error):
+    """Render an exception as rich does, with the variables of each frame; many install that for all their notebooks."""
+    trace = Traceback.from_exception(
+        type(error), error, _beyond_this_file(error.__traceback__), show_locals=True, locals_max_string=500
+    )
+    console = Console(file=io.StringIO(), width=400)
+    console.print(trace)
+    return console.file.getvalue()
+
+
 def variables(error):
     """Show all variables of all frames of an exception and of those behind it, but those of this file."""
     shown, seen = [], set()
@@ -90,6 +103,7 @@ def check(error):
     assert SECRET not in repr(getattr(error, "__dict__", {}))
     assert SECRET not in variables(error)
     assert SECRET not in verbose(error)
+    assert SECRET not in rich_shown(error)
     if isinstance(error, NovaKitError):
         assert SECRET.encode() not in pickle.dumps((str(error), error.args))
 
@@ -238,7 +252,43 @@ def test_a_good_key_beside_a_bad_base_url(monkeypatch):
     monkeypatch.setenv("X", CANARY)
     with pytest.raises(InvalidBaseURLError) as caught:
         NovaKitClient(os.environ["X"], "http://novakit.ai")
-    assert SECRET not in variables(caught.value)
+    check(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda key: settings.configure(api_key=key, base_url="http://novakit.ai"),
+        lambda key: settings.configure(api_key=key, histroy="off"),
+        lambda key: settings.configure(api_kye=key),
+        lambda key: settings.configure(base_url=key),
+        lambda key: settings.configure(api_key=key, speed=-1),
+        lambda key: settings.configure(api_key=key[:-1]),
+        lambda key: settings.api_key(key[:-1]),
+        settings.remember_key,
+        lambda key: settings.remember_key(key[:-1]),
+        lambda key: NovaKitClient(key[:-1]),
+        lambda key: NovaKitClient(key, "http://novakit.ai"),
+    ],
+)
+def test_no_traceback_shows_an_argument(call):
+    """A good key beside what is refused, one with a slip, or one under a wrong name: no frame has it as it was given."""
+    with pytest.raises((ConfigurationError, TypeError)) as caught:
+        call(CANARY)
+    check(caught.value)
+    assert CANARY[3:-8] not in variables(caught.value) + verbose(caught.value) + rich_shown(caught.value)
+
+
+def test_what_is_typed_at_a_terminal(monkeypatch):
+    """A slip of the hand there is shown by no traceback either; the blanks that came with it are of no account."""
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: CANARY[:-1])
+    with pytest.raises(InvalidKeyError) as caught:
+        login()
+    for shown in (str(caught.value), variables(caught.value), verbose(caught.value), rich_shown(caught.value)):
+        assert CANARY[3:-8] not in shown
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: f" {CANARY}\n")
+    assert login() is None
+    assert settings.api_key().value.reveal() == CANARY
 
 
 @pytest.mark.parametrize("slip", [CANARY + "0", CANARY[:-1], CANARY.replace("sk_", "sk-"), CANARY[:-1] + "g"])
@@ -260,17 +310,19 @@ def test_a_key_with_a_slip_of_the_hand(monkeypatch, slip):
         assert nearly not in shown
 
 
-def test_a_keyring_that_refuses(monkeypatch):
-    """The backend's own traceback, which holds the key, is not behind ours."""
+@pytest.mark.parametrize("kind", [keyring.errors.PasswordSetError, RuntimeError])
+def test_a_keyring_that_refuses(monkeypatch, kind):
+    """The backend's own traceback, which holds the key, is not behind ours; nor that of one that has a fault."""
 
     def refuse(_service, _user, password):
-        raise keyring.errors.PasswordSetError(password)
+        raise kind(password)
 
     monkeypatch.setattr(keyring, "set_password", refuse)
     with pytest.raises(ConfigurationError, match="no keyring") as caught:
         settings.remember_key(CANARY)
     assert SECRET not in str(caught.value)
     assert caught.value.__context__ is None
+    check(caught.value)
     with pytest.raises(InvalidKeyError):
         settings.remember_key("sk_short")
 

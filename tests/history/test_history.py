@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novakit_widgets import Job, JobStatus, Tool
+from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.jobhistory import HistoryWarning, JobHistory
 from novakit_widgets.jobhistory_schema import STEPS, VERSION
 
@@ -225,6 +226,27 @@ def test_search_takes_words_as_they_are(history):
     assert found(tool="music") == ["job_3"]
     assert found(status="failed") == ["job_3"]
     assert found(limit=2) == ["job_3", "job_2"]
+
+
+@pytest.mark.parametrize(
+    "search", ["boat paper", "PAPER  Boat", "über", "ÜBER straße", "STRASSE paper", "job_1 boat", "paper " * 3_000]
+)
+def test_search_takes_words_in_any_order_and_case(history, search):
+    """In the prompt, the note and the id together, in letters of any alphabet; all words have to be there."""
+    intent = add(history, "job_1", {"prompt": "A paper boat"})
+    history.annotate(intent, note="Über der Straße")
+    add(history, "job_2", {"prompt": "A boat"})
+    assert [entry.job.id for entry in history.entries(search=search)] == ["job_1"]
+
+
+def test_a_limit_may_be_any_number_of_rows(history):
+    """None is all; what is no number of rows is refused."""
+    for number in range(60):
+        add(history, f"job_{number}")
+    assert [len(history.entries(limit=limit)) for limit in (None, 10**30, 0, 7)] == [60, 60, 0, 7]
+    for limit in (-1, 2.5, True, "all"):
+        with pytest.raises(ConfigurationError, match="number of rows"):
+            history.entries(limit=limit)
 
 
 def test_rows_are_newest_first_by_their_time(history, clock):

@@ -11,7 +11,7 @@ import warnings
 import pytest
 from killing import kill
 
-from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, configure
+from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, batch, configure
 from novakit_widgets.jobhistory import JobHistory, default_history
 from novakit_widgets.lookup import look_up_all
 from novakit_widgets.recovery import recover, recover_all
@@ -255,12 +255,34 @@ def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path
     assert len(sandbox.jobs) == 1
 
 
+def test_reuse_takes_a_result_that_came_at_once(tmp_path):
+    """Without a job id there is nothing to ask the service for: the row has the result, in a card and in a batch."""
+    with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1, sync_tools=("tts",)) as sandbox:
+        configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
+        params = {"input": "Good morning"}
+        first = JobWidget("tts", params).wait()
+        mentioned = JobWidget("tts", params, autostart=False)
+        assert "reuse=True shows that" in mentioned._parts.message.value
+        mentioned.close()
+        card = JobWidget("tts", params, reuse=True)
+        again = card.wait()
+        assert (again.id, again.media) == (None, first.media)
+        card.paint()
+        assert "not billed again" in card._parts.message.value
+        assert card._parts.button.description == "Generate anew"
+        board = batch("tts", [params], reuse=True)
+        assert [job.media for job in board.wait()] == [first.media]
+        assert sum(request.method == "POST" for request in sandbox.requests) == 1
+
+
 def test_save_to_saves_every_finished_job(sandbox, tmp_path):
     """configure(save_to=…): the file is there when wait() returns, and the history knows where."""
-    folder = tmp_path / "kept"
+    folder = tmp_path / "results.v2"  # a folder, though its name has what a file's has
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"), save_to=folder)
     job = JobWidget("image", PARAMS).wait()
     (file,) = folder.iterdir()
+    JobWidget("image", {"prompt": "another"}).wait()
+    assert len(list(folder.iterdir())) == 2
     assert default_history().find(job.id, base_url=sandbox.base_url).files == (file.absolute(),)
 
 

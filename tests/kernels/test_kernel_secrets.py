@@ -11,6 +11,7 @@ from generations import on_the_newest
 from jupyter_client.manager import AsyncKernelManager
 from kernel import managed, variables_for
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 from novakit_widgets.sandbox import Fault
 
@@ -37,6 +38,15 @@ _CELLS = (
     "nk.NovaKitClient(base_url='http://example.org')",
     "await nk.NovaKitClient(base_url='http://127.0.0.1:9').list()",
     "nk.history()",
+    *(
+        f"import os; {call}"
+        for call in (
+            "nk.configure(api_key=os.environ['NOVAKIT_API_KEY'], base_url='http://example.org')",
+            "nk.configure(api_key=os.environ['NOVAKIT_API_KEY'], histroy='off')",
+            "nk.configure(api_kye=os.environ['NOVAKIT_API_KEY'])",
+            "nk.NovaKitClient(os.environ['NOVAKIT_API_KEY'], 'http://example.org')",
+        )
+    ),
     "import copy, pickle; pickle.dumps(client._key if hasattr(client, '_key') else client)",
 )
 
@@ -111,8 +121,11 @@ async def test_the_key_is_not_in_a_saved_notebook(environ, sandbox, tmp_path):
         "picture = nk.image('A lighthouse', size='512x512'); picture",
         "await picture",
         "nk.history()",
+        "%xmode Verbose",
+        "import os; nk.configure(api_key=os.environ['NOVAKIT_API_KEY'], base_url='http://example.org')",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.cells[-1].metadata.tags = ["raises-exception"]
     with managed(AsyncKernelManager, environ, tmp_path) as manager:
         client = NotebookClient(notebook, km=manager, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
         own = variables_for(tmp_path, {"NOVAKIT_API_KEY": key, "NOVAKIT_BASE_URL": sandbox.base_url})
@@ -120,4 +133,6 @@ async def test_the_key_is_not_in_a_saved_notebook(environ, sandbox, tmp_path):
     saved = nbformat.writes(notebook)
     assert "application/vnd.jupyter.widget-state+json" in notebook.metadata.widgets
     assert "data:image/png;base64," in saved
-    assert leaks(key, saved.encode()) == []
+    assert "InvalidBaseURLError" in saved
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    assert leaks(key, saved.encode(), html.encode()) == []

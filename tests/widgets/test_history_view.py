@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from novakit_widgets import Job, JobStatus, Tool, configure, image
+from novakit_widgets import ConfigurationError, Job, JobStatus, Sandbox, Tool, configure, image, speech
 from novakit_widgets.jobhistory import JobHistory, default_history
 from novakit_widgets.widgets.history import HistoryView, history
 
@@ -99,3 +99,60 @@ def test_without_a_key_there_is_still_what_is_kept(jobs, monkeypatch):
     view = history()
     assert len(view) == 4
     assert repr(view) == "<HistoryView 4 jobs>"
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [("complete", "Did you mean 'completed'"), ("queued", "those are pending")]
+)
+def test_a_status_that_is_none_is_refused_in_words(jobs, status, hint):
+    """A slip of the hand gets the right word, and no error of a dropdown's."""
+    with pytest.raises(ConfigurationError, match=hint):
+        HistoryView(jobs, None, status=status)
+
+
+def test_submissions_in_question_are_named_on_top(sandbox, client, tmp_path):
+    """The view says how many there are and what to do; its button looks them up, and then the line is gone."""
+    kept = JobHistory(tmp_path / "mine.sqlite3")
+    where = {"base_url": client.base_url, "account": client.account}
+    lost = kept.begin(Tool.IMAGE, {"prompt": "lost"}, **where)
+    kept.uncertain(lost, "its answer was lost")
+    kept.begin(Tool.IMAGE, {"prompt": "on its way"}, **where)
+    other = kept.begin(Tool.IMAGE, {"prompt": "another key's"}, base_url=client.base_url, account="another")
+    kept.uncertain(other, "its answer was lost")
+    view = HistoryView(kept, client)
+    assert "1 submission unresolved" in view._open.value
+    assert "1 submission unresolved" in view._repr_mimebundle_()["text/html"]
+    assert view._table.value.count("not known whether it was started") == 2
+    assert view._table.value.count("submitting") == 1
+    assert [entry.params["prompt"] for entry in HistoryView(kept, client, status="intent")] == ["on its way"]
+
+    async def main():
+        job = await client.submit("image", {"prompt": "lost"})
+        view._look.click()
+        while view._open.value:
+            await asyncio.sleep(0.01)
+        assert kept.find(job.id, base_url=client.base_url).intent == lost
+        assert "1 found" in view._said.value
+        assert view._unresolved.layout.display == "none"
+        view.close()
+        await client.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_result_that_came_at_once_is_shown_from_its_row(tmp_path):
+    """There is no id to attach to: the card is made of what was kept, with its player."""
+    with Sandbox(speed=200.0, limits="off", seed=1, media="canned", sync_tools=("tts",)) as sandbox:
+        configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "mine.sqlite3"))
+        job = speech("Good morning").wait()
+
+        async def main():
+            view = history()
+            view._show.click()
+            (card,) = view._result.children
+            assert (await card).media == job.media
+            await view._client.aclose()
+            view.close()
+
+        asyncio.run(main())
+        assert sum(request.method == "POST" for request in sandbox.requests) == 1

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from .jobs import JobStatus, Tool
-from .parameters import PARAMETERS, same
+from .parameters import PARAMETERS, canonical
 
 if TYPE_CHECKING:
     from .jobhistory import HistoryEntry
+    from .jobs import Job
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "estimates"]
 
 # What a job shows, not what it takes.
 _WORDS = frozenset({"prompt", "negative_prompt", "input", "reference_text", "seed", "voice", "style", "operation"})
@@ -49,17 +50,27 @@ def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, A
         >>> estimate([], Tool.VIDEO, {"prompt": "A sunset"}) is None
         True
     """
-    asked = _size(tool, params)
-    jobs = [
-        entry.job
-        for entry in entries
-        if entry.job is not None
-        and entry.job.status == JobStatus.COMPLETED
-        and Tool.known(entry.tool) is tool
-        and same(tool, asked, _size(tool, entry.params))
-    ]
-    if not jobs:
-        return None
+    return estimates(entries, tool, [params])[0]
+
+
+def estimates(entries: Iterable[HistoryEntry], tool: Tool, items: Iterable[Mapping[str, Any]]) -> list[Estimate | None]:
+    """Do for each of several jobs what `estimate` does for one.
+
+    Args:
+        entries: of the history.
+        tool: what makes them.
+        items: the service's own parameters of each.
+    """
+    by_size: dict[str, list[Job]] = {}
+    for entry in entries:
+        job = entry.job
+        if job is not None and job.status == JobStatus.COMPLETED and Tool.known(entry.tool) is tool:
+            by_size.setdefault(_size(tool, entry.params), []).append(job)
+    found = {size: _median(jobs) for size, jobs in by_size.items()}
+    return [found.get(_size(tool, params)) for params in items]
+
+
+def _median(jobs: Sequence[Job]) -> Estimate:
     billed = [job.actual_credits for job in jobs if job.actual_credits is not None]
     took = [
         (job.completed_at - job.created_at).total_seconds()
@@ -69,8 +80,9 @@ def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, A
     return Estimate(len(jobs), median(billed) if billed else None, median(took) if took else None)
 
 
-def _size(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+def _size(tool: Tool, params: Mapping[str, Any]) -> str:
     table = PARAMETERS[tool]
-    return {
+    counts = {
         name: value for name, value in params.items() if name not in _WORDS and not (name in table and table[name].url)
     }
+    return canonical(tool, counts)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["NovaKitMagics", "complete", "load", "parse", "unload"]
 
 _PAIR = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_WORD = re.compile(r"""\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)  # of a shell's line
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""", re.DOTALL)  # a whole prompt, as whoever thinks of a shell writes it
 _OURS = {  # what is not the service's
     "as": "NAME: also keep the card in this variable",
     "wait": "return when the job has ended",
@@ -118,7 +120,7 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
 
     Args:
         line: a tool and options, such as ``"video --duration-seconds 5 seed=7"``.
-        cell: the prompt; where there is none, it is what is left of the line.
+        cell: the prompt; where there is none, it is the line from the first word that is no option, as it stands.
 
     Returns:
         The tool, what is to be sent, and what is ours: ``as``, ``wait``, ``timeout``, ``embed``, ``reuse``, ``help``.
@@ -130,31 +132,70 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
         >>> parse("video --duration-seconds 5 seed=7", "A sunset\n")
         (<Tool.VIDEO: 'video'>, {'prompt': 'A sunset', 'duration_seconds': 5, 'seed': 7}, {})
     """
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"{line!r} can't be read ({error}). Nothing was sent or billed.") from None
-    if not words or words[0].startswith("-"):
+    name, after = [*line.split(None, 1), "", ""][:2]
+    if not name or name.startswith("-"):
         raise UsageError(f"Say which tool: %%novakit TOOL [options], where TOOL is one of: {_TOOLS}.")
     try:
-        tool = Tool.of(words[0])
+        tool = Tool.of(name)
     except InvalidParameterError as error:
         raise UsageError(error.message) from None
     parser = _parser_of(tool)
-    said, rest = _pairs(tool, words[1:])
+    if cell is None:
+        words, text = _before_prompt(after, parser)
+    else:
+        words, text = _words_of(after), cell.strip()
+    said, rest = _pairs(tool, words)
     options = vars(parser.parse_intermixed_args(rest))
     left: list[str] = options.pop("words", [])
     ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
-    if cell is not None and left:
+    if left:
         parser.error(f"{' '.join(left)!r} is no option: with %%novakit the prompt is the cell")
-    text = " ".join(left) if cell is None else cell.strip()
-    prompt = {main_parameter(tool): text} if text else {}
+    main = main_parameter(tool)
+    if text and main in said:
+        parser.error(f"{main} is there twice: as {main}=… and as {'the cell' if cell is not None else 'the words'}")
+    prompt = {main: text} if text else {}
     try:
         check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in _OURS])
         check_embed(ours.get("embed", "auto"))
     except (TypeError, ConfigurationError) as error:
         raise UsageError(str(error)) from None
     return tool, {**prompt, **options, **said}, ours
+
+
+def _words_of(text: str) -> list[str]:
+    """Take a line apart as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read ({error}). Nothing was sent or billed.") from None
+
+
+def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
+    """Take the options and ``name=value`` off the beginning of a line. From the first other word on it is the prompt, as it stands.
+
+    Args:
+        text: the line after the tool.
+        parser: knows the options.
+    """
+    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    words: list[str] = []
+    at, takes_value = 0, False
+    while (found := _WORD.match(text, at)) is not None:
+        (word,) = _words_of(found[1])
+        if word == "--" and not takes_value:
+            at = found.end()
+            break
+        if not takes_value and not word.startswith("--") and _PAIR.fullmatch(word) is None:
+            break
+        words.append(word)
+        at = found.end()
+        option = None if takes_value else options.get(word)
+        takes_value = option is not None and option.nargs != 0
+    prompt = text[at:].strip()
+    for word in prompt.split():
+        if word.partition("=")[0] in options:
+            parser.error(f"{word!r} stands behind the first words of the prompt: options stand before it")
+    return words, prompt[1:-1] if _QUOTED.fullmatch(prompt) else prompt
 
 
 def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -199,6 +240,9 @@ class NovaKitMagics(Magics):
             --timeout SEC   seconds to watch the job
             --embed WHERE   auto, inline, file or link
             --reuse         take an equal job of the history instead of paying again
+
+        On a line, options and ``name=value`` stand before the prompt, which is sent as it stands; ``--`` ends them, for a prompt
+        that begins like one of them.
 
         The card shows itself and the job runs in the background, as with nk.video(…).
         """

@@ -12,7 +12,7 @@ from . import lenient
 from .jobs import Tool
 from .parameters import PARAMETERS
 
-__all__ = ["Bucket", "Quota", "bucket_of", "units_of"]
+__all__ = ["CREDITS", "Bucket", "Quota", "bucket_of", "units_of"]
 
 CREDITS = "credits"
 # Documented for the most part; the names of image edits and video seconds are not quoted there.

@@ -385,7 +385,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
             return
         params = self.form.params
         similar = estimate(self._similar, self.tool, params)
-        text = str(spending(self.tool, units_of(self.tool, params), self._quota, similar))
+        text = str(spending(self.tool, units_of(self.tool, params), self._quota, [similar]))
         if self._spending.value != text:
             self._spending.value = text
 

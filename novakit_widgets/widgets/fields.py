@@ -7,6 +7,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -28,6 +29,7 @@ _LONG_TEXTS = frozenset({"prompt", "input", "negative_prompt", "reference_text"}
 _REACH = 20.0
 _STEPS = 40  # of a slider at most
 _NOTHING = ""  # a dropdown takes the value None for no choice, and shows nothing
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or three decimals, where a comma is the decimal point
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
@@ -124,6 +126,8 @@ class _Words(Field):
     @property
     def value(self) -> Any:
         text = self.control.value
+        if self.parameter.name not in _LONG_TEXTS:
+            text = text.strip()  # a name, which nobody means to end in a space
         return text if text.strip() else None
 
     def fill(self, value: Any) -> None:
@@ -228,6 +232,8 @@ class _Number(Field):
             return None
         if _WHOLE.fullmatch(text):
             return int(text)
+        if _THOUSANDS.fullmatch(text):
+            raise ValueError(f"{_quoted(text)} can be read in two ways: write it without the comma, or with a point")
         try:
             value = float(text.replace(",", "."))
         except ValueError:
@@ -402,17 +408,32 @@ def label_of_parameter(parameter: Parameter) -> str:
     return _LABELS.get(parameter.name, parameter.name.replace("_", " ").capitalize())
 
 
-_LABELS = {"n": "How many", "fps": "Frames a second"}
+_LABELS = {"n": "How many", "fps": "Frames a second", "timestamp_granularities": "Timestamps"}
 
 
 def label_of_value(value: Any) -> str:
-    """Return a parameter's value for people; ``None`` is the service's default."""
+    """Return a parameter's value for people; ``None`` is the service's default.
+
+    Example:
+        >>> label_of_value([1, 2.0, True]), label_of_value(b"RIFF"), label_of_value(None)
+        ('1, 2, yes', 'a file of 0.0 kB', 'the default')
+    """
     if value is None:
         return "the default"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(label_of_value, value))
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"a file of {len(value) / 1000:,.1f} kB"
+    if (
+        not isinstance(value, str)
+        and hasattr(value, "mode")
+        and isinstance(size := getattr(value, "size", None), tuple)
+    ):
+        return f"a picture of {' x '.join(map(str, size))}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -165,6 +165,7 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
                 field.shown = mode in modes
 
     def _fold(self) -> None:
+        self._more.description = "Fewer options" if self._more.value else "More options"
         self._folded.layout.display = None if self._more.value else "none"
 
 

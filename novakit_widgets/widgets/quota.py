@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..client import NovaKitClient
 
-__all__ = ["QuotaView", "quota"]
+__all__ = ["QuotaView", "amount", "quota", "units_in_words"]
 
 _LITTLE = 0.2  # of a bucket: from there on its bar is in the colour of warning
 _NAMES = {
@@ -31,6 +31,15 @@ _NAMES = {
     "stt_seconds": "Transcription, seconds",
     "tts_chars": "Speech, characters",
     "music_tracks": "Music, tracks",
+}
+_UNITS = {  # of one, and of several
+    "credits": ("credit", "credits"),
+    "image_generations": ("image", "images"),
+    "image_edits": ("image edit", "image edits"),
+    "video_seconds": ("second of video", "seconds of video"),
+    "stt_seconds": ("second of transcription", "seconds of transcription"),
+    "tts_chars": ("character of speech", "characters of speech"),
+    "music_tracks": ("music track", "music tracks"),
 }
 _STYLE = Markup("""<style>
 .novakit-quota { border-collapse: collapse; line-height: 1.5; margin: 6px 0; }
@@ -122,11 +131,19 @@ def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:
         said: why it is not up to date, where it is not.
     """
     row = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>')
-    rows = [row.format(name_of(bucket), _bar(bucket), left_of(bucket)) for bucket in quota.buckets.values()]
-    ends = {bucket.resets_at for bucket in quota.buckets.values() if bucket.resets_at is not None}
+    ends = {_day(bucket.resets_at) for bucket in quota.buckets.values() if bucket.resets_at is not None}
     facts = [f"as of {asked_at.astimezone():%d %b %Y %H:%M}"]
+    each = len(ends) > 1  # then it stands beside each
     if len(ends) == 1:
-        facts.insert(0, f"full again on {ends.pop().astimezone():%d %b %Y}")
+        facts.insert(0, f"full again on {ends.pop()}")
+    rows = [
+        row.format(
+            name_of(bucket),
+            _bar(bucket),
+            left_of(bucket) + (f", full again on {_day(bucket.resets_at)}" if each and bucket.resets_at else ""),
+        )
+        for bucket in quota.buckets.values()
+    ]
     if quota.entitled is False:
         facts.insert(0, "this plan is not in force")
     return Markup('<table class="novakit-quota"><caption>{}</caption><tbody>{}</tbody></table><p>{}</p>{}{}').format(
@@ -141,6 +158,17 @@ def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:
 def name_of(bucket: Bucket) -> str:
     """Return a bucket's name for people."""
     return _NAMES.get(bucket.name, bucket.name.replace("_", " "))
+
+
+def units_in_words(bucket: Bucket, count: float) -> str:
+    """Return what a bucket holds, such as ``"seconds of video"``, in the singular or the plural."""
+    one, several = _UNITS.get(bucket.name, (name_of(bucket), name_of(bucket)))
+    return one if count == 1 else several
+
+
+def amount(bucket: Bucket, count: float) -> str:
+    """Return so many of what a bucket holds in words, such as ``"3 seconds of video"``."""
+    return f"{count:,.6g} {units_in_words(bucket, count)}" if count else f"no {units_in_words(bucket, 2)}"
 
 
 def _bar(bucket: Bucket) -> Markup:
@@ -163,6 +191,10 @@ def left_of(bucket: Bucket) -> str:
         return "unlimited, or not in the plan"
     of = "" if bucket.limit is None else f" of {_grouped(bucket.limit)}"
     return f"{_grouped(bucket.remaining)}{of} left"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone():%d %b %Y}"
 
 
 def _plain(number: float) -> str:

@@ -11,7 +11,7 @@ from .. import eventloop, settings
 from ..client import default_client
 from ..embedding import Embed, check_embed
 from ..errors import JobNotStartedError
-from ..estimates import Estimate, estimate
+from ..estimates import Estimate, estimates
 from ..queueing import JobQueue
 from ..quotas import units_of
 from ..quotawatch import watch_of
@@ -77,7 +77,7 @@ class JobSweep(JobBoard):
         self.grid = grid
         self._tool = tool
         self._items = items
-        self._similar: Estimate | None = None
+        self._similar: Sequence[Estimate | None] = [None] * len(items)
         hold = JobNotStartedError(
             f"{len(items):,} jobs wait for your word: press {_button(len(items))!r}, or call start(). Nothing was sent or billed."
         )
@@ -137,7 +137,7 @@ class JobSweep(JobBoard):
             status="completed",
             base_url=self._queue.client.base_url,
         )
-        self._similar = estimate(entries, self._tool, self._items[0])
+        self._similar = estimates(entries, self._tool, self._items)
         self._ask_to_be_painted()
 
     def _proposed(self) -> Markup:
@@ -146,7 +146,7 @@ class JobSweep(JobBoard):
         total = sum(known) if len(known) == len(units) else None
         return Markup('<p class="nk-message"><strong>{}</strong> {} Nothing is submitted yet.</p>').format(
             f"{len(self._items):,} jobs: {_shape(self.grid)}.",
-            spending(self._tool, total, self._quota, self._similar, jobs=len(self._items)),
+            spending(self._tool, total, self._quota, self._similar),
         )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from novakit_widgets import HistoryEntry, Job, Tool
 from novakit_widgets.differing import differences, differing_names, words
-from novakit_widgets.estimates import estimate
+from novakit_widgets.estimates import estimate, estimates
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 TEXT = st.text(st.sampled_from("ab \n"), max_size=30)
@@ -64,3 +64,5 @@ def test_similar_jobs_are_those_of_the_same_size():
     assert found is not None
     assert (found.jobs, found.credits, found.seconds) == (3, 12.0, 60.0)
     assert estimate(entries, Tool.VIDEO, {"prompt": "Z", "resolution": "4k"}) is None
+    each = estimates(entries, Tool.VIDEO, [{"duration_seconds": 5.0}, {"duration_seconds": 10}, {"fps": 60}])
+    assert [one and one.credits for one in each] == [12.0, 99.0, None]

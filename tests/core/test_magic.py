@@ -6,7 +6,7 @@ import json
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
@@ -83,6 +83,58 @@ def test_what_is_ours_is_not_sent():
     tool, params, ours = parse("speech --as voice --wait --timeout 9 --embed link --no-reuse --voice echo Good morning")
     assert (tool, params) == (Tool.TTS, {"input": "Good morning", "voice": "echo"})
     assert ours == {"as": "voice", "wait": True, "timeout": 9.0, "embed": "link", "reuse": False}
+
+
+@pytest.mark.parametrize(
+    ("line", "prompt", "others"),
+    [
+        ("A chalkboard that says E=mc2", "A chalkboard that says E=mc2", {}),
+        ("A sailor's dog", "A sailor's dog", {}),
+        ("seed=7 A sailor's dog", "A sailor's dog", {"seed": 7}),
+        (
+            '--size 512x512 seed=7   two  spaces \\ and "quotes" ',
+            'two  spaces \\ and "quotes"',
+            {"size": "512x512", "seed": 7},
+        ),
+        ("--negative-prompt 'blurred, dark' A boat", "A boat", {"negative_prompt": "blurred, dark"}),
+        ("--seed=7 A boat", "A boat", {"seed": 7}),
+        ("-- a=b", "a=b", {}),
+        ("'A red boat'", "A red boat", {}),
+        ('"A red boat" and "a mill"', '"A red boat" and "a mill"', {}),
+        ("x=1", None, {"x": 1}),
+        ("prompt=hello", "hello", {}),
+    ],
+)
+def test_a_line_ends_in_its_prompt_as_it_stands(line, prompt, others):
+    """Nothing of it is taken for a parameter or for a shell's quotation."""
+    _, params, _ = parse(f"image {line}")
+    assert params == ({"prompt": prompt} if prompt else {}) | others
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1), st.text(st.characters(exclude_categories=["C"]))
+)
+def test_any_words_are_sent_as_they_stand(first, others):
+    """After ``--``, whatever they are."""
+    prompt = f"a{first} {others}".strip()
+    assume(not any(word.startswith("-") for word in prompt.split()))
+    assert parse(f"image --seed 7 -- {prompt}")[1] == {"prompt": prompt, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "told"),
+    [
+        ("image prompt=hello", "The cell", "prompt is there twice: as prompt=… and as the cell"),
+        ("tts input=hello Good morning", None, "input is there twice"),
+        ("image A boat --seed 7", None, "'--seed' stands behind the first words of the prompt"),
+        ("image --sede 7 A boat", None, "--sede"),
+        ("image --seed", None, "expected one argument"),
+    ],
+)
+def test_what_would_change_the_prompt_is_refused(line, cell, told):
+    """Before anything is billed."""
+    with pytest.raises(UsageError, match=told):
+        parse(line, cell)
 
 
 @pytest.mark.parametrize(

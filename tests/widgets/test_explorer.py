@@ -434,9 +434,11 @@ def test_what_it_takes_stands_beside_the_button():
         async def main():
             explorer = explore("video", client=client)
             await until(lambda: explorer._spending.value)
-            assert words(explorer._spending) == "This takes 5. Video, seconds: 120 of 120 left."
+            assert words(explorer._spending) == "This takes 5 of the 120 seconds of video that are left."
             explorer.fill({"prompt": "A boat", "duration_seconds": 500})
-            assert "Not enough is left." in words(explorer._spending)
+            assert words(explorer._spending) == (
+                "This takes 500 seconds of video. Not enough is left: 120 seconds of video."
+            )
             explorer.fill({"prompt": "A boat", "duration_seconds": 2})
             explorer.generate()
             await finished(explorer, 1)

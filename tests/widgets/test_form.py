@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from PIL import Image
 
 from novakit_widgets import Tool, eventloop
 from novakit_widgets.parameters import PARAMETERS, Parameter, check, problems
-from novakit_widgets.widgets.fields import field_of
+from novakit_widgets.widgets.fields import field_of, label_of_value
 from novakit_widgets.widgets.form import ParameterForm
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -148,6 +149,40 @@ def test_an_unknown_model_can_be_typed():
     type_into(form, "duration_seconds", "60")
     assert form.params == {"model": "somebody/new-model", "duration_seconds": 60}
     assert form.refused == {"prompt": "it must not be empty"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"), [("1,5", 1.5), ("0,250", 0.25), ("1000", 1000), ("1,000", None), ("12,345,678", None)]
+)
+def test_a_comma_is_a_point_where_it_can_be_nothing_else(typed, sent):
+    """A thousand that is sent as a one is paid for."""
+    form = ParameterForm(Tool.VIDEO)
+    type_into(form, "duration_seconds", typed)
+    assert form.params.get("duration_seconds") == sent
+    assert ("in two ways" in reason(form, "duration_seconds")) == (sent is None)
+
+
+def test_names_end_where_their_letters_do():
+    """A space behind a model's name is nobody's wish; in a prompt it may be."""
+    form = ParameterForm(Tool.IMAGE)
+    type_into(form, "model", "somebody/new-model ")
+    type_into(form, "prompt", " A boat ")
+    assert form.params == {"model": "somebody/new-model", "prompt": " A boat "}
+
+
+def test_the_button_says_what_it_does_next():
+    """More, and then fewer."""
+    form = ParameterForm(Tool.IMAGE)
+    assert form._more.description == "More options"
+    form._more.value = True
+    assert form._more.description == "Fewer options"
+
+
+def test_values_have_labels_for_people(tmp_path):
+    """A file is not headed by its bytes."""
+    assert label_of_value(bytes(2_500)) == "a file of 2.5 kB"
+    assert label_of_value(tmp_path / "boat.png") == "boat.png"
+    assert label_of_value(Image.new("RGB", (64, 32))) == "a picture of 64 x 32"
 
 
 def test_a_menu_goes_back_to_its_default():

@@ -96,3 +96,16 @@ def test_words_from_outside_stay_words():
     assert "not in force" in html
     assert "names no quota" in table(Quota(), NOON)
     assert "unlimited, or not in the plan" in table(Quota.from_json({"quotas": {"credits": None}}), NOON)
+
+
+def test_buckets_that_are_full_again_on_different_days_say_so_each():
+    """And none is told where all have the same day, since it stands below."""
+    quotas = {
+        "credits": {"remaining": 5, "limit": 10, "reset_at": "2026-12-01T12:00:00Z"},
+        "video_seconds": {"remaining": 0, "limit": 10, "reset_at": "2026-11-26T12:00:00Z"},
+        "tts_chars": None,
+    }
+    html = table(Quota.from_json({"quotas": quotas}), NOON)
+    assert "5 of 10 left, full again on 01 Dec 2026" in html
+    assert "0 of 10 left, full again on 26 Nov 2026" in html
+    assert html.count("full again") == 2

@@ -71,9 +71,11 @@ def test_three_by_four_pictures(limited):
     async def main():
         table = sweep("image", prompt=PROMPTS, seed=[1, 2, 3, 4], size="512x512", client=client)
         parts = table._painter.parts
-        await until(lambda: "100 left" in parts.notice.value)
+        await until(lambda: "are left" in parts.notice.value)
         said = Markup(parts.notice.value).striptags()
-        assert re.search(r"12 jobs: prompt \(3\) . seed \(4\)\. This takes 12\. Images: 100 of 100 left\.", said)
+        assert re.search(
+            r"12 jobs: prompt \(3\) . seed \(4\)\. All of them take 12 of the 100 images that are left\.", said
+        )
         assert "Nothing is submitted yet." in said
         assert posts(sandbox) == []
         assert (parts.resume.description, parts.cancel.description) == ("Generate all 12", "Drop them")
@@ -146,7 +148,7 @@ def test_too_little_quota_is_said_before(limited):
     async def main():
         table = sweep("video", prompt=["A", "B"], duration_seconds=[60, 90], client=client)
         await until(lambda: "Not enough" in table._painter.parts.notice.value)
-        assert "This takes 300." in table._painter.parts.notice.value
+        assert "All of them take 300 seconds of video." in table._painter.parts.notice.value
         table.close()
 
     go(main, client)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .claims import Owner, SharedLists, claims_of
 from .errors import NovaKitError
 from .jobs import Job, Tool
 from .parameters import canonical
@@ -79,9 +80,11 @@ async def look_up_entries(
             groups.setdefault(tool, {}).setdefault(canonical(tool, entry.params), []).append(entry)
     found: list[Job] = []
     unsent: list[HistoryEntry] = []
+    owner = Owner(claims_of(client.account), history, client.base_url, None, works)
     for tool, alike in groups.items():
+        asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in alike.values()]
         try:
-            listed = await _candidates_of(client, history, tool, list(alike.values()), works)
+            listed = await all_candidates(SharedLists(client), tool, asked, owner=owner, clockwork=works)
         except NovaKitError as error:
             for entries in alike.values():
                 unclear.extend(entries)
@@ -93,21 +96,28 @@ async def look_up_entries(
                 ids = ", ".join(str(job.id) for job in jobs)
                 reasons.extend([f"{len(jobs)} jobs could be it: {ids}"] * len(entries))
                 continue
-            # They ask for the same, so it is of no account which of them is whose.
-            for entry, job in zip(entries, jobs, strict=False):
-                await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
-                found.append(job)
+            taken, rest = await _shared_out(entries, jobs, owner)
+            found += taken
+            unclear += rest
+            reasons += ["what it could be is another's by now"] * len(rest)
             for entry in entries[len(jobs) :]:
                 await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
                 unsent.append(entry)
     return Findings(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
 
 
-async def _candidates_of(
-    client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
-) -> list[list[Job]]:
-    """Return for each group of entries that ask for the same the service's jobs that could be theirs, oldest first."""
-    known = await history.off_loop(history.job_ids, base_url=client.base_url)
-    asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
-    found = await all_candidates(client, tool, asked, known=known, clockwork=works)
-    return [jobs[::-1] for jobs in found]
+async def _shared_out(
+    entries: Sequence[HistoryEntry], jobs: Sequence[Job], owner: Owner
+) -> tuple[list[Job], list[HistoryEntry]]:
+    """Give each entry one of the jobs, the oldest first: they ask for the same, so it is of no account which of them is whose.
+
+    Returns:
+        The jobs that were given, and the entries whose job somebody else took first.
+    """
+    taken, rest = [], []
+    for entry, job in zip(entries, reversed(jobs), strict=False):
+        if await owner.take(job, entry.intent):
+            taken.append(job)
+        else:
+            rest.append(entry)
+    return taken, rest

@@ -575,14 +575,14 @@ class JobQueue:
             place.run.give_up(not_kept())
 
     async def _look_for_all(self) -> None:
-        """Look up submissions whose answers were lost, those that ask for the same together."""
+        """Look up submissions whose answers were lost, with one list for all of a tool."""
         try:
             while self._looking_for:
                 places = dict.fromkeys(place for place in self._looking_for if place.state is PlaceState.UNCERTAIN)
                 self._looking_for.clear()
-                for group in alike(places):
-                    await self._look_for(group)
-                    self._in_question.difference_update(group)
+                for tool, groups in alike(places):
+                    await self._look_for(tool, groups)
+                    self._in_question.difference_update(*groups)
         finally:
             self._in_question.clear()
             self._in_question.update(self._looking_for)
@@ -590,23 +590,22 @@ class JobQueue:
                 self._settle()
             self._tell_waiters()
 
-    async def _look_for(self, group: Sequence[Place]) -> None:
+    async def _look_for(self, tool: Tool, groups: Sequence[Sequence[Place]]) -> None:
         ours = {place.run.job_id for place in self.places if place.run.job_id is not None}
-        try:
-            jobs = await jobs_of(
-                group,
-                client=self.client,
-                history=self.history,
-                since=self.made_at,
-                ours=ours,
-                clockwork=self._works,
-            )
-        except SubmissionUncertainError as error:
-            for place in group:
-                place.run.note = error.message
+        outcomes = await jobs_of(
+            tool,
+            groups,
+            client=self.client,
+            history=self.history,
+            since=self.made_at,
+            ours=ours,
+            clockwork=self._works,
+        )
+        for place, job in outcomes:
+            if isinstance(job, SubmissionUncertainError):
+                place.run.note = job.message
                 self._tell(place)
-        else:
-            for place, job in zip(group, jobs, strict=True):
+            else:
                 self._renew(place, job)
 
     # What is on disk

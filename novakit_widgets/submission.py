@@ -80,6 +80,7 @@ class Ticket:
         batch: whose place it is, where it is one of many.
         place: its number there.
         slot: what it has taken of the allowance.
+        works: time and chance, where they are not the usual ones.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
     """
@@ -87,6 +88,7 @@ class Ticket:
     batch: str | None = None
     place: int | None = None
     slot: Slot | None = None
+    works: Clockwork | None = None
     intent: str = ""
     begun_at: datetime | None = None
 
@@ -118,7 +120,7 @@ async def submit(
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
         NovaKitError: it was certainly not started.
     """
-    works = clockwork or Clockwork()
+    works = clockwork or (ticket.works if ticket else None) or Clockwork()
     began = works.now()
     slot = (ticket.slot if ticket else None) or allowance_of(client.account).take(tool)
     try:

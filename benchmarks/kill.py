@@ -17,7 +17,7 @@ def run(*, times: int = 200, batches: int = 20, seed: int = 7) -> Report:
 
     Args:
         times: how often, what submits one job after the other.
-        batches: how many batches of 30, each of which is killed three times.
+        batches: how many batches of 30, each of which is killed three times; two of its items each are equal.
         seed: of the moments.
     """
     report = Report(f"kill: SIGKILL {times} times at random moments", ("what", "value"))
@@ -31,7 +31,7 @@ def run(*, times: int = 200, batches: int = 20, seed: int = 7) -> Report:
     report.add("submissions cut off, whose job was found again", toll.recovered)
     report.add("submissions cut off that had never arrived", toll.never_started)
     report.add("batches", batch.batches)
-    report.add("their items", batch.items)
+    report.add("their items, two of each", batch.items)
     report.add("kills in mid-batch", batch.cut)
     report.add("seconds", time.monotonic() - began)
     for what, count in (

@@ -164,36 +164,50 @@ class JobHistory:
 
     def started(self, intent: str, job: Job, *, base_url: str, account: str | None = None) -> None:
         """Note that the service answered with a job. One that was answered at once has no id, and is noted as well."""
+        self._run(lambda database: self._start(database, intent, job, base_url, account), None, write=True)
 
-        def work(database: sqlite3.Connection) -> None:
-            row = first(database, "intent = ?", [intent])
-            if row is None:  # the disk was full, say, when it was begun
-                self._note(database, job, base_url, account, process=this_process())
-                return
-            newest = job
-            facts: dict[str, Any] = {"stage": JOB, "reason": None}
-            if row["stage"] == INTENT and row["process"] == this_process():
-                facts["answered_at"] = self._now().timestamp()
+    def claim(self, intent: str, job: Job, *, base_url: str) -> bool:
+        """Note that a job was found for a submission whose answer was lost; return whether it is no other submission's.
+
+        In one transaction, so that of two processes that find the same job one alone gets it.
+        """
+
+        def work(database: sqlite3.Connection) -> bool:
             other = by_id(database, job.id, base_url)
-            if other is not None and other["intent"] != intent:
-                known = job_of(other)
-                newest = job if known is None else known.advanced(job)
-                if other["process"]:  # a submission of its own, which was given our job by mistake
-                    nothing = dict.fromkeys(LASTING)
-                    change(database, other, {**nothing, "stage": UNCERTAIN, "reason": "its job was another's"})
-                else:  # somebody attached to it while its submission was unsure of it
-                    execute(database, "DELETE FROM jobs WHERE number = ?", [other["number"]])
-                    facts.update({name: other[name] for name in ("files", "note", "star") if other[name] != row[name]})
-            before = job_of(row)
-            if before is not None and before.id == job.id:
-                newest = before.advanced(newest)
-            elif before is not None:  # looked up by another kernel, which took a twin for it
-                facts = {**dict.fromkeys(LASTING), **facts}
-            change(database, row, {**facts, **facts_of(newest)})
-            if before is not None and before.id != job.id:
-                self._note(database, before, base_url, account)
+            if other is not None and other["process"] and other["intent"] != intent:
+                return False
+            self._start(database, intent, job, base_url, None)
+            return True
 
-        self._run(work, None, write=True)
+        return self._run(work, True, write=True)
+
+    def _start(self, database: sqlite3.Connection, intent: str, job: Job, base_url: str, account: str | None) -> None:
+        row = first(database, "intent = ?", [intent])
+        if row is None:  # the disk was full, say, when it was begun
+            self._note(database, job, base_url, account, process=this_process())
+            return
+        newest = job
+        facts: dict[str, Any] = {"stage": JOB, "reason": None}
+        if row["stage"] == INTENT and row["process"] == this_process():
+            facts["answered_at"] = self._now().timestamp()
+        other = by_id(database, job.id, base_url)
+        if other is not None and other["intent"] != intent:
+            known = job_of(other)
+            newest = job if known is None else known.advanced(job)
+            if other["process"]:  # a submission of its own, which was given our job by mistake
+                nothing = dict.fromkeys(LASTING)
+                change(database, other, {**nothing, "stage": UNCERTAIN, "reason": "its job was another's"})
+            else:  # somebody attached to it while its submission was unsure of it
+                execute(database, "DELETE FROM jobs WHERE number = ?", [other["number"]])
+                facts.update({name: other[name] for name in ("files", "note", "star") if other[name] != row[name]})
+        before = job_of(row)
+        if before is not None and before.id == job.id:
+            newest = before.advanced(newest)
+        elif before is not None:  # looked up by another kernel, which took a twin for it
+            facts = {**dict.fromkeys(LASTING), **facts}
+        change(database, row, {**facts, **facts_of(newest)})
+        if before is not None and before.id != job.id:
+            self._note(database, before, base_url, account)
 
     def unsent(self, intent: str, reason: str) -> None:
         """Note that a submission certainly started nothing."""

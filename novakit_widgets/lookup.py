@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .claims import Owner, SharedLists, claims_of
 from .errors import NovaKitError
 from .jobhistory_rows import digest_of
 from .jobs import Job, Tool
-from .submission import Clockwork, Sighting, all_candidates
+from .submission import Clockwork, all_candidates
 
 if TYPE_CHECKING:
     from .jobhistory import HistoryEntry, JobHistory
@@ -81,23 +82,31 @@ async def look_up_entries(
             groups.setdefault(tool, {}).setdefault(digest, []).append(entry)
     found: list[Job] = []
     unsent: list[HistoryEntry] = []
+    owner = Owner(claims_of(client.account), history, client.base_url, None, works)
     for tool, alike in groups.items():
+        asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in alike.values()]
         try:
-            listed = await _candidates_of(client, history, tool, list(alike.values()), works)
+            listed = await all_candidates(SharedLists(client), tool, asked, owner=owner, clockwork=works)
         except NovaKitError as error:
             for entries in alike.values():
                 unclear.extend(entries)
                 reasons.extend([error.message] * len(entries))
             continue
         for entries, sighting in zip(alike.values(), listed, strict=True):
-            jobs, missing, reason = _shared_out(entries, sighting)
-            # They ask for the same, so it is of no account which of them is whose.
-            for entry, job in zip(entries, jobs, strict=False):
-                await history.off_loop(history.started, entry.intent, job, base_url=client.base_url)
-                found.append(job)
-            if reason:
+            jobs = sighting.jobs
+            if len(jobs) > len(entries):
+                unclear.extend(entries)
+                ids = ", ".join(str(job.id) for job in jobs)
+                reasons.extend([f"{len(jobs)} jobs could be it: {ids}"] * len(entries))
+                continue
+            taken, rest = await _shared_out(entries, jobs, owner)
+            found += taken
+            unclear += rest
+            reasons += ["what it could be is another's by now"] * len(rest)
+            missing = entries[len(jobs) :]
+            if sighting.doubt:
                 unclear.extend(missing)
-                reasons.extend([reason] * len(missing))
+                reasons.extend([sighting.doubt] * len(missing))
                 continue
             for entry in missing:
                 await history.off_loop(history.unsent, entry.intent, "the service's list has no such job")
@@ -105,18 +114,18 @@ async def look_up_entries(
     return Findings(tuple(found), tuple(unsent), tuple(unclear), tuple(reasons))
 
 
-def _shared_out(entries: Sequence[HistoryEntry], sighting: Sighting) -> tuple[list[Job], Sequence[HistoryEntry], str]:
-    """Return the jobs of entries that ask for the same, oldest first; the entries that have none; and why that is unclear."""
-    jobs = sighting.jobs[::-1]
-    if len(jobs) > len(entries):
-        return [], entries, f"{len(jobs)} jobs could be it: {', '.join(str(job.id) for job in jobs)}"
-    return jobs, entries[len(jobs) :], sighting.doubt
+async def _shared_out(
+    entries: Sequence[HistoryEntry], jobs: Sequence[Job], owner: Owner
+) -> tuple[list[Job], list[HistoryEntry]]:
+    """Give each entry one of the jobs, the oldest first: they ask for the same, so it is of no account which of them is whose.
 
-
-async def _candidates_of(
-    client: Submits, history: JobHistory, tool: Tool, groups: Sequence[Sequence[HistoryEntry]], works: Clockwork
-) -> list[Sighting]:
-    """Return for each group of entries that ask for the same the service's jobs that could be theirs."""
-    known = await history.off_loop(history.job_ids, base_url=client.base_url)
-    asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in groups]
-    return await all_candidates(client, tool, asked, known=known, clockwork=works)
+    Returns:
+        The jobs that were given, and the entries whose job somebody else took first.
+    """
+    taken, rest = [], []
+    for entry, job in zip(entries, reversed(jobs), strict=False):
+        if await owner.take(job, entry.intent):
+            taken.append(job)
+        else:
+            rest.append(entry)
+    return taken, rest

@@ -129,7 +129,7 @@ def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
         run.reused, run.saved = item.job_id is not None, entry.files
         place.give(run)
     elif entry is not None and entry.stage != UNSENT:
-        place.run.ticket = Ticket(batch, place.number, None, entry.intent, entry.begun_at)
+        place.run.ticket = Ticket(batch, place.number, intent=entry.intent, begun_at=entry.begun_at)
         reason = entry.reason or "its kernel ended before the answer was there"
         error = SubmissionUncertainError(f"It may have been submitted: {reason}. Trying it again looks it up first.")
         place.run.give_up(error)

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["JobQueue", "Place", "PlaceState", "active_batches"]
 
 _MOST_SUBMITTING = 10  # at once: more would wait for connections and for the disk, not for the service
+_FIRST_SUBMITTING = 2  # at once before the service has taken one, so that an outage costs no more than that
+_MOST_LOST = 2  # answers in a row; after that nothing more is submitted by itself
 _DELETING = 4  # cancellations at once
 _A_WHILE = 60.0  # seconds to wait for what wakes us
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
@@ -130,7 +132,11 @@ class JobQueue:
         self._submitting: set[Place] = set()
         self._ended: list[tuple[Place, JobRun]] = []
         self._failures = 0
-        self._careful = False  # after a refusal that concerns all: one at a time, until one is taken
+        # How many may be on their way: one after a refusal that concerns all or a lost answer, and with each that is taken twice
+        # as many.
+        self._room = _FIRST_SUBMITTING
+        self._lost: set[Place] = set()  # on their way, and the answer to the POST was lost
+        self._losses = 0  # in a row
         self._offline_until = float("-inf")
         self._looking_for: deque[Place] = deque()
         self._in_question: set[Place] = set()  # being looked up: what becomes of them is not known yet
@@ -385,7 +391,7 @@ class JobQueue:
             return None
         seconds, number = min(turns)
         place = self.places[number]
-        most = 1 if self._careful or self._allowance.contested(place.tool) else _MOST_SUBMITTING
+        most = 1 if self._allowance.contested(place.tool) else self._room
         if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= most:
             return place, _A_WHILE  # until one of them is done, which wakes us
         return place, max(seconds, self._offline_until - self._works.clock())
@@ -397,7 +403,7 @@ class JobQueue:
             self._allowance.add_request()
             place.run.begin()
         else:
-            place.run.begin(Ticket(self.batch_id, place.number, self._allowance.take(key)))
+            place.run.begin(Ticket(self.batch_id, place.number, self._allowance.take(key), self._works))
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until something changes."""
@@ -421,10 +427,7 @@ class JobQueue:
             return  # tried again since
         state, before = place.state, place.seen
         moved = state is not before or (place in self._submitting) is not (run.phase is Phase.SUBMITTING)
-        if run.phase is Phase.SUBMITTING:
-            self._submitting.add(place)
-        else:
-            self._submitting.discard(place)
+        self._take_in_answer(place, run)
         if state is not before:
             place.seen = state
             self._counts[before] -= 1
@@ -434,9 +437,6 @@ class JobQueue:
             elif state is not PlaceState.RUNNING:
                 self._ended.append((place, run))
             self._lines.moved()
-        if run.phase in (Phase.WATCHING, Phase.ENDED):
-            self._failures = 0
-            self._careful = False
         self._tell(place)
         if moved:
             self._go()
@@ -444,6 +444,26 @@ class JobQueue:
             self._settle()
         if state is not before and (state not in _OPEN or self.held is not None):
             self._tell_waiters()
+
+    def _take_in_answer(self, place: Place, run: JobRun) -> None:
+        """Learn from what became of a POST how many more may be on their way."""
+        if run.phase is Phase.SUBMITTING:
+            self._submitting.add(place)
+            if isinstance(run.trouble, SubmissionUncertainError) and place not in self._lost:
+                self._lost.add(place)
+                self._losses += 1
+                self._room = 1
+            return
+        if place not in self._submitting:
+            return
+        self._submitting.discard(place)
+        lost = place in self._lost
+        self._lost.discard(place)
+        if run.phase in (Phase.WATCHING, Phase.ENDED):
+            self._failures = self._losses = 0
+            self._room = min(_MOST_SUBMITTING, 2 * self._room)
+        elif lost and run.phase is Phase.UNCERTAIN and self._losses >= _MOST_LOST and self._lines:
+            self._hold(_out_of_order(self._losses, run.error))
 
     def _settle(self) -> None:
         beat = self._tasks.pop("beat", None)
@@ -495,7 +515,7 @@ class JobQueue:
             self._offline_until = self._works.clock() + self._pace.retry(self._failures, self._works.random)
         elif not _asks_to_come_back(error):
             return False
-        self._careful = True
+        self._room = 1
         return True  # after a 429 the allowance knows when
 
     def _hold(self, error: NovaKitError) -> None:
@@ -506,6 +526,8 @@ class JobQueue:
     def _resume(self) -> None:
         self.held = None
         self._failures = 0
+        self._room = 1
+        self._losses = min(self._losses, _MOST_LOST - 1)  # the next lost answer holds it again
         self._offline_until = float("-inf")
         self._tell(None)
         if self._loop is None:
@@ -575,14 +597,14 @@ class JobQueue:
             place.run.give_up(not_kept())
 
     async def _look_for_all(self) -> None:
-        """Look up submissions whose answers were lost, those that ask for the same together."""
+        """Look up submissions whose answers were lost, with one list for all of a tool."""
         try:
             while self._looking_for:
                 places = dict.fromkeys(place for place in self._looking_for if place.state is PlaceState.UNCERTAIN)
                 self._looking_for.clear()
-                for group in alike(places):
-                    await self._look_for(group)
-                    self._in_question.difference_update(group)
+                for tool, groups in alike(places):
+                    await self._look_for(tool, groups)
+                    self._in_question.difference_update(*groups)
         finally:
             self._in_question.clear()
             self._in_question.update(self._looking_for)
@@ -590,23 +612,22 @@ class JobQueue:
                 self._settle()
             self._tell_waiters()
 
-    async def _look_for(self, group: Sequence[Place]) -> None:
+    async def _look_for(self, tool: Tool, groups: Sequence[Sequence[Place]]) -> None:
         ours = {place.run.job_id for place in self.places if place.run.job_id is not None}
-        try:
-            jobs = await jobs_of(
-                group,
-                client=self.client,
-                history=self.history,
-                since=self.made_at,
-                ours=ours,
-                clockwork=self._works,
-            )
-        except SubmissionUncertainError as error:
-            for place in group:
-                place.run.note = error.message
+        outcomes = await jobs_of(
+            tool,
+            groups,
+            client=self.client,
+            history=self.history,
+            since=self.made_at,
+            ours=ours,
+            clockwork=self._works,
+        )
+        for place, job in outcomes:
+            if isinstance(job, SubmissionUncertainError):
+                place.run.note = job.message
                 self._tell(place)
-        else:
-            for place, job in zip(group, jobs, strict=True):
+            else:
                 self._renew(place, job)
 
     # What is on disk
@@ -664,6 +685,16 @@ def _asks_to_come_back(error: NovaKitError) -> bool:
     unavailable = error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     return isinstance(error, RateLimitError) or (
         unavailable and isinstance(error, APIError) and error.retry_after is not None
+    )
+
+
+def _out_of_order(losses: int, error: NovaKitError | None) -> SubmissionUncertainError:
+    status = "" if error is None or error.status_code is None else f" ({error.status_code})"
+    return SubmissionUncertainError(
+        f"The answers to {losses} submissions in a row were lost{status}, so nothing more is submitted. What waits costs nothing. "
+        "Those that were lost may have been started: Retry failed (board.retry_failed()) looks for them first. Continue "
+        "(board.resume()) goes on with what waits.",
+        None if error is None else error.status_code,
     )
 
 

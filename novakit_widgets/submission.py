@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .allowance import allowance_of
 from .answers import utc_now
+from .claims import Owner, SharedLists, claims_of
 from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
+from .jobhistory_rows import digest_of
 from .parameters import canonical
 from .parsing import JobList
 from .retries import nothing_sent
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Clockwork", "Sighting", "Submits", "Ticket", "all_candidates", "candidates", "look_up", "submit"]
+__all__ = ["Clockwork", "Lists", "Sighting", "Submits", "Ticket", "all_candidates", "look_up", "submit"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -34,7 +36,15 @@ _LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
 _LIST_LIMIT = 100
 
 
-class Submits(Protocol):
+class Lists(Protocol):
+    """What a look-up needs of a `NovaKitClient`."""
+
+    async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
+        """Ask for the newest jobs."""
+        ...
+
+
+class Submits(Lists, Protocol):
     """What a submission needs of a `NovaKitClient`."""
 
     @property
@@ -51,10 +61,6 @@ class Submits(Protocol):
         self, endpoint: str, params: Mapping[str, Any], *, on_wait: Callable[[float, NovaKitError], None] | None = None
     ) -> Job:
         """Start a job."""
-        ...
-
-    async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
-        """Ask for the newest jobs."""
         ...
 
 
@@ -89,6 +95,7 @@ class Ticket:
         batch: whose place it is, where it is one of many.
         place: its number there.
         slot: what it has taken of the allowance.
+        works: time and chance, where they are not the usual ones.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
     """
@@ -96,6 +103,7 @@ class Ticket:
     batch: str | None = None
     place: int | None = None
     slot: Slot | None = None
+    works: Clockwork | None = None
     intent: str = ""
     begun_at: datetime | None = None
 
@@ -127,7 +135,7 @@ async def submit(
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
         NovaKitError: it was certainly not started.
     """
-    works = clockwork or Clockwork()
+    works = clockwork or (ticket.works if ticket else None) or Clockwork()
     began = works.now()
     slot = (ticket.slot if ticket else None) or allowance_of(client.account).take(tool)
     try:
@@ -146,14 +154,21 @@ async def submit(
         raise
     if ticket is not None:
         ticket.intent, ticket.begun_at = intent, began
+    claims = claims_of(client.account)
     try:
-        try:
-            job = await _counted(client, tool, params, slot, on_wait)
-        except SubmissionUncertainError as error:
-            if on_wait is not None:
-                on_wait(0.0, error)
-            known = await history.off_loop(history.job_ids, base_url=client.base_url, since=began - _RECENT)
-            job = await look_up(client, tool, params, since=began, lost=error, known=known, clockwork=works)
+        with claims.submitting(tool, params) as claim:
+            try:
+                job = await _counted(client, tool, params, slot, on_wait)
+                claims.take(job)
+            except SubmissionUncertainError as error:
+                claim.lost = True
+                if on_wait is not None:
+                    on_wait(0.0, error)
+                owner = Owner(claims, history, client.base_url, began - _RECENT, works)
+                lists = SharedLists(client)
+                job = await look_up(
+                    lists, tool, params, since=began, lost=error, owner=owner, intent=intent, clockwork=works
+                )
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
         raise
@@ -205,16 +220,20 @@ async def _counted(
 
 
 async def look_up(
-    client: Submits,
+    client: Lists,
     tool: Tool,
     params: Mapping[str, Any],
     *,
     since: datetime,
     lost: SubmissionUncertainError,
     known: Collection[str] = (),
+    owner: Owner | None = None,
+    intent: str = "",
     clockwork: Clockwork | None = None,
 ) -> Job:
-    """Find the job that a lost submission started, in the service's own list.
+    """Find the job that a lost submission started, in the service's own list, and take it.
+
+    Where several equal submissions were lost, as many jobs are theirs, and it is of no account which is whose.
 
     Args:
         client: asks for the list.
@@ -223,26 +242,40 @@ async def look_up(
         since: when it was sent, by our clock.
         lost: the error that tells of the loss.
         known: ids of jobs that are somebody else's.
+        owner: tells which others are, and takes the job.
+        intent: the submission's row in the history.
         clockwork: time and chance.
 
     Raises:
         SubmissionUncertainError: there is none, there are several, or the list can't be had.
     """
-    try:
-        found = await candidates(client, tool, params, since=since, known=known, clockwork=clockwork)
-    except NovaKitError as error:
-        raise _uncertain(
-            lost,
-            f"The answer to the {tool} job was lost, and so far it can't be looked up ({error.message}): it may run.",
-        ) from None
-    if len(found) == 1:
-        return found[0]
+    while True:
+        try:
+            (sighting,) = await all_candidates(
+                client, tool, [(params, since)], known=known, owner=owner, clockwork=clockwork
+            )
+        except NovaKitError as error:
+            raise _uncertain(
+                lost,
+                f"The answer to the {tool} job was lost, and so far it can't be looked up ({error.message}): it may run.",
+            ) from None
+        found = sighting.jobs
+        ours = 1 if owner is None else sum(claim.lost for claim in owner.claims.alike(digest_of(tool, params)))
+        if not 0 < len(found) <= ours:
+            break
+        if owner is None or await owner.take(found[-1], intent):
+            return found[-1]
     if found:
         ids = ", ".join(str(job.id) for job in found)
         raise _uncertain(
             lost,
             f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with nk.attach(id).",
             found,
+        )
+    if sighting.doubt:
+        raise _uncertain(
+            lost,
+            f"The answer to the {tool} job was lost, and it can't be told whether it was started: {sighting.doubt}.",
         )
     raise _uncertain(
         lost,
@@ -256,55 +289,27 @@ def _uncertain(lost: SubmissionUncertainError, what: str, found: Sequence[Job] =
     return SubmissionUncertainError(f"{what} {advice}", lost.status_code, lost.response, candidates=found)
 
 
-async def candidates(
-    client: Submits,
-    tool: Tool,
-    params: Mapping[str, Any],
-    *,
-    since: datetime,
-    known: Collection[str] = (),
-    clockwork: Clockwork | None = None,
-    number: int = 1,
-) -> list[Job]:
-    """Find the service's jobs that a lost submission could have started, newest first.
-
-    Args:
-        client: asks for the list, several times: a request whose connection broke may still be on its way in.
-        tool: what makes it.
-        params: what was sent.
-        since: when it was sent, by our clock.
-        known: ids of jobs that are somebody else's.
-        clockwork: time and chance.
-        number: of submissions that asked for the same.
-
-    Raises:
-        NovaKitError: the list can't be had, or it shows fewer than that and does not tell whether there are others.
-    """
-    (sighting,) = await all_candidates(client, tool, [(params, since)], known=known, clockwork=clockwork)
-    if len(sighting.jobs) < number and sighting.doubt:
-        raise SubmissionUncertainError(f"{sighting.doubt[0].upper()}{sighting.doubt[1:]}.", candidates=sighting.jobs)
-    return sighting.jobs
-
-
 async def all_candidates(
-    client: Submits,
+    client: Lists,
     tool: Tool,
     asked: Sequence[tuple[Mapping[str, Any], datetime]],
     *,
     known: Collection[str] = (),
+    owner: Owner | None = None,
     clockwork: Clockwork | None = None,
 ) -> list[Sighting]:
-    """Find for each of many lost submissions what `candidates` finds for one, with one list for all of them.
+    """Find for each of many lost submissions the service's jobs that it could have started, newest first; one list does for all.
 
     Args:
-        client: as for `candidates`.
+        client: asks for the list, several times: a request whose connection broke may still be on its way in.
         tool: what makes them.
-        asked: what was sent for each, and when.
-        known: as for `candidates`.
+        asked: what was sent for each, and when, by our clock.
+        known: ids of jobs that are somebody else's.
+        owner: tells which others are, when there is something that it could be.
         clockwork: time and chance.
 
     Raises:
-        NovaKitError: the list can't be had.
+        NovaKitError: the list can't be had, or whose its jobs are can't be told.
     """
     works = clockwork or Clockwork()
     found: list[list[Job]] = [[] for _ in asked]
@@ -314,15 +319,20 @@ async def all_candidates(
         jobs = await _listed(client, tool, works)
         for index, (params, since) in enumerate(asked):
             found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
+        if owner is not None and any(found):
+            known = {*known, *await owner.others({digest_of(tool, params) for params, _ in asked})}
+            found = [[job for job in each if job.id not in known] for each in found]
         if all(found):
             break
+    if owner is not None and not any(found):
+        known = {*known, *await owner.known()}
     return [
         Sighting(mine, _doubt(jobs, params, since, known, tool))
         for mine, (params, since) in zip(found, asked, strict=True)
     ]
 
 
-async def _listed(client: Submits, tool: Tool, works: Clockwork) -> tuple[Job, ...]:
+async def _listed(client: Lists, tool: Tool, works: Clockwork) -> tuple[Job, ...]:
     """Get the list, as often as it takes while the network is down."""
     until = works.clock() + _LOOKING_SECONDS
     failures = 0

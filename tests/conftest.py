@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 import stamina
 
-from novakit_widgets import client, eventloop, settings
+from novakit_widgets import claims, client, eventloop, settings
 
 # Nobody's own keyring is asked, and no desktop's dialog opens. Read when keyring is first imported.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
@@ -26,6 +26,7 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("NOVAKIT_HISTORY", str(tmp_path / "history.sqlite3"))
     monkeypatch.setattr(settings, "_configured", {})
     monkeypatch.setattr(client, "_default", None)
+    monkeypatch.setattr(claims, "_claims", {})
     monkeypatch.setattr(eventloop, "_home", None)
     yield
     stamina.set_testing(False)

@@ -152,10 +152,10 @@ class BoardPainter:
                     "tooltip": "Go on submitting the jobs that wait" if proposal is None else proposal.tooltip,
                     "button_style": "" if proposal is None else "primary",
                 },
-                **parts.views(grid=grid, fixed=self._labels is not None),
-                **(self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now)),
-                **self._chosen_states(now),
-            }
+            },
+            parts.views(grid=grid, fixed=self._labels is not None),
+            self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now),
+            self._chosen_states(now),
         )
 
     def _announcement(self, totals: Totals) -> str:

@@ -105,10 +105,18 @@ class BoardParts:
     def _html(self) -> ipywidgets.HTML:
         return ipywidgets.HTML(layout=self._plain, style=self._html_style)
 
-    def show(self, states: Mapping[ipywidgets.Widget, Mapping[str, Any]]) -> int:
-        """Bring widgets up to date, and return how many messages that took: one for each that changed."""
+    def show(self, *states: Mapping[ipywidgets.Widget, Mapping[str, Any]]) -> int:
+        """Bring widgets up to date, and return how many messages that took: one for each that changed.
+
+        Args:
+            *states: what widgets are to be; what several say of one widget is put together.
+        """
         messages = 0
-        for widget, state in states.items():
+        merged: dict[ipywidgets.Widget, dict[str, Any]] = {}
+        for each in states:
+            for widget, state in each.items():
+                merged.setdefault(widget, {}).update(state)
+        for widget, state in merged.items():
             changed = {name: value for name, value in state.items() if getattr(widget, name) != value}
             if changed:
                 with widget.hold_sync():

@@ -38,11 +38,12 @@ _STYLE = (
 .novakit-plain-board table { width: 100%; table-layout: fixed; }
 .novakit-plain-board tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
 .novakit-plain-board caption { text-align: left; color: var(--jp-ui-font-color2, inherit); padding: 4px 0; }
-.novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-s { width: 9em; } .novakit-plain-board .nk-t { width: 5em; }
+.novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-s { width: 9em; }
+.novakit-plain-board .nk-t { width: 5em; white-space: nowrap; }
 .novakit-plain-board .nk-c { width: 4.5em; } .novakit-plain-board .nk-id { width: 14em; }
 @media (max-width: 720px) { .novakit-plain-board .nk-id, .novakit-plain-board .nk-c { display: none; }
   .novakit-plain-board .nk-n { width: 2em; } .novakit-plain-board .nk-s { width: 6em; }
-  .novakit-plain-board .nk-t { width: 3.5em; } }
+  .novakit-plain-board .nk-t { width: 5em; } }
 </style>""")
 )
 _OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "files", "error")

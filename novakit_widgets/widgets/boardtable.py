@@ -72,7 +72,7 @@ STYLE = (
 .nk-table tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
 .nk-table .nk-n { width: 3.2em; text-align: right; padding-right: 12px; font-variant-numeric: tabular-nums; }
 .nk-table .nk-s { width: 13em; } .nk-table .nk-t { width: 5.5em; font-variant-numeric: tabular-nums; }
-.nk-table td { overflow-wrap: anywhere; }
+.nk-table td { overflow-wrap: anywhere; } .nk-table .nk-t { white-space: nowrap; }
 .nk-table img { width: 28px; height: 28px; object-fit: cover; border-radius: 3px; vertical-align: middle; margin-right: 6px; }
 .nk-i { display: inline-block; width: 16px; height: 16px; vertical-align: -3px; margin-right: 6px; background: currentColor;
   opacity: .7; -webkit-mask-repeat: no-repeat; mask-repeat: no-repeat; }
@@ -92,7 +92,7 @@ thead .nk-s::before { display: none; }
 .nk-details table { border-collapse: collapse; margin: 6px 0; }
 .nk-details th, .nk-details td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
 .nk-details pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
-@media (max-width: 560px) { .nk-table .nk-s { width: 7em; } .nk-table .nk-t { width: 2.8em; padding-right: 0; }
+@media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 5em; padding-right: 0; }
   .nk-table .nk-n { width: 1.8em; padding-right: 8px; } }
 ICONS
 </style>""").replace("ICONS", _masks())

@@ -15,6 +15,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _BATCH = (
     "board = nk.batch('image', [f'Lighthouse {{n}}' for n in range({count})]{others}, size='512x512'{options})\nboard"
 )
+_LINES = """element => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return new Set([...range.getClientRects()].map(part => Math.round(part.top))).size;
+}"""
 _COLOURS = "() => document.body.dataset.jpThemeLight"
 
 
@@ -217,8 +222,8 @@ async def test_what_a_screen_reader_learns(open_notebook, sandbox):
 
 @pytest.mark.parametrize("width", [400, 1000])
 async def test_nothing_is_cut_off(open_notebook, sandbox, width):
-    """On a narrow page, too, the board is no wider than its place, and its table no wider than the board."""
-    sandbox.next_duration(5, *[600] * 2)
+    """On a narrow page, too, the board is no wider than its place, its table no wider than the board, a time on one line."""
+    sandbox.next_duration(0.4, *[600] * 2)
     page = await open_notebook(
         "board = nk.batch('image', ['A lighthouse', 'W' * 300, 'A boat'], size='512x512')\nboard", width=width
     )
@@ -227,6 +232,10 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
     await expect(board).to_contain_text("1 of 3 done")
     for target in (board, board.locator(".widget-html:has(.nk-table)")):
         assert await target.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    time = board.locator("tbody .nk-t").first
+    await expect(time).to_have_text("under 1 s")
+    assert await time.evaluate(_LINES) == 1
+    assert await time.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
     await board.get_by_role("button", name="Cancel all").click()
     await expect(page.plain(1)).to_contain_text("1 of 3 done")
     assert await page.plain(1).evaluate("element => element.scrollWidth <= element.clientWidth + 1")

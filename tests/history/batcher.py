@@ -33,7 +33,8 @@ async def main() -> None:
     queues = await go_on(client, history)
     print("ready", flush=True)  # noqa: T201 # the parent reads it
     if int(count):
-        items = [(Tool.IMAGE, {"prompt": f"{name} {number}"}) for number in range(int(count))]
+        # Two of each: equal ones must not get the same job.
+        items = [(Tool.IMAGE, {"prompt": f"{name} {number // 2}"}) for number in range(int(count))]
         queues = [JobQueue(items, client=client, history=history)]
     for queue in queues:
         queue.resume()

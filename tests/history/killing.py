@@ -116,7 +116,7 @@ class BatchToll:
 
 
 def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30, seed: int = 7) -> BatchToll:
-    """Kill the processes that work on each batch several times in turn, finish it, and count.
+    """Kill the processes that work on each batch several times in turn, finish it, and count. Two items each ask for the same.
 
     Args:
         batches: how many.
@@ -127,7 +127,7 @@ def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30,
     """
     luck, toll, speed = random.Random(seed), BatchToll(), 300.0
     path = folder / "history.sqlite3"
-    wanted: set[str] = set()
+    wanted: Counter[str] = Counter()
     batcher = Path(__file__).with_name("batcher.py")
     settings.configure(speed=speed)
     with Sandbox(speed=speed, quotas="off", media="canned", seed=seed, plan="cli_team") as sandbox:
@@ -146,16 +146,16 @@ def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30,
                 toll.cut += _open(path)
                 if not nth and _open(path):  # else it was killed before it had begun
                     toll.batches += 1
-                    wanted.update(f"batch {number} {item}" for item in range(count))
+                    wanted.update(f"batch {number} {item // 2}" for item in range(count))
             queues = asyncio.run(_finish(client, history))
             toll.unfinished += sum(
                 place.state is not PlaceState.COMPLETED for queue in queues for place in queue.places
             )
         prompts = Counter(job.params["prompt"] for job in sandbox.jobs.values())
         toll.unfinished += sum(job.status is not JobStatus.COMPLETED for job in sandbox.jobs.values())
-        toll.items = len(wanted)
-        toll.doubled = sum(count - 1 for count in prompts.values())
-        toll.missing = len(wanted - prompts.keys())
+        toll.items = wanted.total()
+        toll.doubled = (prompts - wanted).total()
+        toll.missing = (wanted - prompts).total()
     settings.configure(speed=None)
     return toll
 

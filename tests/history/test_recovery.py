@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 import warnings
+from collections import Counter
 
 import pytest
 from killing import kill
 
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, batch, configure
 from novakit_widgets.jobhistory import JobHistory, default_history
+from novakit_widgets.jobs import Job, JobStatus
 from novakit_widgets.lookup import look_up_all
 from novakit_widgets.recovery import recover, recover_all
 from novakit_widgets.reusing import lost_job
@@ -96,10 +98,57 @@ def test_an_earlier_twin_is_not_taken_for_the_lost_one(sandbox, history):
     assert set(sandbox.jobs) == {first.id, second.id}
 
 
+def test_without_a_history_an_earlier_twin_is_not_taken_either(sandbox):
+    """What this process has submitted is known to it, so a POST that never arrived does not end with an older job."""
+    off = JobHistory(None)
+    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clockwork=QUICK))
+    sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
+    with pytest.raises(SubmissionUncertainError, match="no such job"):
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clockwork=QUICK))
+    assert list(sandbox.jobs) == [first.id]
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_of_two_equal_ones_each_has_its_own_job(sandbox, history, off):
+    """Both answers are lost and one arrived, or both did, or the other's answer is late: no job stands for two of them."""
+    kept = JobHistory(None) if off else history
+
+    async def both(client):
+        one = [submit(client, Tool.IMAGE, PARAMS, history=kept, clockwork=QUICK) for _ in range(2)]
+        return await asyncio.gather(*one, return_exceptions=True)
+
+    def ids(outcomes):
+        return [getattr(outcome, "id", type(outcome)) for outcome in outcomes]
+
+    for faults, made in (
+        ((Fault.reset_after(), Fault.reset_before()), 1),
+        ((Fault.reset_after(), Fault.reset_after()), 2),
+        ((Fault.delay(0.5), Fault.reset_before()), 1),
+        ((Fault.delay(0.5), Fault.reset_after()), 2),
+    ):
+        before = set(sandbox.jobs)
+        for fault in faults:
+            sandbox.inject(fault, method="POST", path="/images/*")
+        told = ids(go(sandbox, both))
+        new = set(sandbox.jobs) - before
+        assert len(new) == made
+        assert Counter(told) == Counter([*new, *[SubmissionUncertainError] * (2 - made)])
+
+
+def test_of_two_processes_one_takes_a_job(history):
+    """A job that is another submission's is not taken for one that was lost, in one step with the asking."""
+    one, two = (history.begin(Tool.IMAGE, PARAMS, base_url="https://x.example") for _ in range(2))
+    job = Job("job_1", JobStatus.PENDING)
+    assert history.claim(one, job, base_url="https://x.example")
+    assert not JobHistory(history.path).claim(two, job, base_url="https://x.example")
+    assert history.claim(one, job, base_url="https://x.example")
+    history.uncertain(two, "not there")
+    assert [entry.job and entry.job.id for entry in history.entries()] == [None, "job_1"]
+
+
 def test_two_that_could_be_it_are_named_and_neither_is_taken(sandbox, history):
     """When somebody else with the key made the same just now, the error has the candidates."""
-    other = JobHistory(None)
-    go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=other))
+    go(sandbox, lambda client: client.submit("image", PARAMS))
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match="2 jobs could be it") as caught:
         go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
@@ -110,7 +159,7 @@ def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
     """One submission arrived, another did not; equal ones are shared out among the jobs that there are."""
     for params in (PARAMS, PARAMS, {"prompt": "never arrived"}):
         begin_elsewhere(history, sandbox, params)
-    go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=JobHistory(None)))
+    go(sandbox, lambda client: client.submit("image", PARAMS))  # the dead kernel's own, as far as the service knows
     outcome = go(sandbox, lambda client: recover_all(client, history, clockwork=QUICK))
     assert [job.id for job in outcome.found] == list(sandbox.jobs)
     assert len(outcome.unsent) == 2

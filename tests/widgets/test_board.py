@@ -330,7 +330,11 @@ def test_results_keep_their_places_in_the_grid(sandbox, client):
         assert widgets.table.layout.display == "none"
         widgets.as_grid.value = False
         board.paint()
-        assert widgets.grid.layout.display == "none"
+        assert (widgets.grid.layout.display, widgets.table.layout.display) == ("none", None)
+        assert widgets.table.layout.max_height
+        widgets.as_grid.value = True
+        board.paint()
+        assert (widgets.grid.layout.display, widgets.table.layout.display) == ("grid", "none")
 
     go(main, client)
 

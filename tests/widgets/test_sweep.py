@@ -94,6 +94,10 @@ def test_three_by_four_pictures(limited):
         assert "Rows: prompt; columns: seed" in parts.table.value
         records = table.to_records()
         assert (records[5]["prompt"], records[5]["seed"], records[5]["status"]) == ("A harbour", 2, "completed")
+        for pressed, shown in ((True, "none"), (False, None)):
+            parts.as_grid.value = pressed
+            table.paint()
+            assert parts.table.layout.display == shown
         table.close()
 
     go(main, client)

@@ -284,7 +284,8 @@ class JobRun:
             eventloop.hand_over(loop, self._cancel)
             return
         self._let_go()
-        if self.phase in (Phase.NEW, Phase.LEFT) and self.job_id is not None:
+        attached = self.phase is Phase.NEW and self._manager is None  # a queue cancels its own when it is waited for
+        if self.job_id is not None and (attached or self.phase is Phase.LEFT):
             # A plain script, with a job that it attaches to or has left: there is no loop that could do it later.
             eventloop.run_blocking(self._cancel_now(), farewell=self._leave_loop)
         else:

@@ -275,7 +275,7 @@ async def look_up(
     if sighting.doubt:
         raise _uncertain(
             lost,
-            f"The answer to the {tool} job was lost, and it can't be told whether it was started: {sighting.doubt}.",
+            f"The answer to the {tool} job was lost, and whether it was started is not known ({sighting.doubt}): it may run.",
         )
     raise _uncertain(
         lost,

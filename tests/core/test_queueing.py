@@ -570,7 +570,7 @@ async def test_a_thousand_are_lean(sandbox):
     tracemalloc.stop()
     assert seconds < 1.0
     assert size < 60_000 * 1000
-    queue._allowance._clock = lambda: 0.0
+    queue._allowance = allowance.Allowance(speed=sandbox.speed, clock=lambda: 0.0)
     looks, count = [], queue._lines._count
     queue._lines._count = lambda: looks.append(1) or count()
     times = [place.starts_at for place in queue.places]

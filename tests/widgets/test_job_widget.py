@@ -234,10 +234,11 @@ def test_a_wait_is_over_with_the_job(sandbox, client):
     """A media host that is slow is no job that has not ended; meanwhile the card says what it does."""
 
     async def main():
-        sandbox.inject(Fault.delay(1.0), path="/media/*")
+        sandbox.inject(Fault.delay(2.0), path="/media/*")
         widget = image("Slow host", size="512x512", client=client)
         widget._places._handles.append(SimpleNamespace(update=lambda *_, **__: None))  # as if it were on a page
-        job = await widget._run._wait_for(0.6, widget._wait)
+        await widget._run.wait()
+        job = await widget._run._wait_for(0.2, widget._wait)
         assert job.status == "completed"
         widget.paint()
         assert "Fetching the result." in text_of(widget)

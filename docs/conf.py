@@ -69,7 +69,7 @@ copybutton_prompt_is_regexp = True
 def _bring_notebooks() -> None:
     """Copy the notebooks to where Sphinx looks for pages; those that are up to date keep their time.
 
-    Their pictures are found from there by another way.
+    Pictures that they link to are found from there by another way.
     """
     folder = HERE / "notebooks"
     folder.mkdir(exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -68,7 +67,10 @@ copybutton_prompt_is_regexp = True
 
 
 def _bring_notebooks() -> None:
-    """Copy the notebooks to where Sphinx looks for pages; those that are up to date keep their time."""
+    """Copy the notebooks to where Sphinx looks for pages; those that are up to date keep their time.
+
+    Pictures that they link to are found from there by another way.
+    """
     folder = HERE / "notebooks"
     folder.mkdir(exist_ok=True)
     wanted = {path.name: path for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
@@ -77,8 +79,9 @@ def _bring_notebooks() -> None:
             old.unlink()
     for name, path in wanted.items():
         copy = folder / name
-        if not copy.exists() or copy.read_bytes() != path.read_bytes():
-            shutil.copyfile(path, copy)
+        content = path.read_bytes().replace(b"(../docs/images/", b"(../images/")
+        if not copy.exists() or copy.read_bytes() != content:
+            copy.write_bytes(content)
 
 
 _bring_notebooks()

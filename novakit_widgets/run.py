@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import endings, eventloop, settings
+from .client import checked_id
 from .downloads import save_all
 from .errors import (
     ConfigurationError,
@@ -167,7 +168,12 @@ class JobRun:
         tool: Tool | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> JobRun:
-        """Make a run of a job that was submitted earlier or elsewhere."""
+        """Make a run of a job that was submitted earlier or elsewhere.
+
+        Raises:
+            InvalidParameterError: it is no job id.
+        """
+        checked_id(job_id)
         run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change)
         run._attached_to = job_id
         return run

@@ -15,18 +15,55 @@ from .media import sniff, suffix_of
 from .parameters import PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from PIL.Image import Image
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "in_files", "sendable", "upload"]
+__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "in_files", "said", "sendable", "upload"]
 
 MAX_UPLOAD_BYTES = 25_000_000  # a file as base64 goes through one JSON body
 _ADDRESSES = ("http://", "https://", "data:")
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
+    """Leave out what was not said, and give the rest as the service takes it: numpy's scalars as Python's, files as `sendable`.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names.
+        missing: whether a value says nothing.
+
+    Raises:
+        InvalidParameterError: as for `sendable`.
+
+    Example:
+        >>> said(Tool.IMAGE, {"prompt": "A lighthouse", "seed": None, "n": 2.0})
+        {'prompt': 'A lighthouse', 'n': 2}
+    """
+    table = PARAMETERS[tool]
+    kept: dict[str, Any] = {}
+    for name, value in params.items():
+        if missing(value):
+            continue
+        plain = _plain(value)
+        if name in table and table[name].kind is int and isinstance(plain, float) and plain.is_integer():
+            plain = int(plain)  # a column of whole numbers with a hole in it holds floats
+        kept[name] = plain
+    return sendable(tool, kept)
+
+
+def _plain(value: object) -> Any:
+    """Turn a scalar of numpy's into Python's own."""
+    take = getattr(value, "item", None)
+    return take() if callable(take) and getattr(value, "shape", None) == () else value
 
 
 def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:

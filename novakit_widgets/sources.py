@@ -110,8 +110,9 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
     """
     problem = address_problem(value, tool=tool)
     if problem is not None:
+        home = ".expanduser()" if value.startswith("~") else ""
         raise InvalidParameterError(
-            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}). "
+            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}){home}. "
             "Nothing was sent or billed.",
             parameter=name,
         )

@@ -16,7 +16,6 @@ from novakit_widgets.errors import AuthenticationError, ConfigurationError, JobF
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Tool
 from novakit_widgets.queueing import JobQueue, PlaceState
-from novakit_widgets.run import Phase
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.submission import Clockwork
 
@@ -462,15 +461,15 @@ def test_a_plain_script(serve, history):
 
 def test_a_loop_that_ends_leaves_the_jobs(serve, history):
     """An `asyncio.run` of one's own, with a time-out: the next wait goes on where it was, on another loop."""
-    sandbox = serve(speed=100.0, limits="off", durations={"image": 60})
+    sandbox = serve(speed=100.0, limits="off", durations={"image": 100})
     settings.configure(speed=100.0, limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history)
 
     async def give_up():
         waiting = asyncio.ensure_future(queue.wait())
-        await until(lambda: all(place.run.phase is Phase.WATCHING for place in queue.places))
-        await asyncio.sleep(0.05)
+        await until(lambda: sum("poll" in request.query for request in sandbox.requests) == 4)
+        await asyncio.sleep(0.05)  # a connection that is being made at the end would complain
         waiting.cancel()
         await client.aclose()
 

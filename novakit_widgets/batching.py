@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .calls import main_parameter
 from .errors import InvalidParameterError
 from .jobs import Tool
-from .parameters import PARAMETERS, check, check_names
-from .sources import sendable
+from .parameters import check, check_names
+from .sources import said
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -106,7 +106,7 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
         >>> parse_items(Tool.TTS, ["Hello", {"input": "Bye", "speed": float("nan")}], {"voice": "echo"})
         [{'voice': 'echo', 'input': 'Hello'}, {'voice': 'echo', 'input': 'Bye'}]
     """
-    shared = _said(tool, common or {})
+    shared = said(tool, common or {}, missing=_is_missing)
     parsed: list[dict[str, Any]] = []
     problems: list[tuple[int, str, str | None]] = []
     for number, item in enumerate(_rows(items)):
@@ -115,7 +115,7 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
                 f"There are more than {MOST_ITEMS:,} items. Nothing was sent or billed. Make several batches of them."
             )
         try:
-            params = {**shared, **_said(tool, _mapping(tool, item))}
+            params = {**shared, **said(tool, _mapping(tool, item), missing=_is_missing)}
             _check(tool, params)
         except InvalidParameterError as error:
             problems.append((number, error.message, error.parameter))
@@ -170,20 +170,6 @@ def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
     )
 
 
-def _said(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what was not said, and give the rest as JSON knows it."""
-    said: dict[str, Any] = {}
-    for name, value in params.items():
-        if _is_missing(value):
-            continue
-        known = PARAMETERS[tool].get(name)
-        plain = _plain(value)
-        if known is not None and known.kind is int and isinstance(plain, float) and plain.is_integer():
-            plain = int(plain)  # a column of whole numbers with a hole in it holds floats
-        said[name] = plain
-    return sendable(tool, said)
-
-
 def _is_missing(value: object) -> bool:
     """Whether a value says nothing: None, NaN, pandas' NaT and NA."""
     if value is None:
@@ -192,12 +178,6 @@ def _is_missing(value: object) -> bool:
         return bool(value != value)  # noqa: PLR0124 # NaN alone is not itself
     except (TypeError, ValueError):  # NA says neither yes nor no; an array says both
         return type(value).__name__ == "NAType"
-
-
-def _plain(value: object) -> Any:
-    """Turn a scalar of numpy's into Python's own."""
-    take = getattr(value, "item", None)
-    return take() if callable(take) and getattr(value, "shape", None) == () else value
 
 
 def _check(tool: Tool, params: Mapping[str, Any]) -> None:

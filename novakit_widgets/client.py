@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    from typing_extensions import Self
 
-__all__ = ["MediaStream", "NovaKitClient", "default_client"]
+__all__ = ["MediaStream", "NovaKitClient", "checked_id", "default_client"]
 
 MAX_JSON_BYTES = 8_000_000  # a hundred jobs with their parameters are well below; a bomb is not
 HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
@@ -76,7 +77,8 @@ class MediaStream:
 class NovaKitClient:
     """Speaks the service's HTTP: answers become Jobs, bad answers become errors, reads are retried.
 
-    It may be used on any event loop, and on several in turn; each has its own connections.
+    It may be used on any event loop, and on several in turn; each has its own connections. `aclose`, or the end of an ``async
+    with``, closes those of the running one.
 
     Args:
         api_key: ``"sk_"`` and 64 hex digits; where it is left out, see `novakit_widgets.settings`.
@@ -92,9 +94,8 @@ class NovaKitClient:
         >>> import asyncio
         >>> from novakit_widgets import NovaKitClient, Sandbox
         >>> async def main(sandbox):
-        ...     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
-        ...     job = await client.submit("images/generations", {"prompt": "A lighthouse"})
-        ...     await client.aclose()
+        ...     async with NovaKitClient(sandbox.api_key, sandbox.base_url) as client:
+        ...         job = await client.submit("images/generations", {"prompt": "A lighthouse"})
         ...     return job.status
         >>> with Sandbox() as sandbox:
         ...     asyncio.run(main(sandbox))
@@ -118,6 +119,12 @@ class NovaKitClient:
 
     def __repr__(self) -> str:
         return f"NovaKitClient({self._key}, {self._base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     @property
     def base_url(self) -> str:
@@ -201,7 +208,7 @@ class NovaKitClient:
             APIError: any other answer that is no job.
             NovaKitConnectionError: no answer. The job goes on.
         """
-        path = f"jobs/{_checked_id(job_id)}"
+        path = f"jobs/{checked_id(job_id)}"
         action = Action("show the job", "The job itself is not affected.", job_id, reads_jobs=True)
         read_seconds = _READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
         answer = await self._read(
@@ -254,7 +261,7 @@ class NovaKitClient:
             NovaKitConnectionError: no answer, so it may or may not be cancelled.
         """
         action = Action("cancel the job", "It may still run and be billed.", job_id)
-        path = f"jobs/{_checked_id(job_id)}"
+        path = f"jobs/{checked_id(job_id)}"
         answer = await retried(lambda: self._exchange("DELETE", path, action), worth_reading_again)
         return isinstance(answer.body, Mapping) and answer.body.get("success") is True
 
@@ -486,8 +493,15 @@ def _encode(params: Mapping[str, Any]) -> bytes:
         ) from None
 
 
-def _checked_id(job_id: str) -> str:
-    """Refuse what can't be a job id, and quote the rest for a path."""
+def checked_id(job_id: str) -> str:
+    """Refuse what can't be a job id, and quote the rest for a path.
+
+    Args:
+        job_id: such as ``"job_abc123"``.
+
+    Raises:
+        InvalidParameterError: it is none.
+    """
     if (
         not isinstance(job_id, str)
         or not job_id.strip(".")

@@ -82,9 +82,10 @@ class QueueMemory:
             await self._history.off_loop(self._history.batches.beat, queue.batch_id)
 
     async def flushed(self) -> None:
-        """Wait until all is written."""
-        while self._writing:
-            await asyncio.wait(self._writing)
+        """Wait until all is written. What a loop began that has ended since is written, too, but nobody is told."""
+        here = asyncio.get_running_loop()
+        while writing := [task for task in self._writing if task.get_loop() is here]:
+            await asyncio.wait(writing)
 
     def _write(self, work: Callable[[], None]) -> None:
         """Have something written, after what is being written; a slow disk must not hold the loop up."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import endings, eventloop, settings
+from .client import checked_id
 from .downloads import save_all
 from .errors import (
     ConfigurationError,
@@ -169,7 +170,12 @@ class JobRun:
         params: Mapping[str, Any] | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
-        """Make a run of a job that was submitted earlier or elsewhere; with ``earlier`` it is one that will do for a new one."""
+        """Make a run of a job that was submitted earlier or elsewhere; with ``earlier`` it is one that will do for a new one.
+
+        Raises:
+            InvalidParameterError: it is no job id.
+        """
+        checked_id(job_id)
         run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change, earlier=earlier)
         run._attached_to = job_id
         return run

@@ -99,14 +99,37 @@ _configured: dict[str, Any] = {}
 _NAMES = ("api_key", "base_url", "history", "limits", "reuse", "save_to", "speed")
 
 
-def configure(**values: Any) -> None:
-    """Set the package's settings for this process.
+class _Unchanged:
+    def __repr__(self) -> str:
+        return "unchanged"
+
+
+_UNCHANGED: Any = _Unchanged()
+
+
+def configure(
+    *,
+    api_key: str | Secret | None = _UNCHANGED,
+    base_url: str | None = _UNCHANGED,
+    history: str | os.PathLike[str] | None = _UNCHANGED,
+    limits: str | Mapping[Any, tuple[int, float]] | None = _UNCHANGED,
+    reuse: bool | None = _UNCHANGED,
+    save_to: str | os.PathLike[str] | None = _UNCHANGED,
+    speed: float | None = _UNCHANGED,
+    **unknown: Any,
+) -> None:
+    """Set the package's settings for this process. What is left out stays as it is; ``None`` takes a setting back.
 
     Args:
-        **values: any of ``api_key`` (``"sk_…"``), ``base_url``, ``history`` (a path, or ``"off"``), ``limits`` (what a
-            batch keeps to: ``"documented"``, ``"off"``, or ``{"video": (5, 3600)}`` for 5 in 3,600 seconds, where a
-            tool left out has no limit), ``reuse`` (bool), ``save_to`` (a folder for every finished job) and ``speed``
-            (how many times faster than the real service a sandbox runs). ``None`` takes a setting back.
+        api_key: ``"sk_…"``.
+        base_url: such as ``"https://www.novakit.ai/api/v1"``.
+        history: a path, or ``"off"``.
+        limits: what a batch keeps to: ``"documented"``, ``"off"``, or ``{"video": (5, 3600)}`` for 5 in 3,600 seconds,
+            where a tool left out has no limit.
+        reuse: whether to take an equal job of the history instead of paying again.
+        save_to: a folder for every finished job.
+        speed: how many times faster than the real service a sandbox runs.
+        **unknown: is refused, with the names that there are.
 
     Raises:
         ConfigurationError: a value is of no use; nothing was changed.
@@ -118,12 +141,18 @@ def configure(**values: Any) -> None:
         'configure'
         >>> configure(base_url=None)
     """
-    values = {name: veiled(value, key=name == "api_key") for name, value in values.items()}
-    for name in values:
-        if name not in _NAMES:
-            # Without its value, which may be a key under a wrong name, with a slip of the hand.
-            values.clear()
-            raise TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(_NAMES)}.")
+    given = (api_key, base_url, history, limits, reuse, save_to, speed)
+    values = {
+        name: veiled(value, key=name == "api_key")
+        for name, value in zip(_NAMES, given, strict=True)
+        if value is not _UNCHANGED
+    }
+    # What follows may raise, and each of these, under a wrong name too, may be a key with a slip of the hand.
+    del given, api_key, base_url, history, limits, reuse, save_to, speed
+    name = next(iter(unknown), None)
+    unknown.clear()
+    if name is not None:
+        raise TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(_NAMES)}.")
     checked = {name: None if value is None else _CHECKS[name](value) for name, value in values.items()}
     for name, value in checked.items():
         if value is None:

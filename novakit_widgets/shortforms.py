@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .jobs import Tool
 from .parameters import check_names
-from .sources import sendable
+from .sources import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ _P = ParamSpec("_P")
 _OURS = ("client", "timeout", "embed", "autostart", "reuse")
 
 _NOTE = """
-    {which} Other keywords are passed on as they are, except those that are a slip of one of these.
+    {which} ``None`` says nothing. Other keywords are passed on as they are, except those that are a slip of one of these.
     ``client``, ``timeout`` (seconds to watch), ``embed``, ``autostart`` and ``reuse`` are those of `JobWidget`.
 
     Returns:
@@ -50,11 +50,11 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
 
         @functools.wraps(described)
         def short_form(*args: _P.args, **kwargs: _P.kwargs) -> JobWidget:
-            said = dict(signature.bind(*args, **kwargs).arguments)
-            others = said.pop("params", {})
+            given = dict(signature.bind(*args, **kwargs).arguments)
+            others = given.pop("params", {})
             check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
-            ours = {name: said.pop(name) for name in _OURS if name in said}
-            return _widget(tool, sendable(tool, {**said, **others}), ours)
+            ours = {name: given.pop(name) for name in _OURS if name in given}
+            return _widget(tool, said(tool, {**given, **others}), ours)
 
         text = inspect.cleandoc(described.__doc__ or "")
         note = inspect.cleandoc(_NOTE.format(which="Only what you say is sent; a default shown is the service's own."))

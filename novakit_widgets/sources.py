@@ -16,14 +16,14 @@ from .media import sniff, suffix_of
 from .parameters import PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from PIL.Image import Image
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "excess", "named_files", "sendable", "upload", "write_files"]
+__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "excess", "named_files", "said", "sendable", "upload", "write_files"]
 
 # All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
 # `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
@@ -31,6 +31,43 @@ MAX_UPLOAD_BYTES = 5_000_000
 _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
+    """Leave out what was not said, and give the rest as the service takes it: numpy's scalars as Python's, files as `sendable`.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names.
+        missing: whether a value says nothing.
+
+    Raises:
+        InvalidParameterError: as for `sendable`.
+
+    Example:
+        >>> said(Tool.IMAGE, {"prompt": "A lighthouse", "seed": None, "n": 2.0})
+        {'prompt': 'A lighthouse', 'n': 2}
+    """
+    table = PARAMETERS[tool]
+    kept: dict[str, Any] = {}
+    for name, value in params.items():
+        if missing(value):
+            continue
+        plain = _plain(value)
+        if name in table and table[name].kind is int and isinstance(plain, float) and plain.is_integer():
+            plain = int(plain)  # a column of whole numbers with a hole in it holds floats
+        kept[name] = plain
+    return sendable(tool, kept)
+
+
+def _plain(value: object) -> Any:
+    """Turn a scalar of numpy's into Python's own."""
+    take = getattr(value, "item", None)
+    return take() if callable(take) and getattr(value, "shape", None) == () else value
 
 
 def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,8 +151,9 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
     """
     problem = address_problem(value, tool=tool)
     if problem is not None:
+        home = ".expanduser()" if value.startswith("~") else ""
         raise InvalidParameterError(
-            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}). "
+            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}){home}. "
             "Nothing was sent or billed.",
             parameter=name,
         )

@@ -7,11 +7,18 @@ import os
 import threading
 import urllib.request
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, NovaKitConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Literal
+
+    from .limits import Limits
+    from .server import Seconds
 
 __all__ = ["SandboxLink", "use_sandbox"]
 
@@ -54,7 +61,21 @@ class SandboxLink:
         return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
 
 
-def use_sandbox(speed: float = 12.0, url: str | None = None, **options: Any) -> SandboxLink:
+def use_sandbox(
+    speed: float = 12.0,
+    url: str | None = None,
+    *,
+    plan: str = "business",
+    limits: str | Limits = "requests",
+    seed: int | None = None,
+    hold_seconds: float = 30.0,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    durations: Mapping[str, Seconds] | None = None,
+    quotas: Mapping[str, int | None] | Literal["off"] | None = None,
+    sync_tools: Iterable[str] = (),
+    media: Literal["real", "canned"] = "real",
+) -> SandboxLink:
     """Use a local NovaKit instead of the service, in this process, from now on.
 
     Args:
@@ -62,8 +83,16 @@ def use_sandbox(speed: float = 12.0, url: str | None = None, **options: Any) -> 
         url: the origin of a sandbox that runs already, such as ``"http://127.0.0.1:8123"``; the environment
             variable ``NOVAKIT_SANDBOX_URL`` says the same. Without one a sandbox starts in this process; called
             again with the same options it is the same one, with others a new one takes its place.
-        **options: for `Sandbox`, such as ``plan="free"`` or ``seed=1``. Here the plan is ``"business"`` and the
-            limits are those of requests alone unless you say otherwise, so that a notebook can be run again.
+        plan: as for `Sandbox`, as are all that follow; here it is a large one, so that a notebook can be run again.
+        limits: here those of requests alone, for the same reason.
+        seed: of the durations, for example.
+        hold_seconds: how long a long poll is held.
+        host: where it listens: on this machine.
+        port: likewise; 0 for any that is free.
+        durations: how long jobs take, by tool.
+        quotas: what there is to spend, by bucket.
+        sync_tools: which tools answer with the result itself.
+        media: ``"canned"`` for small ready-made results.
 
     Returns:
         Something with a ``base_url`` and a short repr.
@@ -84,12 +113,26 @@ def use_sandbox(speed: float = 12.0, url: str | None = None, **options: Any) -> 
     if address:
         about = _ask(address)
         link = SandboxLink(about["base_url"], float(about["speed"]), str(about.get("plan", "")))
-        key, limits = about["api_key"], about.get("tool_limits", "documented")
+        key, tool_limits = about["api_key"], about.get("tool_limits", "documented")
     else:
-        sandbox = _own({"plan": "business", "limits": "requests", **options, "speed": speed})
+        sandbox = _own(
+            {
+                "speed": speed,
+                "plan": plan,
+                "limits": limits,
+                "seed": seed,
+                "hold_seconds": hold_seconds,
+                "host": host,
+                "port": port,
+                "durations": durations,
+                "quotas": quotas,
+                "sync_tools": sync_tools,
+                "media": media,
+            }
+        )
         link = SandboxLink(sandbox.base_url, sandbox.speed, sandbox.plan, sandbox)
-        key, limits = sandbox.api_key, sandbox.tool_limits
-    configure(base_url=link.base_url, api_key=key, speed=link.speed, limits=limits)
+        key, tool_limits = sandbox.api_key, sandbox.tool_limits
+    configure(base_url=link.base_url, api_key=key, speed=link.speed, limits=tool_limits)
     return link
 
 

@@ -20,7 +20,7 @@ from ..jobs import Tool
 from ..parameters import PARAMETERS, check_names, problems
 from ..quotas import units_of
 from ..quotawatch import watch_of
-from ..sources import sendable
+from ..sources import said
 from . import cards
 from .comparison import FEWEST, MOST, Comparison
 from .fields import label_of_value
@@ -100,7 +100,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
     ) -> None:
         self.tool = Tool.of(tool)
         check_names(self.tool, fixed or {}, called="explore()", ours=("client", "embed"))
-        self._fixed = sendable(self.tool, fixed or {})
+        self._fixed = said(self.tool, fixed or {})
         _check_fixed(self.tool, self._fixed)
         self._client = client or default_client()
         self._embed = check_embed(embed)
@@ -191,7 +191,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         Args:
             params: by the service's names; a file as a `pathlib.Path`.
         """
-        self.form.fill(sendable(self.tool, params))
+        self.form.fill(said(self.tool, params))
 
     def generate(self) -> JobWidget:
         """Submit what the form says, and show it as the newest result.

@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 
-from novakit_widgets import cli, demo
+from novakit_widgets import __version__, cli, demo
 
 WITHOUT = """
 import sys
@@ -51,6 +51,14 @@ def test_senseless_arguments(arguments, capsys):
         cli.main(arguments)
     assert ended.value.code == 2
     assert "usage: novakit-widgets" in capsys.readouterr().err
+
+
+def test_it_tells_its_version(capsys):
+    """As pip does."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"novakit-widgets {__version__}\n"
 
 
 def test_help_names_both_commands(capsys):

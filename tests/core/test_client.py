@@ -433,3 +433,14 @@ def test_a_client_shows_where_but_not_what_with():
     assert client.base_url == "https://api.example/v1"
     assert client.account == client_of(None).account != NovaKitClient(KEY).account
     assert KEY not in client.account
+
+
+async def test_a_client_closes_with_its_block(sandbox):
+    """``async with`` is `aclose` at its end, also after an error; the client can be used again."""
+    made = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    for _ in range(2):
+        async with made as client:
+            assert client is made
+            await client.quota()
+            assert client._connections
+        assert not client._connections

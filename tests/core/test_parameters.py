@@ -9,6 +9,7 @@ import io
 import math
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -352,6 +353,29 @@ def test_what_the_service_does_not_take(widget_of):
         shortforms.image("A", max_running=2)
     with pytest.raises(TypeError, match=r"write \.wait\(\) behind the call"):
         shortforms.image("A", wait=True)
+
+
+def test_none_says_nothing(widget_of):
+    """A function of one's own passes its defaults on: they are left out, as what is not said is."""
+    assert shortforms.image("A", seed=None, negative_prompt=None, brightness=None).params == {"prompt": "A"}
+    with pytest.raises(InvalidParameterError, match="prompt: it must not be empty"):
+        shortforms.image(None)
+
+
+def test_numbers_of_numpy_are_numbers(widget_of):
+    """They are sent as Python's own, which JSON knows."""
+    params = shortforms.video(
+        "A",
+        seed=np.int64(7),
+        fps=np.int32(30),
+        duration_seconds=np.float32(1.5),
+        loop=np.bool_(True),
+        extra=np.float64(2),
+    ).params
+    assert params == {"prompt": "A", "seed": 7, "fps": 30, "duration_seconds": 1.5, "loop": True, "extra": 2.0}
+    assert {type(value) for value in params.values()} == {str, int, float, bool}
+    with pytest.raises(InvalidParameterError, match=r"n: 11 is more than 10"):
+        shortforms.image("A", n=np.int64(11))
 
 
 def test_without_the_prompt_python_says_so(widget_of):

@@ -544,6 +544,27 @@ def test_a_plain_script(serve, history):
     assert len(sandbox.jobs) == 6
 
 
+def test_a_loop_that_ends_leaves_the_jobs(serve, history):
+    """An `asyncio.run` of one's own, with a time-out: the next wait goes on where it was, on another loop."""
+    sandbox = serve(speed=100.0, limits="off", durations={"image": 100})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history)
+
+    async def give_up():
+        waiting = asyncio.ensure_future(queue.wait())
+        await until(lambda: sum("poll" in request.query for request in sandbox.requests) == 4)
+        await asyncio.sleep(0.05)  # a connection that is being made at the end would complain
+        waiting.cancel()
+        await client.aclose()
+
+    asyncio.run(give_up())
+    assert states(queue) == {"left": 4}
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 4}
+    assert len(sandbox.jobs) == 4
+
+
 async def test_from_other_threads(serve, queue_of):
     """A click may come on any thread; another thread may wait, too."""
     sandbox = serve()

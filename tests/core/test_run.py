@@ -16,6 +16,7 @@ from novakit_widgets import NovaKitClient, eventloop, settings
 from novakit_widgets import run as module
 from novakit_widgets.errors import (
     ConfigurationError,
+    InvalidParameterError,
     JobCancelledError,
     JobError,
     JobFailedError,
@@ -424,6 +425,13 @@ async def test_attaching_to_no_job(client, sandbox):
     with pytest.raises(NovaKitConnectionError):
         await run.wait()
     assert (await run.wait()).id == job.id
+
+
+@pytest.mark.parametrize("job_id", [5, None, "", "job 1"])
+def test_attaching_to_what_is_no_job_id(job_id):
+    """It is refused at once."""
+    with pytest.raises(InvalidParameterError, match="no job id"):
+        JobRun.attached(job_id, client=None)
 
 
 async def test_cancelling_while_a_job_is_looked_for(client, sandbox):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import sys
 from pathlib import Path
@@ -250,3 +251,12 @@ def test_the_default_client_stays_while_the_settings_do():
     assert second is not first
     settings.configure(base_url="http://localhost:8000")
     assert default_client() is not second
+
+
+def test_completion_offers_every_setting():
+    """The signature names them; what is left out stays as it is."""
+    names = [name for name in inspect.signature(settings.configure).parameters if name != "unknown"]
+    assert names == list(settings._NAMES) == list(settings._CHECKS)
+    settings.configure(speed=7)
+    settings.configure(reuse=True)
+    assert settings.speed().value == 7

@@ -54,7 +54,9 @@ def test_type_checkers_see_the_same_names():
 
 def test_completion_offers_every_name():
     """``nk.<Tab>`` shows each public name before it has been used."""
-    assert set(novakit_widgets.__all__) <= set(fresh("import novakit_widgets; print(*dir(novakit_widgets))"))
+    offered = set(fresh("import novakit_widgets; print(*dir(novakit_widgets))"))
+    assert {name for name in offered if not name.startswith("__")} == set(novakit_widgets.__all__)
+    assert {"__version__", "__file__", "__doc__"} <= offered
 
 
 def test_unknown_name_is_an_attribute_error():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import signal
@@ -137,3 +138,11 @@ def test_public_names():
     assert all(getattr(package, name) is not None for name in package.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = package.nothing
+
+
+def test_completion_offers_every_option():
+    """What a sandbox takes, use_sandbox takes."""
+    offered = inspect.signature(use_sandbox).parameters
+    taken = inspect.signature(Sandbox).parameters
+    assert set(offered) == {*taken, "url"}
+    assert {name for name in taken if offered[name].default != taken[name].default} == {"speed", "plan", "limits"}

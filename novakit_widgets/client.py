@@ -23,7 +23,7 @@ from .errors import (
     SubmissionUncertainError,
     UnreadableAnswerError,
 )
-from .jobs import Job, Tool
+from .jobs import Job, Tool, is_job_id
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
 from .redaction import guard_logs, redact_bytes
@@ -45,7 +45,6 @@ SUBMIT_SECONDS: Mapping[Tool, float] = {Tool.TTS: Tool.TTS.timeout, Tool.STT: To
 _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
-_MAX_ID_LENGTH = 200
 _MAX_DIGITS = 18  # of a size in bytes
 # A proxy would look for this machine's sandbox on its own machine.
 _WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -403,7 +402,8 @@ class NovaKitClient:
         import httpx
 
         api, _ = self._http()
-        headers = {"Accept": "application/json"}
+        # Not compressed: a bomb of some kilobytes would be unpacked by hundreds of megabytes before we see that it is too long.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if content is not None:
             headers["Content-Type"] = "application/json"
         timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
@@ -423,7 +423,7 @@ class NovaKitClient:
                     content_read = await _bounded(response)
                 finally:
                     await _release(response)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             failure = NovaKitConnectionError(
                 f"NovaKit can't be reached at {self._base_url} ({type(error).__name__}). {action.meaning} "
                 "Check the network and the base URL.",
@@ -502,12 +502,7 @@ def checked_id(job_id: str) -> str:
     Raises:
         InvalidParameterError: it is none.
     """
-    if (
-        not isinstance(job_id, str)
-        or not job_id.strip(".")
-        or len(job_id) > _MAX_ID_LENGTH
-        or any(character.isspace() or not character.isprintable() for character in job_id)
-    ):
+    if not is_job_id(job_id):
         raise InvalidParameterError(
             f"{job_id!r:.60} is no job id; those look like 'job_abc123'. Nothing was sent.",
             parameter="job_id",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .client import NovaKitClient
 
-__all__ = ["Job", "JobStatus", "Tool"]
+__all__ = ["Job", "JobStatus", "Tool", "is_job_id"]
 
 
 class Tool(str, Enum):
@@ -99,6 +99,24 @@ class JobStatus(str, Enum):
 _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 # How far a job is; a status that is not documented counts as processing.
 _RANK: Mapping[str, int] = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1}
+
+
+_LONGEST_ID = 200  # characters
+
+
+def is_job_id(text: object) -> bool:
+    """Whether something can be a job's id, so that the service can be asked for it.
+
+    Example:
+        >>> is_job_id("job_abc123"), is_job_id("job 1"), is_job_id("..")
+        (True, False, False)
+    """
+    return (
+        isinstance(text, str)
+        and bool(text.strip("."))
+        and len(text) <= _LONGEST_ID
+        and not any(character.isspace() or not character.isprintable() for character in text)
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

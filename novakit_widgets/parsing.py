@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import UnreadableAnswerError
-from .jobs import Job, Tool
+from .jobs import Job, Tool, is_job_id
 
 if TYPE_CHECKING:
     from .answers import Answer
@@ -43,11 +43,13 @@ def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> 
     if isinstance(body, Mapping) and body and not {"id", "status", "error"} & body.keys():
         return Job.from_result(tool, params, body)
     job = parsed(answer, Job.from_json, None)
+    if not is_job_id(job.id):
+        raise UnreadableAnswerError("NovaKit's answer has a job id that can't be asked for.", answer.status, body)
     return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
 
 
 def jobs_of(body: Any) -> tuple[Job, ...]:
-    """Read a list of jobs, newest first. An entry that can't be read is left out."""
+    """Read a list of jobs, newest first. An entry that can't be read, or not be asked for, is left out."""
     entries = body.get("jobs") if isinstance(body, Mapping) else None
     if not isinstance(entries, list):
         raise UnreadableAnswerError("NovaKit's answer is no list of jobs.")
@@ -55,7 +57,9 @@ def jobs_of(body: Any) -> tuple[Job, ...]:
     for entry in entries:
         # One odd entry must not hide the others.
         with suppress(UnreadableAnswerError):
-            jobs.append(Job.from_json(entry))
+            job = Job.from_json(entry)
+            if is_job_id(job.id):
+                jobs.append(job)
     listed = JobList(jobs)
     listed.left_out = len(entries) - len(jobs)
     return listed

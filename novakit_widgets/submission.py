@@ -370,7 +370,7 @@ def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
 def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> str:
     """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time."""
     if isinstance(jobs, JobList) and jobs.left_out:
-        return f"the service's list has {jobs.left_out} entries that can't be read"
+        return f"the service's list has entries that can't be read ({jobs.left_out}), one of which may be it"
     odd = next((job for job in jobs if _is_open(job, since, known) and _asks_for(job, params, tool) is None), None)
     if odd is not None:
         return f"the service's list does not say what {odd.id} was made of, so it may be that"

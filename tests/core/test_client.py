@@ -29,8 +29,10 @@ from novakit_widgets.errors import (
     SubmissionUncertainError,
     UnreadableAnswerError,
 )
+from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import JobStatus, Tool
 from novakit_widgets.sandbox import Fault
+from novakit_widgets.submission import Clockwork, submit
 
 KEY = "sk_" + "a" * 64
 
@@ -328,12 +330,12 @@ async def test_an_answer_that_can_not_be_decompressed(nothing_left):
     [
         (httpx.ConnectError, False),
         (httpx.ConnectTimeout, False),
+        (httpx.ProxyError, False),  # it would not connect us
         (httpx.PoolTimeout, False),
         (httpx.ReadTimeout, True),
         (httpx.WriteError, True),
         (httpx.ReadError, True),
         (httpx.RemoteProtocolError, True),
-        (httpx.ProxyError, True),
     ],
 )
 async def test_each_failure_of_the_network(nothing_left, failure, reached):
@@ -362,6 +364,40 @@ async def test_a_proxy_does_not_come_between_us_and_this_machine(sandbox, nothin
     async with client.open_media(done.media[0].url) as stream:
         assert stream.status == 200
     await client.aclose()
+
+
+async def test_nothing_is_compressed_on_the_way():
+    """The longest size of an answer is that of the bytes that arrive; some kilobytes can be unpacked to any size."""
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200, json={"jobs": []})
+
+    plain = client_of(answer)
+    await plain.list()
+    assert asked == ["identity"]
+    await plain.aclose()
+
+
+@pytest.mark.parametrize("job_id", ["j" * 300, "job 1", "a\0b", ".."])
+async def test_a_job_whose_id_can_not_be_asked_for(job_id):
+    """It was taken and will be billed, so nothing says that nothing was sent; the service's list tells no more of it."""
+    odd = {"id": job_id, "status": "pending", "inputParams": {"prompt": "x"}}
+
+    def answer(request):
+        return httpx.Response(200, json=odd if request.method == "POST" else {"jobs": [odd]})
+
+    odd_client = client_of(answer)
+    with pytest.raises(SubmissionUncertainError, match=r"job id that can't be asked for.*bill it"):
+        await odd_client.submit("image", {"prompt": "x"})
+    jobs = await odd_client.list()
+    assert (jobs, jobs.left_out) == ((), 1)
+    quick = Clockwork(sleep=lambda _seconds: asyncio.sleep(0))
+    with pytest.raises(SubmissionUncertainError, match="it may run") as caught:
+        await submit(odd_client, Tool.IMAGE, {"prompt": "x"}, history=JobHistory(None), clockwork=quick)
+    assert "Nothing was sent" not in caught.value.message
+    await odd_client.aclose()
 
 
 def test_connections_of_a_closed_loop_are_forgotten():

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ from novakit_widgets.client import NovaKitClient
 
 SIZE = 1_000_000_000  # bytes
 MOST_GROWTH = 20_000_000
+MOST_HELD = 0.020  # seconds
 # In a process of its own: what it takes is not ours.
 SERVER = f"""
 import http.server
@@ -44,17 +46,21 @@ def address():
 
 
 async def test_a_gigabyte_is_saved_in_little_memory(tmp_path, address):
-    """Under 20 MB more, at every moment of it."""
-    process, turns, asked = psutil.Process(), 0, 0
+    """Under 20 MB more, at every moment of it; and the loop is held up for under 20 ms in 99 of 100 turns.
+
+    By the processor time of its thread between two turns: the clock would count what else the machine has to do.
+    """
+    process, asked = psutil.Process(), 0
+    held = []
     client = NovaKitClient("sk_" + "0" * 64, "http://127.0.0.1:9/api/v1")
     client._http()  # imported and made before anything is counted
     memory = [process.memory_info().rss]
 
     async def turn():
-        nonlocal turns
         while True:
+            began = time.thread_time()
             await asyncio.sleep(0.005)
-            turns += 1
+            held.append(time.thread_time() - began)
 
     def on_progress(done, total):
         nonlocal asked
@@ -73,4 +79,6 @@ async def test_a_gigabyte_is_saved_in_little_memory(tmp_path, address):
     file.unlink()
     assert len(memory) > 50
     assert max(memory) - memory[0] < MOST_GROWTH
-    assert turns > 20
+    assert len(held) > 20
+    held.sort()
+    assert held[int(0.99 * (len(held) - 1))] < MOST_HELD

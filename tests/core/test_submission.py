@@ -125,7 +125,7 @@ FULL = tuple(job_of(f"job_{n}", {"prompt": f"class work {n}"}, created=200.0 - n
         ((*FULL[:-1], job_of("job_99", {"prompt": "early"}, created=None)), "only the newest 100"),
         (FULL[::-1], "only the newest 100"),
         ((job_of("job_0", {"prompt": "x"}, created=-9_000.0), *FULL[:98], FULL[98]), "only the newest 100"),
-        (listing({"status": None}), "1 entries that can't be read"),
+        (listing({"status": None}), "entries that can't be read (1)"),
     ],
 )
 def test_a_list_that_does_not_tell(jobs, reason):

@@ -11,6 +11,7 @@ are as far apart as it asks. That costs the time of one answer for each stretch.
 from __future__ import annotations
 
 import math
+import random as random_module
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from .answers import utc_now
 from .errors import APIError, NovaKitError, RateLimitError
 from .jobs import Tool
 from .pacing import DEFAULT_LIMIT, POLLING_SHARE
+from .sharing import FairShare
 from .windows import SlidingWindow
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ TOOL_LIMITS: Mapping[Tool, tuple[int, float]] = MappingProxyType(
 _MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch for one longer than it was
 _SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
 _RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
+_SUBMITTING = "submitting"  # as a kind of requests, beside the polling
 _UNITS = {_MINUTE: "a minute", _HOUR: "an hour"}
 _PLURALS = {
     Tool.VIDEO: "videos",
@@ -95,10 +98,12 @@ class Allowance:
         limits: how many generations in how many seconds; a tool left out has no limit.
         speed: how many times faster than real time the service's clock runs: a sandbox's.
         clock: monotonic seconds.
+        random: a number in [0, 1).
 
     Attributes:
         limits: as given.
         speed: as given.
+        fair: our share of the key's requests, while others use it as well.
         seeded: whether it has heard of what was submitted before it was made.
         born: when it was made.
 
@@ -119,6 +124,7 @@ class Allowance:
         *,
         speed: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random_module.random,
     ) -> None:
         self.limits = limits
         self.speed = speed
@@ -127,6 +133,7 @@ class Allowance:
             tool: SlidingWindow(count, (seconds + _MARGIN) / speed) for tool, (count, seconds) in limits.items()
         }
         self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (_MINUTE + _MARGIN) / speed)
+        self.fair = FairShare(_MINUTE / speed, clock=clock, random=random)
         self._under_way = dict.fromkeys(Tool, 0)
         self._paused: dict[Tool | None, float] = {}
         self._contested: dict[Tool, float] = {}
@@ -161,7 +168,11 @@ class Allowance:
         now = self._clock()
         pause = max(self._paused.get(tool, now), self._paused.get(None, now)) - now
         requests = self._requests.wait(now, ahead=ahead)
-        found = [(pause, "NovaKit asked for a pause"), (requests, f"{self._requests.count} requests a minute")]
+        found = [
+            (pause, "NovaKit asked for a pause"),
+            (requests, f"{self._requests.count} requests a minute"),
+            (self.fair.wait(_SUBMITTING, ahead=ahead), "others use the key too"),
+        ]
         window = self._tools.get(tool)
         if window is not None:
             seconds = window.wait(now, under_way=self._under_way[tool], ahead=ahead)
@@ -191,6 +202,7 @@ class Allowance:
         """Take a place for a generation, whether there is one or not."""
         self._under_way[tool] += 1
         self.add_request()
+        self.fair.taken(_SUBMITTING)
         return Slot(self, tool)
 
     def add_request(self) -> None:
@@ -224,6 +236,12 @@ class Allowance:
         # Where a tool has a limit of its own, that is the narrower one, and the key's other tools may go on.
         self.pause(tool if isinstance(error, RateLimitError) and tool in self._tools else None, pause)
 
+    def spread(self, error: RateLimitError) -> None:
+        """Come back later than a 429 asks for, and less often, where others use the key: all were told the same moment."""
+        later = self.fair.refused()
+        if later > 0.0:
+            self.pause(None, (_RETRY_AFTER if error.retry_after is None else error.retry_after) + later)
+
     def pause(self, tool: Tool | None, seconds: float) -> None:
         """Let nothing of a tool through for so many seconds; ``None`` for all of them."""
         self._paused[tool] = max(self._paused.get(tool, -math.inf), self._clock() + seconds)
@@ -239,6 +257,7 @@ class Allowance:
         if limit is None:
             return
         self._requests.count = _left_by_polling(limit.limit)
+        self.fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
             # A clock that is wrong must not stop us for longer than a window.
             self.pause(None, min(max(limit.reset - wall, 0.0), _MINUTE / self.speed))

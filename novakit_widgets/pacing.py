@@ -84,6 +84,7 @@ class PollingBudget:
         clock: monotonic seconds.
         sleep: waits for so many seconds.
         random: a number in [0, 1).
+        fair: our share of the key, where submissions go by it too.
     """
 
     def __init__(
@@ -93,9 +94,10 @@ class PollingBudget:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float] = random_module.random,
+        fair: FairShare | None = None,
     ) -> None:
         self.window = window
-        self._fair = FairShare(window, clock=clock, random=random)
+        self._fair = fair or FairShare(window, clock=clock, random=random)
         self._clock = clock
         self._sleep = sleep
         self._taken: deque[float] = deque()

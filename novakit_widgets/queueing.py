@@ -132,9 +132,9 @@ class JobQueue:
         self._submitting: set[Place] = set()
         self._ended: list[tuple[Place, JobRun]] = []
         self._failures = 0
-        # How many may be on their way: one after a refusal that concerns all or a lost answer, and with each that is taken twice
-        # as many.
-        self._room = _FIRST_SUBMITTING
+        # How many may be on their way: one after a refusal that concerns all or a lost answer, or before the first answer has told
+        # whether others use the key; and with each that is taken twice as many.
+        self._room = 1 if client.rate_limit is None else _FIRST_SUBMITTING
         self._lost: set[Place] = set()  # on their way, and the answer to the POST was lost
         self._losses = 0  # in a row
         self._offline_until = float("-inf")
@@ -513,6 +513,9 @@ class JobQueue:
         elif isinstance(error, NovaKitConnectionError):
             self._failures += 1
             self._offline_until = self._works.clock() + self._pace.retry(self._failures, self._works.random)
+        elif isinstance(error, RateLimitError):
+            self._allowance.observe(self.client.rate_limit, wall=self._works.now().timestamp())
+            self._allowance.spread(error)
         elif not _asks_to_come_back(error):
             return False
         self._room = 1
@@ -683,9 +686,7 @@ class JobQueue:
 
 def _asks_to_come_back(error: NovaKitError) -> bool:
     unavailable = error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    return isinstance(error, RateLimitError) or (
-        unavailable and isinstance(error, APIError) and error.retry_after is not None
-    )
+    return unavailable and isinstance(error, APIError) and error.retry_after is not None
 
 
 def _out_of_order(losses: int, error: NovaKitError | None) -> SubmissionUncertainError:

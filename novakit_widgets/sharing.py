@@ -4,6 +4,8 @@ Each answer tells how many of the key's requests are left. What is gone and was 
 only how many requests it and the others have made so far, takes them all for newcomers like itself, and asks no more than would fit
 if each of them did the same. After that a share grows by one request a window while more than half of the key's requests are left,
 and is halved when less than a quarter is: since all see the same number, their shares become equal.
+
+What a process polls and what it submits is one share. Where both wait, they take turns: neither can starve the other.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ _CROWD = 0.05  # of the limit: from there on the key is shared
 _SAFE = 0.45  # of what is left that newcomers may plan with; the rest is for those who come after them
 _MOST = 0.3  # of the limit: what one of several takes at most
 _SPREAD = 0.25  # of an interval, by chance
+_TURN = 0.1  # of an interval: so much later comes what came last, where something else waits too
 _PLENTY, _SCARCE = 0.5, 0.25  # of the limit, left
 
 
@@ -44,6 +47,8 @@ class FairShare:
         self._random = random
         self._last = float("-inf")
         self._chance = 0.0
+        self._kind = ""
+        self._waiting: set[str] = set()
         self._told_at = float("-inf")
         self._until = float("-inf")
 
@@ -86,17 +91,27 @@ class FairShare:
         self._last = float("-inf")  # it was not ours after all: the pause alone says when we may ask again
         return self._random() * self.window / 4
 
-    def wait(self) -> float:
-        """Return the seconds until our next request is fair; 0.0 for at once."""
+    def wait(self, kind: str = "", *, ahead: int = 0) -> float:
+        """Return the seconds until our next request is fair; 0.0 for at once.
+
+        Args:
+            kind: what it is for.
+            ahead: how many of the kind come before it.
+        """
         if self.requests is None:
             return 0.0
-        interval = self.window / self.requests * (1.0 + _SPREAD * self._chance)
-        return max(0.0, self._last + interval - self._clock())
+        self._waiting.add(kind)
+        late = _TURN if kind == self._kind and len(self._waiting) > 1 else 0.0
+        interval = self.window / self.requests
+        until = self._last + interval * (1.0 + _SPREAD * self._chance + late)
+        return max(0.0, until - self._clock()) + ahead * interval
 
-    def taken(self) -> None:
-        """Note that we make a request now."""
+    def taken(self, kind: str = "") -> None:
+        """Note that we make a request of a kind now."""
         if self.requests is not None:
             self._note()
+        self._kind = kind
+        self._waiting.clear()
 
     def _note(self) -> None:
         self._last, self._chance = self._clock(), self._random()

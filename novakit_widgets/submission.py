@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .allowance import allowance_of
 from .answers import utc_now
 from .claims import Owner, SharedLists, claims_of
-from .errors import APIError, AuthenticationError, NovaKitConnectionError, NovaKitError, SubmissionUncertainError
+from .errors import (
+    APIError,
+    AuthenticationError,
+    NovaKitConnectionError,
+    NovaKitError,
+    RateLimitError,
+    SubmissionUncertainError,
+)
 from .jobhistory_rows import digest_of
 from .parameters import canonical
 from .parsing import JobList
@@ -158,7 +165,7 @@ async def submit(
     try:
         with claims.submitting(tool, params) as claim:
             try:
-                job = await _counted(client, tool, params, slot, on_wait)
+                job = await _counted(client, tool, params, slot, on_wait, patient=ticket is None or ticket.slot is None)
                 claims.take(job)
             except SubmissionUncertainError as error:
                 claim.lost = True
@@ -193,10 +200,14 @@ async def _counted(
     params: Mapping[str, Any],
     slot: Slot,
     on_wait: Callable[[float, NovaKitError], None] | None,
+    *,
+    patient: bool,
 ) -> Job:
-    """Send the POST, and count it where the service does."""
+    """Send the POST, and count it where the service does. Whoever is not patient knows better when to come back after a 429."""
 
     def waiting(seconds: float, error: NovaKitError) -> None:
+        if not patient and isinstance(error, RateLimitError):
+            raise error
         slot.again(seconds, error)
         if on_wait is not None:
             on_wait(seconds, error)

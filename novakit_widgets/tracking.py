@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import settings
+from .allowance import allowance_of
 from .errors import (
     APIError,
     AuthenticationError,
@@ -506,7 +507,8 @@ def tracker_of(client: NovaKitClient) -> JobTracker:
         pace = Pace.at(settings.speed().value)
         budget = _budgets.get(client.account)
         if budget is None or budget.window != pace.window:
-            budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep)
+            fair = allowance_of(client.account).fair
+            budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=fair)
             _budgets[client.account] = budget
         trackers[loop] = JobTracker(client, pace=pace, budget=budget)
     return trackers[loop]

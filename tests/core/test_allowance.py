@@ -195,6 +195,52 @@ def test_a_key_that_has_none_left_waits(time):
     assert allowance.request_wait() == 60.0
 
 
+def shared(time, **options):
+    """Return an allowance that has just learnt that others have used 14 of the key's 30 requests."""
+    allowance = Allowance(clock=time, random=lambda: 0.5, **options)
+    allowance.observe(RateLimit(30, remaining=15, reset=160.0, sent=1, sent_at=time.now), wall=100.0)
+    return allowance
+
+
+def test_on_a_key_that_others_use_too_submissions_are_spread(time):
+    """What the answers say is left, and not a 429, tells how many are ours; polling is of the same share."""
+    allowance = shared(time)
+    assert allowance.fair.requests == 1.0
+    assert allowance.outlook(Tool.IMAGE) == (pytest.approx(67.5), "others use the key too")
+    assert allowance.outlook(Tool.IMAGE, ahead=2)[0] == pytest.approx(187.5)
+    time.now += 67.5
+    assert allowance.wait(Tool.IMAGE) == 0.0
+    allowance.take(Tool.IMAGE).counted()
+    assert allowance.wait(Tool.IMAGE) == pytest.approx(67.5)
+    assert allowance.fair.wait() == pytest.approx(67.5)
+    assert Allowance(clock=time).outlook(Tool.IMAGE) == (0.0, "")
+
+
+def test_polling_and_submitting_take_turns(time):
+    """Where both wait for the share, none of them starves the other."""
+    fair = shared(time).fair
+    order = []
+    for _ in range(6):
+        kinds = ["", "submitting"]
+        for kind in kinds:
+            fair.wait(kind)
+        seconds, kind = min((fair.wait(kind), kind) for kind in kinds)
+        time.now += seconds
+        order.append(kind)
+        fair.taken(kind)
+    assert order in (["", "submitting"] * 3, ["submitting", ""] * 3)
+
+
+def test_those_that_were_refused_together_do_not_come_back_together(time):
+    """After a 429 each comes back some seconds later than it says, by chance; one who is alone does as he is told."""
+    allowance = shared(time)
+    allowance.spread(RateLimitError("slow", 429, retry_after=20.0))
+    assert allowance.outlook(Tool.IMAGE) == (pytest.approx(27.5), "NovaKit asked for a pause")
+    alone = Allowance(clock=time)
+    alone.spread(RateLimitError("slow", 429, retry_after=20.0))
+    assert alone.wait(Tool.IMAGE) == 0.0
+
+
 def test_a_fast_clock_divides_all(time):
     """A sandbox at 100 times the speed has windows a hundredth as long."""
     allowance = Allowance(clock=time, speed=100.0)

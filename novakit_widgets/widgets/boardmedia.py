@@ -81,13 +81,16 @@ class Keeper:
         return await keep(self._client, fresh, self._embed, folder=folder, room=self._room)
 
 
-async def save_places(client: NovaKitClient, places: Sequence[Place], folder: Path) -> dict[int, list[Path]]:
-    """Save the media of several finished jobs, a few at a time.
+async def save_places(
+    client: NovaKitClient, places: Sequence[Place], folder: Path, *, count: int
+) -> dict[int, list[Path]]:
+    """Save the results of several finished jobs, a few at a time. Each run knows what was saved of it, also when others fail.
 
     Args:
         client: makes the requests.
-        places: whose; those without media are passed over.
+        places: whose; those with neither media nor words are passed over.
         folder: where to; it is made.
+        count: how many places there are in all, so that the files' names are in the order of their numbers.
 
     Returns:
         The files, by the place's number.
@@ -105,7 +108,9 @@ async def save_places(client: NovaKitClient, places: Sequence[Place], folder: Pa
     async def save(place: Place, job: Job) -> None:
         async with turns:
             try:
-                files[place.number] = await downloads.save_all(client, job, folder)
+                before = f"{place.number:0{len(str(count - 1))}}-"
+                files[place.number] = await downloads.save_all(client, job, folder, before=before)
+                place.run.saved = tuple(files[place.number])
                 if job.id is not None:
                     history = place.run.history
                     await asyncio.to_thread(
@@ -115,7 +120,11 @@ async def save_places(client: NovaKitClient, places: Sequence[Place], folder: Pa
                 problems[place.number] = error
 
     await asyncio.gather(
-        *(save(place, place.run.job) for place in places if place.run.job is not None and place.run.job.media)
+        *(
+            save(place, job)
+            for place in places
+            if (job := place.run.job) is not None and (job.media or job.text is not None)
+        )
     )
     if problems:
         number, first = min(problems.items())

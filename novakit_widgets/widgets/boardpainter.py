@@ -17,7 +17,7 @@ from .boardgrid import MOST_CELLS
 from .boardmedia import save_places
 from .boardorder import picked
 from .boardparts import CELLS, BoardParts
-from .boardview import FAILED, Row, Totals, prompt_and_title, thumbnail_of
+from .boardview import FAILED, Row, Totals, prompt_and_title, remarks, thumbnail_of
 from .places import notebook_folder
 from .view import prompt_of
 
@@ -138,9 +138,7 @@ class BoardPainter:
                 parts.announcer: {"value": self._announcement(totals)},
                 parts.bar: {"value": totals.percent, "bar_style": boardtable.BAR_STYLES[totals.tone]},
                 parts.figures: {"value": str(boardtable.figures(totals))},
-                parts.notice: {
-                    "value": str(boardtable.hold(self._queue.held, self.note) if proposal is None else proposal.words())
-                },
+                parts.notice: {"value": str(self._notice() if proposal is None else proposal.words())},
                 parts.cancel: {
                     "layout": parts.button(shown=not totals.settled),
                     "description": "Cancel all" if proposal is None else "Drop them",
@@ -157,6 +155,9 @@ class BoardPainter:
             self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now),
             self._chosen_states(now),
         )
+
+    def _notice(self) -> Markup:
+        return boardtable.hold(self._queue.held, *remarks(self._queue), self.note)
 
     def _announcement(self, totals: Totals) -> str:
         at, before, text = self._announced
@@ -265,12 +266,13 @@ class BoardPainter:
         if self._details[0] != key:
             self._details = (key, boardtable.details(place, self._served.get(place.number, ())))
         description, tooltip = _BUTTONS[state]
-        has_media = state is not PlaceState.COMPLETED or bool(self._served.get(place.number))
+        words = run.job is not None and run.job.text is not None
+        can_act = state is not PlaceState.COMPLETED or words or bool(self._served.get(place.number))
         return {
             parts.details_head: {"value": str(boardtable.details_head(place, now=now))},
             parts.details: {"value": str(self._details[1])},
             parts.act: {
-                "layout": parts.button(shown=has_media),
+                "layout": parts.button(shown=can_act),
                 "description": description,
                 "tooltip": tooltip,
                 "disabled": run.cancelling,
@@ -295,7 +297,7 @@ class BoardPainter:
     async def _save(self, place: Place) -> None:
         folder = settings.save_to().value or notebook_folder()
         try:
-            files = await save_places(self._queue.client, [place], folder)
+            files = await save_places(self._queue.client, [place], folder, count=len(self._queue.places))
         except (MediaError, OSError) as error:
             self.note = str(error)
         else:

@@ -16,8 +16,6 @@ from .plain import media_tag
 from .view import label_of, prompt_of, shortened, status_of, took
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..embedding import Kept
     from ..queueing import Place
     from ..sweeping import Grid
@@ -46,7 +44,7 @@ _STYLE = (
   .novakit-plain-board .nk-t { width: 5em; } }
 </style>""")
 )
-_OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "files", "error")
+_OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "text", "files", "error")
 
 
 def summary(words: str) -> str:
@@ -193,17 +191,12 @@ def _credits(place: Place) -> str:
     return "" if job is None or job.actual_credits is None else f"{job.actual_credits:g}"
 
 
-def records(places: Sequence[Place], files: Mapping[int, Sequence[Path]]) -> list[dict[str, Any]]:
-    """Return a flat dict for each place.
-
-    Args:
-        places: by number.
-        files: what was saved of them.
-    """
-    return [_record(place, files.get(place.number, place.run.saved)) for place in places]
+def records(places: Sequence[Place]) -> list[dict[str, Any]]:
+    """Return a flat dict for each place, by number."""
+    return [_record(place) for place in places]
 
 
-def _record(place: Place, files: Sequence[Path]) -> dict[str, Any]:
+def _record(place: Place) -> dict[str, Any]:
     run, job = place.run, place.run.job
     params = {f"parameter_{name}" if name in _OURS else name: value for name, value in place.params.items()}
     return {
@@ -215,6 +208,7 @@ def _record(place: Place, files: Sequence[Path]) -> dict[str, Any]:
         "credits": None if job is None else job.actual_credits,
         "job_id": run.job_id,
         "urls": [] if job is None else [media.url for media in job.media],
-        "files": [str(file) for file in files],
+        "text": None if job is None else job.text,
+        "files": [str(file) for file in run.saved],
         "error": None if run.error is None else run.error.message,
     }

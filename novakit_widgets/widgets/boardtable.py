@@ -146,9 +146,9 @@ def span(text: str) -> Markup:
     return Markup('<span class="nk-message">{}</span>').format(text) if text else _BLANK
 
 
-def hold(error: NovaKitError | None, note: str) -> Markup:
+def hold(error: NovaKitError | None, *notes: str) -> Markup:
     """Return why the queue stands still, such as what is left of the quota; and what else there is to say."""
-    parts = [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(note))] if note else []
+    parts = [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(note)) for note in notes if note]
     if error is not None:
         parts.append(Markup('<p class="nk-message" dir="auto"><strong>On hold.</strong> {}</p>').format(error.message))
     return _BLANK.join(parts)

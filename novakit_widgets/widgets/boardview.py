@@ -23,6 +23,7 @@ __all__ = [
     "clock_time",
     "prompt_and_title",
     "readable",
+    "remarks",
     "thumbnail_of",
     "times_of",
     "words_of",
@@ -149,6 +150,18 @@ def clock_time(moment: datetime | None, *, now: datetime) -> str:
         return "soon"
     here = moment.astimezone()
     return f"about {here:%H:%M}" if here.date() == now.astimezone().date() else f"about {here:%d %b %H:%M}"
+
+
+def remarks(queue: JobQueue) -> list[str]:
+    """Return what is to be said of a queue's jobs together, beside how far they are."""
+    said = []
+    if queue.made_before:
+        said.append(f"{queue.made_before:,} of these you made today; reuse=True shows them at no cost.")
+    if queue.not_cancelled:
+        said.append(
+            f"{queue.not_cancelled:,} could not be cancelled: running still, to be billed perhaps. Cancel all tries again."
+        )
+    return said
 
 
 def times_of(place: Place) -> str:

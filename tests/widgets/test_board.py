@@ -255,6 +255,82 @@ def test_saving_goes_on_after_a_result_that_is_gone(sandbox, client, tmp_path):
         board.save(tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 4
     assert not [file for file in (tmp_path / "kept").iterdir() if board[2].id in file.name]
+    told = [record["files"] for record in board.to_records()]
+    assert told == [
+        [] if number == 2 else [str(tmp_path / "kept" / f"{number}-novakit-{board[number].id}-1.png")]
+        for number in range(5)
+    ]
+
+
+def test_a_batch_that_runs_again_says_what_there_is(client):
+    """Without reuse it is paid in full, and one line says so beforehand; with reuse, or the first time, there is no such line."""
+
+    async def main(hold):
+        for items, reuse, said in ((prompts(3), None, False), (prompts(5), None, True), (prompts(5), True, False)):
+            board = batch("image", items, size="512x512", client=client, reuse=reuse)
+            hold(board)
+            await board
+            board.paint()
+            line = "3 of these you made today; reuse=True shows them at no cost." in parts(board).notice.value
+            assert line is said
+
+    go(main, client)
+
+
+def test_a_cancellation_that_fails_is_told(sandbox, client):
+    """How many go on is on the board until they have ended, or are cancelled after all."""
+    sandbox.next_duration(*[60 * SPEED] * 3)
+
+    async def main(hold):
+        board = batch("image", prompts(3), size="512x512", client=client)
+        hold(board)
+        await until(lambda: all(board))
+        refused = sandbox.inject(Fault.status(403), method="DELETE", times=None)
+        board.cancel()
+        await until(lambda: refused.hits == 3 and board._queue.not_cancelled == 3)
+        board.paint()
+        assert "3 could not be cancelled" in parts(board).notice.value
+        sandbox.clear_faults()
+        board.cancel()
+        assert await board == []
+        board.paint()
+        assert "could not be cancelled" not in parts(board).notice.value
+
+    go(main, client)
+
+
+def test_files_are_named_in_the_order_of_their_numbers(client, tmp_path):
+    """As many digits as the highest number has, so that a folder lists them as the board does."""
+
+    async def main(hold):
+        board = batch("image", prompts(12), size="512x512", client=client)
+        hold(board)
+        await board
+        return board
+
+    board = go(main, client)
+    files = board.save(tmp_path)
+    assert [file.name for file in files] == [f"{number:02}-novakit-{board[number].id}-1.png" for number in range(12)]
+    assert files == sorted(files)
+
+
+@pytest.mark.parametrize(("wanted", "suffix"), [("json", ".txt"), ("text", ".txt"), ("srt", ".srt"), ("vtt", ".vtt")])
+def test_words_are_kept_too(client, tmp_path, wanted, suffix):
+    """A transcription has its text in the records, and a file by the format that was asked for."""
+
+    async def main(hold):
+        board = batch("stt", ["https://example.org/a.mp3"], response_format=wanted, client=client)
+        hold(board)
+        await board
+        return board
+
+    board = go(main, client)
+    (file,) = board.save(tmp_path / wanted)
+    assert file.name == f"0-novakit-{board[0].id}{suffix}"
+    (record,) = board.to_records()
+    assert file.read_text(encoding="utf-8") == record["text"] == board[0].text != ""
+    assert record["files"] == [str(file)]
+    assert board[0].save(tmp_path / "single.txt", client=client)[0].read_text(encoding="utf-8") == record["text"]
 
 
 def test_as_many_models_for_a_thousand_jobs_as_for_one(client):
@@ -415,7 +491,7 @@ def test_one_result_is_saved_by_its_button(client, tmp_path, monkeypatch):
         assert board[1].id in texts(parts(board).notice.value)
 
     go(main, client)
-    assert len(list(tmp_path.glob("novakit-job_*.png"))) == 1
+    assert len(list(tmp_path.glob("1-novakit-job_*.png"))) == 1
 
 
 def test_nothing_is_sent_when_nothing_has_changed(client):

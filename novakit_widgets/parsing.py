@@ -43,7 +43,7 @@ def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> 
     if isinstance(body, Mapping) and body and not {"id", "status", "error"} & body.keys():
         return Job.from_result(tool, params, body)
     job = parsed(answer, Job.from_json, None)
-    if not is_job_id(job.id):
+    if not _can_be_followed(job):
         raise UnreadableAnswerError("NovaKit's answer has a job id that can't be asked for.", answer.status, body)
     return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
 
@@ -58,11 +58,16 @@ def jobs_of(body: Any) -> tuple[Job, ...]:
         # One odd entry must not hide the others.
         with suppress(UnreadableAnswerError):
             job = Job.from_json(entry)
-            if is_job_id(job.id):
+            if _can_be_followed(job):
                 jobs.append(job)
     listed = JobList(jobs)
     listed.left_out = len(entries) - len(jobs)
     return listed
+
+
+def _can_be_followed(job: Job) -> bool:
+    """Whether all of a job is known, or can be asked for; one that has ended is shown whatever its id looks like."""
+    return job.ended or is_job_id(job.id)
 
 
 def object_of(body: Any) -> Mapping[str, Any]:

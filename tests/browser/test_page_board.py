@@ -233,7 +233,8 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
     for target in (board, board.locator(".widget-html:has(.nk-table)")):
         assert await target.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
     time = board.locator("tbody .nk-t").first
-    await expect(time).to_have_text("under 1 s")
+    # The widest there is; how long the job took is the machine's to say.
+    await time.evaluate("element => { element.textContent = 'under 1 s'; }")
     assert await time.evaluate(_LINES) == 1
     assert await time.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
     await board.get_by_role("button", name="Cancel all").click()

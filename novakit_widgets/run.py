@@ -630,7 +630,7 @@ class JobRun:
         self._say("")
         self._note(self.job)
         folder = settings.save_to().value
-        if folder is not None and self.job.media and self.error is None:
+        if folder is not None and self.error is None and (self.job.media or self.job.text is not None):
             self.saving = eventloop.spawn(self._save_to(folder))
         self._set(Phase.ENDED)
         endings.tell(self.client, self.job)

@@ -268,4 +268,4 @@ def _action(run: JobRun) -> Action:
         return "again"
     if run.job is not None and run.job.ended and run.job.status != JobStatus.COMPLETED:
         return "again" if run.tool is not None else ""
-    return "save" if run.job is not None and run.job.media else ""
+    return "save" if run.job is not None and (run.job.media or run.job.text is not None) else ""

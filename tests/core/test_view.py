@@ -44,7 +44,8 @@ def job_in(status, **more):
 
 DONE = job_in(JobStatus.COMPLETED, output={"video": {"url": "https://cdn.example/a.mp4"}})
 FAILED = job_in(JobStatus.FAILED, error="No machine")
-RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
+WORDS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
+RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"text": "Hello"})
         (Phase.UNCERTAIN, {}, "answer lost", "bad", ""),
         (Phase.REFUSED, {}, "not started", "bad", "again"),
         (Phase.ENDED, {"job": DONE}, "done", "good", "save"),
+        (Phase.ENDED, {"job": WORDS}, "done", "good", "save"),
         (Phase.ENDED, {"job": RESULTLESS}, "done", "good", ""),
         (Phase.ENDED, {"job": FAILED}, "failed", "bad", "again"),
         (Phase.ENDED, {"job": FAILED, "tool": None}, "failed", "bad", ""),

@@ -172,16 +172,29 @@ def test_a_time_out_offers_to_keep_watching(sandbox, client):
 
 
 def test_a_button_without_an_action_is_not_there(client):
-    """A transcription has nothing to save: its old word must not stay on the page, where it does nothing."""
+    """An answer was lost, and nothing is to be done here: the old word must not stay on the page, where it does nothing."""
+    widget = image("Lost", client=client, autostart=False)
+    widget.paint()
+    assert widget._parts.button.layout.display is None
+    widget._run.phase = Phase.UNCERTAIN
+    widget.paint()
+    assert widget._parts.button.layout.display == "none"
+
+
+def test_words_can_be_saved_too(client, tmp_path, monkeypatch):
+    """The card of a transcription is called like its file, and offers to save what was said."""
+    monkeypatch.chdir(tmp_path)
 
     async def main():
         heard = transcribe("https://x.example/talk.mp3", client=client)
-        assert heard._parts.button.layout.display is None
-        await heard
+        job = await heard
         await shown(heard)
         heard.paint()
-        assert heard._parts.button.layout.display == "none"
+        assert heard._parts.button.description == "Save"
         assert "talk.mp3" in text_of(heard)
+        await heard._save_and_say()
+        (file,) = tmp_path.glob("novakit-*.txt")
+        assert file.read_text(encoding="utf-8") == job.text
 
     go(main, client)
 

@@ -111,19 +111,29 @@ async def test_what_is_not_to_be_repeated_is_not(attempts):
     assert exchange.count == 1
 
 
+async def told_of(post, on_wait, told):
+    """Send, and note whether a cancellation says that nothing was sent. Here, because Python 3.10 makes another of a task's."""
+    try:
+        await sent_until_taken(post, on_wait)
+    except asyncio.CancelledError as error:
+        told.append(nothing_sent(error))
+        raise
+
+
 async def test_a_post_that_is_cancelled_in_a_wait(attempts):
     """It is not sent again, and the cancellation tells that nothing was started."""
     stamina.set_testing(False)
     exchange = attempts(RateLimitError("m", 429, retry_after=30.0))
     told = []
-    task = asyncio.ensure_future(sent_until_taken(exchange, lambda *_: told.append(resting(task))))
+    said = []
+    task = asyncio.ensure_future(told_of(exchange, lambda *_: told.append(resting(task)), said))
     await asyncio.sleep(0.01)
     assert told == [True]
     assert resting(task)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
+    with pytest.raises(asyncio.CancelledError):
         await task
-    assert nothing_sent(caught.value)
+    assert said == [True]
     assert exchange.count == 1
     assert not resting(task)
 
@@ -131,10 +141,11 @@ async def test_a_post_that_is_cancelled_in_a_wait(attempts):
 async def test_a_post_that_is_cancelled_by_who_is_told_of_the_wait(attempts):
     """Also where the wait has no length."""
     exchange = attempts(RateLimitError("m", 429))
-    task = asyncio.ensure_future(sent_until_taken(exchange, lambda *_: task.cancel()))
-    with pytest.raises(asyncio.CancelledError) as caught:
+    said = []
+    task = asyncio.ensure_future(told_of(exchange, lambda *_: task.cancel(), said))
+    with pytest.raises(asyncio.CancelledError):
         await task
-    assert nothing_sent(caught.value)
+    assert said == [True]
     assert exchange.count == 1
 
 
@@ -149,13 +160,14 @@ async def test_a_post_that_is_cancelled_on_its_way():
         under_way.set()
         await asyncio.sleep(60)
 
-    task = asyncio.ensure_future(sent_until_taken(post))
+    said = []
+    task = asyncio.ensure_future(told_of(post, None, said))
     await under_way.wait()
     assert not resting(task)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
+    with pytest.raises(asyncio.CancelledError):
         await task
-    assert not nothing_sent(caught.value)
+    assert said == [False]
 
 
 async def test_a_retry_after_is_waited_for(attempts, monkeypatch):

@@ -152,6 +152,10 @@ class Owner:
         ids = await self.history.off_loop(self.history.job_ids, base_url=self.base_url, since=self.since)
         return ids | self.claims.ids
 
+    async def answered(self) -> Mapping[str, datetime]:
+        """Return when the answers to our newest submissions came, by our clock and the ids of their jobs."""
+        return await self.history.off_loop(self.history.answered, base_url=self.base_url)
+
     async def take(self, job: Job, intent: str) -> bool:
         """Take a job for a lost submission, unless somebody else was first.
 

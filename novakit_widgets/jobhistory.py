@@ -55,6 +55,7 @@ _T = TypeVar("_T")
 
 # A POST with its retries takes at most some minutes. Where we can't ask whether a process lives, one as old as that is dead.
 _LONGEST_POST = timedelta(minutes=15)
+_NEWEST = 1_000  # submissions whose answers are of interest: a service's list has a hundred jobs
 _LITTLE_PATIENCE = 0.2  # seconds to wait for a file that kept us waiting in vain before
 
 
@@ -396,6 +397,23 @@ class JobHistory:
             return None if row is None else entry_of(row)
 
         return self._run(work, None)
+
+    def answered(self, *, base_url: str) -> dict[str, datetime]:
+        """Return when the answers to the newest submissions came, by our clock and the ids of their jobs.
+
+        Args:
+            base_url: the service.
+        """
+        statement = (
+            "SELECT job_id, answered_at FROM jobs WHERE base_url = ? AND job_id IS NOT NULL AND answered_at IS NOT NULL "
+            "ORDER BY number DESC LIMIT ?"
+        )
+
+        def work(database: sqlite3.Connection) -> dict[str, datetime]:
+            rows = execute(database, statement, [base_url, _NEWEST])
+            return {job_id: datetime.fromtimestamp(at, tz=timezone.utc) for job_id, at in rows}
+
+        return self._run(work, {})
 
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
         """Return the ids of the jobs that submissions are known to have started.

@@ -337,8 +337,9 @@ async def all_candidates(
             break
     if owner is not None and not any(found):
         known = {*known, *await owner.known()}
+    answered = {} if owner is None or all(found) else await owner.answered()
     return [
-        Sighting(mine, _doubt(jobs, params, since, known, tool))
+        Sighting(mine, _doubt(jobs, params, since, known, tool, answered))
         for mine, (params, since) in zip(found, asked, strict=True)
     ]
 
@@ -378,7 +379,14 @@ def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
         return False  # nested deeper than ours
 
 
-def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> str:
+def _doubt(
+    jobs: Sequence[Job],
+    params: Mapping[str, Any],
+    since: datetime,
+    known: Collection[str],
+    tool: Tool,
+    answered: Mapping[str, datetime],
+) -> str:
     """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time."""
     if isinstance(jobs, JobList) and jobs.left_out:
         return f"the service's list has entries that can't be read ({jobs.left_out}), one of which may be it"
@@ -387,7 +395,10 @@ def _doubt(jobs: Sequence[Job], params: Mapping[str, Any], since: datetime, know
         return f"the service's list does not say what {odd.id} was made of, so it may be that"
     dates = [job.created_at for job in jobs if job.created_at is not None]
     # The order is not documented: only in one that is newest first the last tells how far the list goes back.
-    reaches_back = bool(dates) and dates[-1] < since - CLOCK_SKEW and dates[0] == max(dates)
+    ordered = bool(dates) and dates[0] == max(dates)
+    # By the service's clock, which may differ from ours; or without it: a job of ours whose answer we had before is older.
+    before = any(job.id in answered and answered[job.id] < since for job in jobs if job.id is not None)
+    reaches_back = ordered and (before or dates[-1] < since - CLOCK_SKEW)
     if len(jobs) >= _LIST_LIMIT and not reaches_back:
         return f"the service lists only the newest {_LIST_LIMIT} {tool} jobs, and this may be an older one"
     return ""

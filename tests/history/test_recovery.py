@@ -168,6 +168,22 @@ def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
     assert len(sandbox.jobs) == 1
 
 
+@pytest.mark.parametrize(("others", "unsent"), [(99, 1), (100, 0)])
+def test_a_full_list_tells_as_far_as_it_goes_back(sandbox, history, others, unsent):
+    """Whatever the clocks say: a job that was answered before the lost one was sent is older, and all since stand above it."""
+    go(sandbox, lambda client: submit(client, Tool.IMAGE, {"prompt": "earlier"}, history=history))
+    begin_elsewhere(history, sandbox, PARAMS)  # it never arrived
+
+    async def class_work(client):
+        for number in range(others):
+            await client.submit("image", {"prompt": f"class work {number}"})
+
+    go(sandbox, class_work)
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    assert (len(outcome.unsent), len(outcome.unclear)) == (unsent, 1 - unsent)
+    assert outcome.found == ()
+
+
 def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
     """A list that is refused resolves nothing, and says why."""
     begin_elsewhere(history, sandbox, PARAMS)

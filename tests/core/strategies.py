@@ -5,46 +5,26 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 # What the documentation calls the fields of a job, a result and an error: an odd value hurts only where it is looked for.
-NAMES = [
-    *(
-        "id",
-        "status",
-        "progress",
-        "tool",
-        "inputParams",
-        "outputData",
-        "errorMessage",
-        "error",
-        "createdAt",
-        "completedAt",
-    ),
-    *(
-        "model",
-        "estimatedCredits",
-        "actualCredits",
-        "data",
-        "video",
-        "audio",
-        "image",
-        "images",
-        "url",
-        "video_url",
-        "audio_url",
-    ),
-    *(
-        "text",
-        "segments",
-        "duration_seconds",
-        "width",
-        "height",
-        "revised_prompt",
-        "prompt",
-        "input",
-        "aspect_ratio",
-        "jobs",
-    ),
-    *("message", "quotas", "plan", "retryAfter"),
+JOB_FIELDS = [
+    "id",
+    "status",
+    "progress",
+    "tool",
+    "inputParams",
+    "outputData",
+    "errorMessage",
+    "error",
+    "createdAt",
+    "completedAt",
+    "model",
+    "estimatedCredits",
+    "actualCredits",
 ]
+RESULT_FIELDS = (
+    "data video audio image images url video_url audio_url text segments duration_seconds width height revised_prompt "
+    "prompt input aspect_ratio jobs message quotas plan retryAfter"
+)
+NAMES = [*JOB_FIELDS, *RESULT_FIELDS.split()]
 ADDRESSES = [
     "https://cdn.example/a.mp4",
     "http://cdn.example:1/b",

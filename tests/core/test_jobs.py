@@ -9,26 +9,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import JSON, RESULTS
+from strategies import JOB_FIELDS, JSON, RESULTS
 
 from novakit_widgets.errors import InvalidParameterError, UnreadableAnswerError
 from novakit_widgets.jobs import Job, JobStatus, Tool
 
-FIELDS = [
-    "id",
-    "status",
-    "progress",
-    "tool",
-    "inputParams",
-    "outputData",
-    "errorMessage",
-    "error",
-    "createdAt",
-    "completedAt",
-    "model",
-    "estimatedCredits",
-    "actualCredits",
-]
 DATES = st.sampled_from(
     ["2025-01-01T00:00:00Z", "2025-13-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.9999999-23:59"]
 )
@@ -73,7 +58,7 @@ def test_no_json_is_worse_than_unreadable(body):
     assert job.id
 
 
-@given(body=st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, JSON | DATES), "outputData": RESULTS}))
+@given(body=st.fixed_dictionaries({}, optional={**dict.fromkeys(JOB_FIELDS, JSON | DATES), "outputData": RESULTS}))
 def test_one_odd_field_never_fails_a_job(body):
     """With an id and a status that are text there is a job, and all it derives can be read."""
     body = {**body, "id": "job_1", "status": body.get("status") if isinstance(body.get("status"), str) else "pending"}

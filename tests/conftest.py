@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import hypothesis
@@ -9,6 +10,9 @@ import pytest
 import stamina
 
 from novakit_widgets import claims, client, eventloop, settings
+
+with contextlib.suppress(ImportError):
+    from xdist.scheduler import LoadScopeScheduling
 
 # Nobody's own keyring is asked, and no desktop's dialog opens. Read when keyring is first imported.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
@@ -30,3 +34,22 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(eventloop, "_home", None)
     yield
     stamina.set_testing(False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share the tests out by files, since what shares a server or a port stands in one; those of pages by halves.
+
+    Most of the time goes by waiting for kernels and pages, so there may be more at a time than there are cores. But a third
+    browser on two cores makes kernels lose cells, so that all pages are looked at by two.
+    """
+
+    class ByFiles(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::", 1)[0]
+            folder, _, name = file.rpartition("/")
+            if not folder.endswith("browser"):
+                return file
+            return f"{folder}, {'a to g' if name < 'test_page_h' else 'h to z'}"
+
+    return ByFiles(config, log)

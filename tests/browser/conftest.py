@@ -28,13 +28,6 @@ window.alert = window.confirm = window.prompt = (text) => { window.ran.push(Stri
 """
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser():
     """The browser; without one the tests are skipped, which continuous integration does not let pass."""

@@ -15,7 +15,6 @@ import requests
 from jupyter_client import BlockingKernelClient, find_connection_file
 
 pytestmark = [
-    pytest.mark.xdist_group("cli"),  # two JupyterLabs that look for a free port at once can find the same one
     pytest.mark.kernel,
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to end a command with"),
 ]

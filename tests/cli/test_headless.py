@@ -17,7 +17,7 @@ import pytest
 
 from novakit_widgets import demo, headless
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("cli")]
+pytestmark = pytest.mark.kernel
 
 LINE = re.compile(r"^(job_\w+) +(\w+) +(\w+) +([\d.]+) s +(.+)$", re.MULTILINE)
 USERS_KEY = "sk_" + "c" * 64

@@ -15,12 +15,10 @@ SPEED = 20.0
 BEGIN = "import novakit_widgets as nk; link = nk.use_sandbox()"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if "kernels" in item.path.parts:
             item.add_marker(pytest.mark.kernel)
-            item.add_marker(pytest.mark.xdist_group("kernels"))
 
 
 @pytest.fixture(scope="session")

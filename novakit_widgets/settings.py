@@ -258,8 +258,8 @@ def describe() -> dict[str, str]:
     """Say what holds and where it came from, the key by its last four characters at most.
 
     Example:
-        >>> describe()["speed"]
-        '1.0 (default)'
+        >>> describe()["reuse"]
+        'False (default)'
     """
     found: dict[str, str] = {}
     for name, read in (

@@ -7,7 +7,9 @@ import pkgutil
 import pytest
 
 import novakit_widgets
+from novakit_widgets import settings
 
+SPEED = 200.0
 MODULES = [
     found.name
     for found in pkgutil.walk_packages(novakit_widgets.__path__, "novakit_widgets.")
@@ -18,7 +20,7 @@ MODULES = [
 @pytest.fixture(scope="module")
 def sandbox():
     """One sandbox for all examples."""
-    with novakit_widgets.Sandbox(speed=200.0, limits="off") as running:
+    with novakit_widgets.Sandbox(speed=SPEED, limits="off") as running:
         yield running
 
 
@@ -28,6 +30,8 @@ def configured(sandbox, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOVAKIT_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
+    # Six images are more than the real service takes in a minute.
+    monkeypatch.setattr(settings, "_configured", {"speed": SPEED})
 
 
 @pytest.mark.parametrize("name", ["novakit_widgets", *MODULES])

@@ -41,10 +41,5 @@ def listen(listener: Callable[[NovaKitClient, Job], None]) -> Callable[[], None]
 def tell(client: NovaKitClient, job: Job) -> None:
     """Tell all listeners of a job that has ended. The fault of one is shown, and costs neither the job nor the others."""
     for listener in _listeners:
-        try:
+        with eventloop.complaints("A listener for ended jobs failed"):
             listener(client, job)
-        except Exception as error:
-            loop = eventloop.current()
-            if loop is None:
-                raise
-            loop.call_exception_handler({"message": "A listener for ended jobs failed", "exception": error})

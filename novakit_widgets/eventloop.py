@@ -15,9 +15,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sized
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
 
-__all__ = ["at_home", "current", "hand_over", "home", "run_blocking", "run_on", "spawn"]
+__all__ = [
+    "at_home",
+    "complaints",
+    "current",
+    "done_at_home",
+    "ended_here",
+    "hand_over",
+    "home",
+    "run_blocking",
+    "run_on",
+    "spawn",
+]
 
 _T = TypeVar("_T")
 
@@ -58,17 +69,25 @@ def _kernel_loop() -> asyncio.AbstractEventLoop | None:
     return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
 
 
-def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> None:
+def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object], *, closed_ok: bool = False) -> None:
     """Have work done on a loop: now, when that loop runs on this thread, otherwise as its next step.
 
     Args:
-        loop: where.
+        loop: where; on one that stands still it is done when it goes on.
         work: quick, and itself safe to be late.
+        closed_ok: whether nothing is to be done on a loop that was closed.
+
+    Raises:
+        RuntimeError: the loop was closed.
     """
     if current() is loop:
         work()
-    else:
+        return
+    try:
         loop.call_soon_threadsafe(work)
+    except RuntimeError:
+        if not closed_ok:
+            raise
 
 
 def at_home(work: Callable[[], object]) -> None:
@@ -82,6 +101,15 @@ def at_home(work: Callable[[], object]) -> None:
         work()
     else:
         hand_over(loop, work)
+
+
+async def done_at_home(work: Callable[[], None]) -> None:
+    """Have quick work done on the loop that jobs run on, and wait until it is."""
+
+    async def done() -> None:
+        work()
+
+    await run_on(home() or asyncio.get_running_loop(), done)
 
 
 async def run_on(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -103,6 +131,35 @@ def spawn(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
     return task
+
+
+async def ended_here(tasks: Iterable[asyncio.Task[Any] | None], *, timeout: float | None = None) -> None:
+    """Wait for those tasks that are on the running loop, so many seconds at most. What they raise stays theirs."""
+    here = asyncio.get_running_loop()
+    left = [task for task in tasks if task is not None and not task.done() and task.get_loop() is here]
+    if left:
+        await asyncio.wait(left, timeout=timeout)
+
+
+@contextmanager
+def complaints(message: str) -> Iterator[None]:
+    """Show what somebody else's code raises, such as an observer, which must not break off what is being done here.
+
+    In a callback or a background task it would be seen nowhere in the notebook, so the running loop's handler is told.
+
+    Args:
+        message: what failed.
+
+    Raises:
+        Exception: no loop runs, so that whoever called gets to see it.
+    """
+    try:
+        yield
+    except Exception as error:
+        loop = current()
+        if loop is None:
+            raise
+        loop.call_exception_handler({"message": message, "exception": error})
 
 
 def run_blocking(

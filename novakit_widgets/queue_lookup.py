@@ -2,22 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .claims import Owner, SharedLists, claims_of
 from .errors import NovaKitError, SubmissionUncertainError
 from .parameters import canonical
+from .queue_places import PlaceState
 from .submission import all_candidates
 
 if TYPE_CHECKING:
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
     from .queue_places import Place
+    from .queueing import JobQueue
     from .submission import Clockwork, Submits
 
-__all__ = ["alike", "jobs_of"]
+__all__ = ["LookUps", "alike", "jobs_of"]
+
+
+class LookUps:
+    """The places of a queue of which nobody knows whether they were submitted, and that are being looked up.
+
+    Args:
+        queue: theirs.
+        on_outcome: called with each place and its job, or ``None`` when it was never submitted, or why that can't be told.
+    """
+
+    def __init__(
+        self, queue: JobQueue, on_outcome: Callable[[Place, Job | SubmissionUncertainError | None], None]
+    ) -> None:
+        self._queue = queue
+        self._on_outcome = on_outcome
+        self._waiting: deque[Place] = deque()
+        self._in_question: set[Place] = set()
+
+    def __bool__(self) -> bool:
+        """Whether of some it is not known yet what becomes of them."""
+        return bool(self._in_question)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some are not being looked up yet."""
+        return bool(self._waiting)
+
+    def add(self, places: Iterable[Place]) -> None:
+        """Ask for some."""
+        places = list(places)
+        self._waiting.extend(places)
+        self._in_question.update(places)
+
+    async def work(self, clockwork: Clockwork) -> None:
+        """Look all up, with one list for all of a tool."""
+        try:
+            while self._waiting:
+                places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)
+                self._waiting.clear()
+                for tool, groups in alike(places):
+                    await self._look_up(tool, groups, clockwork)
+                    self._in_question.difference_update(*groups)
+        finally:
+            self._in_question.clear()
+            self._in_question.update(self._waiting)
+
+    async def _look_up(self, tool: Tool, groups: Sequence[Sequence[Place]], clockwork: Clockwork) -> None:
+        queue = self._queue
+        outcomes = await jobs_of(
+            tool,
+            groups,
+            client=queue.client,
+            history=queue.history,
+            since=queue.made_at,
+            ours={place.run.job_id for place in queue.places if place.run.job_id is not None},
+            clockwork=clockwork,
+        )
+        for place, outcome in outcomes:
+            self._on_outcome(place, outcome)
 
 
 def alike(places: Iterable[Place]) -> list[tuple[Tool, list[list[Place]]]]:

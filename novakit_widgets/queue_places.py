@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import JobCancelledError
 from .jobs import JobStatus
-from .run import Earlier, JobRun, Phase
+from .phases import Phase
+from .run import Earlier, JobRun
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
 
-__all__ = ["Keeper", "Place", "PlaceState", "RunMaker"]
+__all__ = ["AT_SERVICE", "Keeper", "Place", "PlaceState", "RunMaker"]
 
 
 class PlaceState(str, Enum):
@@ -37,6 +38,7 @@ class PlaceState(str, Enum):
     __str__ = str.__str__
 
 
+AT_SERVICE = frozenset({PlaceState.RUNNING, PlaceState.LEFT})
 _OF_PHASE = {
     Phase.NEW: PlaceState.WAITING,
     Phase.SUBMITTING: PlaceState.RUNNING,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import weakref
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,14 +28,17 @@ from .errors import (
 from .jobhistory import default_history
 from .lookup import look_up_entries
 from .pacing import Pace
+from .phases import Phase
+from .queue_deletions import Deletions
 from .queue_lines import Lines
-from .queue_lookup import alike, jobs_of
+from .queue_lookup import LookUps
 from .queue_memory import QueueMemory, not_kept, restore, shown_params
 from .queue_places import Place, PlaceState, RunMaker
+from .queue_room import Room
 from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
-from .run import Phase, check_timeout
 from .submission import Clockwork, Ticket
 from .tracking import LIST_LIMIT, tracker_of
+from .waiting import Waiters, check_timeout, within
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -47,13 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["JobQueue", "Place", "PlaceState", "active_batches"]
 
-_MOST_SUBMITTING = 10  # at once: more would wait for connections and for the disk, not for the service
-_FIRST_SUBMITTING = 2  # at once before the service has taken one, so that an outage costs no more than that
-_MOST_LOST = 2  # answers in a row; after that nothing more is submitted by itself
 _DELETING = 4  # cancellations at once
 _A_WHILE = 60.0  # seconds to wait for what wakes us
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
-_AT_SERVICE = frozenset({PlaceState.RUNNING, PlaceState.LEFT})
 _TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
 
 
@@ -127,29 +125,21 @@ class JobQueue:
         self.held = held
         self.made_before = 0
         self._allowance = allowance_of(client.account)
-        self._pace = Pace.at(settings.speed().value)
         self._maker = RunMaker(client, self.timeout, self.history, self._works.clock, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
         self._counts = dict.fromkeys(PlaceState, 0)
-        self._submitting: set[Place] = set()
+        self._room = Room(
+            known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clockwork=self._works
+        )
+        self._deletions = Deletions(self._allowance, self._works, on_failure=partial(self._tell, None))
+        self._look_ups = LookUps(self, self._found)
         self._ended: list[tuple[Place, JobRun]] = []
-        self._failures = 0
-        # How many may be on their way: one after a refusal that concerns all or a lost answer, or before the first answer has told
-        # whether others use the key; and with each that is taken twice as many.
-        self._room = 1 if client.rate_limit is None else _FIRST_SUBMITTING
-        self._lost: set[Place] = set()  # on their way, and the answer to the POST was lost
-        self._losses = 0  # in a row
-        self._offline_until = float("-inf")
-        self._looking_for: deque[Place] = deque()
-        self._in_question: set[Place] = set()  # being looked up: what becomes of them is not known yet
-        self._deletes: deque[Place] = deque()
-        self._undeleted: set[Place] = set()
         self._parted: list[Place] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters()
         self.places = tuple(
             Place(number, tool, params, keeper=self, maker=self._maker) for number, (tool, params) in enumerate(items)
         )
@@ -211,18 +201,18 @@ class JobQueue:
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself, even if it is resumed."""
-        return not any(self._counts[state] for state in _OPEN) and not self._in_question
+        return not any(self._counts[state] for state in _OPEN) and not self._look_ups
 
     @property
     def quiet(self) -> bool:
         """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
-        under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._in_question
+        under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._look_ups
         return self.settled or (self.held is not None and not under_way)
 
     @property
     def not_cancelled(self) -> int:
         """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
-        return sum(place.state in _AT_SERVICE and not place.run.cancelling for place in list(self._undeleted))
+        return self._deletions.failed
 
     def count(self, state: PlaceState) -> int:
         """Return how many places are in a state."""
@@ -259,8 +249,7 @@ class JobQueue:
     async def wait(self) -> None:
         """Wait until all have ended, or it is held and nothing runs. No job's failure is raised."""
         self.start()
-        while not self.quiet:
-            await self._change(len(self._ended))
+        await self._waiters.until(lambda: self.quiet)
 
     async def settled_places(self) -> AsyncIterator[Place]:
         """Yield the places in the order in which they end, each once; those that ended before come first."""
@@ -276,18 +265,7 @@ class JobQueue:
                     yield place
             if self.quiet and index == len(self._ended):
                 return
-            await self._change(index)
-
-    async def _change(self, ended: int) -> None:
-        """Wait until more than so many places have ended, or the queue has come to rest; on any loop."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            # Between the question and the entry it may have happened on another thread.
-            if not self.quiet and len(self._ended) == ended:
-                await waiter
-        finally:
-            self._waiters.discard(waiter)
+            await self._waiters.until(lambda: self.quiet or len(self._ended) > index)  # noqa: B023 # waited for here
 
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -304,8 +282,15 @@ class JobQueue:
         Raises:
             KeyboardInterrupt: the user interrupted it. The jobs go on.
         """
-        waiting = _within(check_timeout(timeout), wait or self.wait)
+        waiting = self._rests_within(check_timeout(timeout), wait or self.wait)
         return eventloop.run_blocking(waiting, farewell=self.leave_loop)
+
+    async def _rests_within(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        ended = await within(timeout, wait())
+        if ended is None:
+            return False
+        ended.result()
+        return True
 
     async def leave_loop(self) -> None:
         """Leave a loop that is about to be closed, without losing a job; `wait` on another one goes on."""
@@ -344,11 +329,11 @@ class JobQueue:
             return
         if self._lines.asking if self.held is not None else self._lines:
             self._run_task("pump", self._pump)
-        if self._looking_for:
-            self._run_task("look", self._look_for_all)
-        if self._deletes:
+        if self._look_ups.waiting:
+            self._run_task("look", self._look_up)
+        if self._deletions:
             for number in range(_DELETING):
-                self._run_task(f"delete {number}", self._delete_all)
+                self._run_task(f"delete {number}", self._deletions.work)
         if not self.settled and self.history.path is not None:
             self._run_task("beat", partial(self._memory.beat, self, self._works.sleep))
         self._wake.set()
@@ -400,10 +385,10 @@ class JobQueue:
             return None
         seconds, number = min(turns)
         place = self.places[number]
-        most = 1 if self._allowance.contested(place.tool) else self._room
-        if self._counts[PlaceState.RUNNING] >= self.max_running or len(self._submitting) >= most:
+        full = self._room.is_full(contested=self._allowance.contested(place.tool))
+        if full or self._counts[PlaceState.RUNNING] >= self.max_running:
             return place, _A_WHILE  # until one of them is done, which wakes us
-        return place, max(seconds, self._offline_until - self._works.clock())
+        return place, max(seconds, self._room.offline)
 
     def _submit(self, place: Place) -> None:
         key = self._lines.key(place)
@@ -435,8 +420,9 @@ class JobQueue:
         if run is not place.run:
             return  # tried again since
         state, before = place.state, place.seen
-        moved = state is not before or (place in self._submitting) is not (run.phase is Phase.SUBMITTING)
-        self._take_in_answer(place, run)
+        moved = state is not before or (place in self._room) is not (run.phase is Phase.SUBMITTING)
+        if self._room.take_in(place, run) and self._lines:
+            self._hold(_out_of_order(self._room.losses, run.error))
         if state is not before:
             place.seen = state
             self._counts[before] -= 1
@@ -452,27 +438,7 @@ class JobQueue:
         if state is not before and self.settled:
             self._settle()
         if state is not before and (state not in _OPEN or self.held is not None):
-            self._tell_waiters()
-
-    def _take_in_answer(self, place: Place, run: JobRun) -> None:
-        """Learn from what became of a POST how many more may be on their way."""
-        if run.phase is Phase.SUBMITTING:
-            self._submitting.add(place)
-            if isinstance(run.trouble, SubmissionUncertainError) and place not in self._lost:
-                self._lost.add(place)
-                self._losses += 1
-                self._room = 1
-            return
-        if place not in self._submitting:
-            return
-        self._submitting.discard(place)
-        lost = place in self._lost
-        self._lost.discard(place)
-        if run.phase in (Phase.WATCHING, Phase.ENDED):
-            self._failures = self._losses = 0
-            self._room = min(_MOST_SUBMITTING, 2 * self._room)
-        elif lost and run.phase is Phase.UNCERTAIN and self._losses >= _MOST_LOST and self._lines:
-            self._hold(_out_of_order(self._losses, run.error))
+            self._waiters.wake()
 
     def _settle(self) -> None:
         beat = self._tasks.pop("beat", None)
@@ -484,17 +450,8 @@ class JobQueue:
 
     def _tell(self, place: Place | None) -> None:
         """Tell the listener. A fault of its own is shown, and costs no job anything."""
-        try:
+        with eventloop.complaints("An observer of a queue failed"):
             self.on_change(place)
-        except Exception as error:
-            loop = eventloop.current()
-            if loop is None:
-                raise
-            loop.call_exception_handler({"message": "An observer of a queue failed", "exception": error})
-
-    def _tell_waiters(self) -> None:
-        for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
-            eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
 
     # When a turn comes, and what stops it
 
@@ -504,9 +461,8 @@ class JobQueue:
             return None, "on hold"
         in_line, in_all = self._lines.ahead_of(place)
         seconds, reason = self._allowance.outlook(place.tool, ahead=in_line)
-        offline = self._offline_until - self._works.clock()
-        if offline > seconds:
-            seconds, reason = offline, "NovaKit can't be reached"
+        if self._room.offline > seconds:
+            seconds, reason = self._room.offline, "NovaKit can't be reached"
         over = in_all - max(0, self.max_running - self._counts[PlaceState.RUNNING])
         if over >= 0:
             typical = sum(place.tool.typical_seconds) / 2 / self._allowance.speed
@@ -520,27 +476,23 @@ class JobQueue:
         if isinstance(error, QuotaExceededError | AuthenticationError | JobNotStartedError):
             self._hold(error)
         elif isinstance(error, NovaKitConnectionError):
-            self._failures += 1
-            self._offline_until = self._works.clock() + self._pace.retry(self._failures, self._works.random)
+            self._room.unreachable()
         elif isinstance(error, RateLimitError):
             self._allowance.observe(self.client.rate_limit, wall=self._works.now().timestamp())
             self._allowance.spread(error)
         elif not _asks_to_come_back(error):
             return False
-        self._room = 1
+        self._room.refused()
         return True  # after a 429 the allowance knows when
 
     def _hold(self, error: NovaKitError) -> None:
         self.held = error.with_traceback(None)
         self._tell(None)
-        self._tell_waiters()
+        self._waiters.wake()
 
     def _resume(self) -> None:
         self.held = None
-        self._failures = 0
-        self._room = 1
-        self._losses = min(self._losses, _MOST_LOST - 1)  # the next lost answer holds it again
-        self._offline_until = float("-inf")
+        self._room.reopen()
         self._tell(None)
         if self._loop is None:
             self.start()
@@ -566,24 +518,8 @@ class JobQueue:
 
     def delete(self, place: Place) -> None:
         """Cancel a place's job when there is room for the request."""
-        self._deletes.append(place)
+        self._deletions.add(place)
         self._go()
-
-    async def _delete_all(self) -> None:
-        while self._deletes:
-            seconds = self._allowance.request_wait()
-            if seconds > 0:
-                await self._works.sleep(seconds)
-                continue
-            place = self._deletes.popleft()
-            if place.state in _AT_SERVICE:
-                self._allowance.add_request()
-                await place.run.delete(ask=False)
-                if place.run.cancelling or place.state not in _AT_SERVICE:
-                    self._undeleted.discard(place)
-                else:
-                    self._undeleted.add(place)
-                    self._tell(None)
 
     # Trying again
 
@@ -597,8 +533,7 @@ class JobQueue:
                 uncertain.append(place)
             elif state in _TRIED_AGAIN:
                 self._renew(place)
-        self._looking_for.extend(uncertain)
-        self._in_question.update(uncertain)
+        self._look_ups.add(uncertain)
         if self._loop is None:
             self.start()
         else:
@@ -613,39 +548,21 @@ class JobQueue:
         elif place.number in self._memory.incomplete:
             place.run.give_up(not_kept())
 
-    async def _look_for_all(self) -> None:
-        """Look up submissions whose answers were lost, with one list for all of a tool."""
+    async def _look_up(self) -> None:
         try:
-            while self._looking_for:
-                places = dict.fromkeys(place for place in self._looking_for if place.state is PlaceState.UNCERTAIN)
-                self._looking_for.clear()
-                for tool, groups in alike(places):
-                    await self._look_for(tool, groups)
-                    self._in_question.difference_update(*groups)
+            await self._look_ups.work(self._works)
         finally:
-            self._in_question.clear()
-            self._in_question.update(self._looking_for)
             if self.settled:
                 self._settle()
-            self._tell_waiters()
+            self._waiters.wake()
 
-    async def _look_for(self, tool: Tool, groups: Sequence[Sequence[Place]]) -> None:
-        ours = {place.run.job_id for place in self.places if place.run.job_id is not None}
-        outcomes = await jobs_of(
-            tool,
-            groups,
-            client=self.client,
-            history=self.history,
-            since=self.made_at,
-            ours=ours,
-            clockwork=self._works,
-        )
-        for place, job in outcomes:
-            if isinstance(job, SubmissionUncertainError):
-                place.run.note = job.message
-                self._tell(place)
-            else:
-                self._renew(place, job)
+    def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
+        """Take in what became of a submission that was looked up."""
+        if isinstance(outcome, SubmissionUncertainError):
+            place.run.note = outcome.message
+            self._tell(place)
+        else:
+            self._renew(place, outcome)
 
     # What is on disk
 
@@ -724,17 +641,6 @@ def _check_number(number: int | None) -> int:
             f"max_running is a whole number from 1 on, not {number!r}. Nothing was sent or billed."
         )
     return number
-
-
-async def _within(timeout: float | None, wait: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    waiting = asyncio.ensure_future(wait())
-    try:
-        done, _ = await asyncio.wait((waiting,), timeout=timeout)
-    finally:
-        waiting.cancel()
-    for task in done:
-        task.result()
-    return bool(done)
 
 
 # Those that live in this process: what it has claimed, and is at work on.

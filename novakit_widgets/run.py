@@ -7,82 +7,39 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from enum import Enum
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from . import endings, eventloop, settings
 from .client import checked_id
 from .downloads import save_all
-from .errors import (
-    ConfigurationError,
-    JobCancelledError,
-    JobError,
-    JobFailedError,
-    JobNotStartedError,
-    JobTimeoutError,
-    NotFoundError,
-    NovaKitError,
-    SubmissionUncertainError,
-)
+from .errors import JobNotStartedError, NotFoundError, NovaKitError, SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
+from .outcomes import after_deleting, broken_off, error_of_job, never_submitted, not_ended, nothing_started
+from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
 from .submission import Ticket, submit
 from .tracking import tracker_of
+from .waiting import Waiters, check_timeout, within
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Coroutine, Mapping
     from pathlib import Path
 
     from .client import NovaKitClient
     from .jobhistory import JobHistory
+    from .phases import Manager
     from .tracking import JobTracker, Watch
 
-__all__ = ["Earlier", "JobRun", "Manager", "Phase", "check_timeout", "error_of_job", "notebook"]
-
-
-class Phase(str, Enum):
-    """Where a run is; a job's own status is the service's word."""
-
-    NEW = "new"  # nothing was sent yet
-    SUBMITTING = "submitting"  # the POST is on its way
-    WATCHING = "watching"  # there is a job, and we ask about it
-    ENDED = "ended"  # the job is completed, failed or cancelled
-    LEFT = "left"  # we stopped asking, but the job goes on
-    REFUSED = "refused"  # there is no job, and none was billed
-    UNCERTAIN = "uncertain"  # there may be a job
-
-    __str__ = str.__str__
-
+__all__ = ["Earlier", "JobRun", "notebook"]
 
 _PARTING_SECONDS = 10.0
-# Nothing more happens in these by itself.
-_SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
 # Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
 _claiming = threading.Lock()
-
-
 # Whoever asks for a job again may know of one that will do.
 Earlier = Callable[["JobRun"], Awaitable[Job | None]]
-
-
-class Manager(Protocol):
-    """Who decides when a run is submitted, and sends its cancellation: a queue."""
-
-    def begin(self) -> None:
-        """Let its turn come: somebody waits for the run."""
-        ...
-
-    def takes_back(self, error: NovaKitError) -> bool:
-        """Whether a refused run waits for another turn."""
-        ...
-
-    def delete(self) -> None:
-        """Cancel its job when there is room for the request."""
-        ...
 
 
 class JobRun:
@@ -155,7 +112,7 @@ class JobRun:
         self._asides: list[asyncio.Task[None]] = []
         self.saving: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
@@ -215,7 +172,7 @@ class JobRun:
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self.phase in _SETTLED
+        return self.phase in SETTLED
 
     @property
     def elapsed(self) -> float | None:
@@ -337,16 +294,8 @@ class JobRun:
         """
         while True:
             # Done before we go on: handed over to another thread's loop, it would be too late for the next question.
-            await self._on_home(self._go_on)
-            while not self.settled:
-                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._waiters.add(waiter)
-                try:
-                    # Settled between the question and the entry: a run on another thread would not wake us.
-                    if not self.settled:
-                        await waiter
-                finally:
-                    self._waiters.discard(waiter)
+            await eventloop.done_at_home(self._go_on)
+            await self._waiters.until(lambda: self.settled)
             # Without an error it was left with a loop that has ended. Ours has not.
             if self.phase is not Phase.LEFT or self.error is not None:
                 return self.result()
@@ -358,18 +307,6 @@ class JobRun:
             self._start_here()
         else:
             self._keep_watching()
-
-    async def _on_home(self, work: Callable[[], None]) -> None:
-        """Have something done on the jobs' loop, and wait until it is."""
-
-        async def done() -> None:
-            work()
-
-        home, here = eventloop.home(), asyncio.get_running_loop()
-        if home is None or home is here:
-            work()
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(done(), home))
 
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, Job]] | None = None
@@ -389,21 +326,13 @@ class JobRun:
         )
 
     async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
-        waiting = asyncio.ensure_future(wait())
-        try:
-            done, _ = await asyncio.wait((waiting,), timeout=timeout)
-        finally:
-            waiting.cancel()
-        if done:
-            return waiting.result()
+        ended = await within(timeout, wait())
+        if ended is not None:
+            return ended.result()
         if self.settled:
             return self.result()  # what was still being waited for is what a page shows of it
-        later = f", or nk.attach({self.job_id!r}) later" if self.job_id else ""
-        raise JobTimeoutError(
-            f"{self.job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",
-            job_id=self.job_id,
-            job=self.job,
-        )
+        assert timeout is not None  # for the type checker: without one it would have ended
+        raise not_ended(timeout, job_id=self.job_id, job=self.job)
 
     async def _leave_loop(self) -> None:
         await self.part()
@@ -413,16 +342,16 @@ class JobRun:
     async def part(self) -> None:
         """Leave the running loop, which is about to be closed, without losing the job. What is on another one stays."""
         # An answer that is on its way is worth some seconds: without it nobody knows the job.
-        await _ended([self._answering], timeout=_PARTING_SECONDS)
-        await _ended([self.saving])
-        await _ended(self._noting)
+        await eventloop.ended_here([self._answering], timeout=_PARTING_SECONDS)
+        await eventloop.ended_here([self.saving])
+        await eventloop.ended_here(self._noting)
         if self._loop is asyncio.get_running_loop():
             self._let_go(loop_ends=True)
         # Before the connections are closed, because it would open new ones.
         for task in self._asides:
             if task.get_loop() is asyncio.get_running_loop():
                 task.cancel()
-        await _ended(self._asides)
+        await eventloop.ended_here(self._asides)
 
     def _let_go(self, *, loop_ends: bool = False) -> None:
         """Leave a loop that has ended, or stands still as IPython's does between two cells: nothing is heard from it.
@@ -440,12 +369,12 @@ class JobRun:
         if self.phase is Phase.WATCHING:
             if watch is not None and self._tracker is not None:
                 watch.on_change = _nothing
-                _on(loop, partial(self._tracker.stop, watch))
+                eventloop.hand_over(loop, partial(self._tracker.stop, watch), closed_ok=True)
             self._set(Phase.LEFT)
         else:
             if answering is not None:
-                _on(loop, answering.cancel)
-            self.give_up(self._broken_off("its event loop has stopped"))
+                eventloop.hand_over(loop, answering.cancel, closed_ok=True)
+            self.give_up(broken_off("its event loop has stopped", attached_to=self._attached_to))
 
     def result(self) -> Job:
         """Return the completed job, or raise why there is none.
@@ -476,7 +405,11 @@ class JobRun:
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
             if self._answering is asyncio.current_task():
-                self.give_up(self._taken_back() if nothing_sent(error) else self._broken_off(type(error).__name__))
+                self.give_up(
+                    nothing_started(cancelled=self.cancelling)
+                    if nothing_sent(error)
+                    else broken_off(type(error).__name__, attached_to=self._attached_to)
+                )
             raise
         else:
             if self._answering is asyncio.current_task():
@@ -504,19 +437,9 @@ class JobRun:
         if self._takes_back(error):
             self._set(Phase.NEW)
         elif self.cancelling and self._manager is not None and self._started_nothing(error):
-            self.give_up(self._taken_back())
+            self.give_up(nothing_started(cancelled=self.cancelling))
         else:
             self.give_up(error)
-
-    def _taken_back(self) -> NovaKitError:
-        """Say why there is no job: it was cancelled, or its loop ended, where nothing was on its way."""
-        if self.cancelling:
-            return JobCancelledError(
-                "The job was cancelled before NovaKit had taken it; nothing was started or billed."
-            )
-        return JobNotStartedError(
-            "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
-        )
 
     async def _attached_job(self) -> Job | None:
         """Ask for the job that we attach to; ``None`` where there is none, or it was to do for a new one and is gone."""
@@ -560,18 +483,6 @@ class JobRun:
 
     def _started_nothing(self, error: NovaKitError) -> bool:
         return self._attached_to is None and not isinstance(error, SubmissionUncertainError)
-
-    def _broken_off(self, reason: str) -> NovaKitError:
-        if self._attached_to is not None:
-            return JobError(
-                f"Asking for {self._attached_to} was broken off ({reason}). The job itself is not affected: ask again with "
-                f"nk.attach({self._attached_to!r}).",
-                job_id=self._attached_to,
-            )
-        return SubmissionUncertainError(
-            f"Submitting the job was broken off ({reason}), so it may run and be billed. Look at client.list() before you "
-            "submit it again."
-        )
 
     def give_up(self, error: NovaKitError) -> None:
         """Settle without a job to watch."""
@@ -659,7 +570,7 @@ class JobRun:
     def _cancel(self) -> None:
         self._let_go()
         if self.phase is Phase.NEW and self._attached_to is None:
-            self.give_up(JobCancelledError("The job was cancelled before it was submitted; nothing was billed."))
+            self.give_up(never_submitted())
         elif self.phase in (Phase.NEW, Phase.SUBMITTING):
             self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
             self._break_rest()
@@ -712,7 +623,7 @@ class JobRun:
             if self.phase is Phase.WATCHING and cancelled:
                 return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
             # What the tracker told meanwhile is newer.
-            self._say("" if self.phase is Phase.ENDED else _after_deleting(cancelled=cancelled))
+            self._say("" if self.phase is Phase.ENDED else after_deleting(cancelled=cancelled))
         self.cancelling = False
         self._tell()
 
@@ -747,88 +658,26 @@ class JobRun:
         try:
             self.on_change()
         except Exception as error:  # it is the user's own code, such as an observer
-            # In a callback or a background task it would be seen nowhere in the notebook.
             self.note = f"Something that observes this job failed: {type(error).__name__}: {error}"
-            loop = eventloop.current()
-            if loop is None:
+            with eventloop.complaints("An observer of a job failed"):
                 raise
-            loop.call_exception_handler({"message": "An observer of a job failed", "exception": error})
 
     def _set(self, phase: Phase) -> None:
-        if phase in _SETTLED:
+        if phase in SETTLED:
             # First, because a waiter on another thread takes it up as soon as it is left.
             self._stopped = self._clock()
             self._watch = None
             self.cancelling = False
         self.phase = phase
-        if phase in _SETTLED:
-            for waiter in [waiter for waiter in list(self._waiters) if not waiter.get_loop().is_closed()]:
-                eventloop.hand_over(waiter.get_loop(), lambda waiter=waiter: waiter.done() or waiter.set_result(None))  # type: ignore[misc]
+        if phase in SETTLED:
+            self._waiters.wake()
         self._tell()
-
-
-def _after_deleting(*, cancelled: bool) -> str:
-    """Say what a job has come to that still runs."""
-    if cancelled:
-        return "NovaKit has taken the cancellation, but still shows it as running: watch on to see its end."
-    return "NovaKit did not cancel it: it still runs."
 
 
 def _nothing() -> None:
     """Hear no more."""
 
 
-def _on(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> None:
-    """Have work done on a loop, which may have ended; on one that stands still, when it goes on."""
-    if eventloop.current() is loop:
-        work()
-    else:
-        with suppress(RuntimeError):  # closed, so there is nothing left to do
-            loop.call_soon_threadsafe(work)
-
-
-async def _ended(tasks: Iterable[asyncio.Task[None] | None], *, timeout: float | None = None) -> None:
-    """Wait for those tasks that are on the running loop."""
-    here = asyncio.get_running_loop()
-    left = [task for task in tasks if task is not None and not task.done() and task.get_loop() is here]
-    if left:
-        await asyncio.wait(left, timeout=timeout)
-
-
-def error_of_job(job: Job) -> NovaKitError | None:
-    """Return the error that an ended job stands for; ``None`` for a completed one."""
-    if job.status == JobStatus.FAILED:
-        said = (job.error or "it gave no reason").rstrip(".")
-        return JobFailedError(
-            f"NovaKit could not finish {job.id or 'the job'}: {said}. {_cost(job)}Try again, or change the parameters.",
-            job=job,
-        )
-    if job.status == JobStatus.CANCELLED:
-        return JobCancelledError(f"{job.id or 'The job'} was cancelled. {_cost(job)}".rstrip(), job=job)
-    return None
-
-
 def notebook() -> str | None:
     """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
     return os.environ.get("JPY_SESSION_NAME") or None
-
-
-def _cost(job: Job) -> str:
-    if job.actual_credits is None:
-        return ""
-    return f"It cost {job.actual_credits:g} credits. " if job.actual_credits else "It was not billed. "
-
-
-def check_timeout(timeout: float | None) -> float | None:
-    """Refuse a time-out that is no length of time.
-
-    Raises:
-        ConfigurationError: it is not a number above 0.
-    """
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
-        raise ConfigurationError(
-            f"timeout is a number of seconds above 0, not {timeout!r}. Nothing was sent or billed."
-        )
-    return float(timeout)

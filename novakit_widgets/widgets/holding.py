@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from ..run import Phase
+from ..phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

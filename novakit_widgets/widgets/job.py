@@ -17,8 +17,9 @@ from ..embedding import Embed, Kept, check_embed, keep, save_kept
 from ..errors import NovaKitError
 from ..jobs import Job, Tool
 from ..parameters import check
+from ..phases import Phase
 from ..reusing import run_of
-from ..run import JobRun, Phase
+from ..run import JobRun
 from .painting import LEAST_SECONDS, painter
 from .parts import Parts
 from .places import Places, in_kernel, is_nested, notebook_folder

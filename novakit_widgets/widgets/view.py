@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import RateLimitError, SubmissionUncertainError
 from ..jobs import Job, JobStatus, Tool
-from ..run import Phase
+from ..phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,7 +32,8 @@ from novakit_widgets.errors import (
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.lookup import look_up_all
-from novakit_widgets.run import JobRun, Phase
+from novakit_widgets.phases import Phase
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault, Sandbox
 from novakit_widgets.submission import Clockwork, submit
 

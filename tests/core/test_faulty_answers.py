@@ -23,7 +23,8 @@ from novakit_widgets.errors import (
     UnreadableAnswerError,
 )
 from novakit_widgets.jobs import JobStatus, Tool
-from novakit_widgets.run import JobRun, Phase
+from novakit_widgets.phases import Phase
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 
 OK = None

@@ -18,7 +18,8 @@ from novakit_widgets.errors import (
     SubmissionUncertainError,
 )
 from novakit_widgets.jobs import Job, JobStatus, Tool
-from novakit_widgets.run import JobRun, Phase
+from novakit_widgets.phases import Phase
+from novakit_widgets.run import JobRun
 from novakit_widgets.widgets.cards import figures, head, icon, message
 from novakit_widgets.widgets.view import Samples, View, duration, label_of, prompt_of, shortened
 

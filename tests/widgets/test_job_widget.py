@@ -26,7 +26,7 @@ from novakit_widgets import (
     video,
 )
 from novakit_widgets.errors import ConfigurationError
-from novakit_widgets.run import Phase
+from novakit_widgets.phases import Phase
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import painting, places

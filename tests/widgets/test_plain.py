@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from novakit_widgets import Job, JobStatus, Media, MediaExpiredError, NovaKitClient, Tool
 from novakit_widgets.embedding import Kept
-from novakit_widgets.run import JobRun, Phase, error_of_job
+from novakit_widgets.outcomes import error_of_job
+from novakit_widgets.phases import Phase
+from novakit_widgets.run import JobRun
 from novakit_widgets.widgets.plain import plain, running, summary
 
 KEY = "sk_" + "0" * 64

@@ -1,0 +1,99 @@
+"""What became of a run, as the error that says so: what happened, whether the job runs or was billed, and what to do."""
+
+from __future__ import annotations
+
+from .errors import (
+    JobCancelledError,
+    JobError,
+    JobFailedError,
+    JobNotStartedError,
+    JobTimeoutError,
+    NovaKitError,
+    SubmissionUncertainError,
+)
+from .jobs import Job, JobStatus
+
+__all__ = ["after_deleting", "broken_off", "error_of_job", "never_submitted", "not_ended", "nothing_started"]
+
+
+def error_of_job(job: Job) -> NovaKitError | None:
+    """Return the error that an ended job stands for; ``None`` for a completed one."""
+    if job.status == JobStatus.FAILED:
+        said = (job.error or "it gave no reason").rstrip(".")
+        return JobFailedError(
+            f"NovaKit could not finish {job.id or 'the job'}: {said}. {_cost(job)}Try again, or change the parameters.",
+            job=job,
+        )
+    if job.status == JobStatus.CANCELLED:
+        return JobCancelledError(f"{job.id or 'The job'} was cancelled. {_cost(job)}".rstrip(), job=job)
+    return None
+
+
+def _cost(job: Job) -> str:
+    if job.actual_credits is None:
+        return ""
+    return f"It cost {job.actual_credits:g} credits. " if job.actual_credits else "It was not billed. "
+
+
+def never_submitted() -> NovaKitError:
+    """Return the error of a run that was cancelled before anything was sent."""
+    return JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
+
+
+def nothing_started(*, cancelled: bool) -> NovaKitError:
+    """Return the error of a run whose submission ended where nothing was on its way.
+
+    Args:
+        cancelled: whether it was the user who wanted that, and not a loop that ended.
+    """
+    if cancelled:
+        return JobCancelledError("The job was cancelled before NovaKit had taken it; nothing was started or billed.")
+    return JobNotStartedError(
+        "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
+    )
+
+
+def broken_off(reason: str, *, attached_to: str | None) -> NovaKitError:
+    """Return the error of a run whose first answer never came.
+
+    Args:
+        reason: why.
+        attached_to: the job that was asked for; ``None`` when it was being submitted.
+    """
+    if attached_to is not None:
+        return JobError(
+            f"Asking for {attached_to} was broken off ({reason}). The job itself is not affected: ask again with "
+            f"nk.attach({attached_to!r}).",
+            job_id=attached_to,
+        )
+    return SubmissionUncertainError(
+        f"Submitting the job was broken off ({reason}), so it may run and be billed. Look at client.list() before you "
+        "submit it again."
+    )
+
+
+def not_ended(timeout: float, *, job_id: str | None, job: Job | None) -> JobTimeoutError:
+    """Return the error of waiting that is over before the job is.
+
+    Args:
+        timeout: seconds that were waited.
+        job_id: the job's, if it has one yet.
+        job: its newest snapshot.
+    """
+    later = f", or nk.attach({job_id!r}) later" if job_id else ""
+    return JobTimeoutError(
+        f"{job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",
+        job_id=job_id,
+        job=job,
+    )
+
+
+def after_deleting(*, cancelled: bool) -> str:
+    """Say what a job has come to that still runs after its cancellation.
+
+    Args:
+        cancelled: whether the service has taken it.
+    """
+    if cancelled:
+        return "NovaKit has taken the cancellation, but still shows it as running: watch on to see its end."
+    return "NovaKit did not cancel it: it still runs."

@@ -1,0 +1,80 @@
+"""Waiting on one loop for what happens on another, which may be another thread's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from . import eventloop
+from .errors import ConfigurationError
+
+__all__ = ["Waiters", "check_timeout", "within"]
+
+_T = TypeVar("_T")
+
+
+class Waiters:
+    """Those who wait for one thing, each on a loop of its own."""
+
+    def __init__(self) -> None:
+        self._futures: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until it is done.
+
+        Args:
+            done: asked at once, and again after each `wake`.
+        """
+        while not done():
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._futures.add(future)
+            try:
+                # Between the question and the entry it may have happened on another thread, which would not wake us.
+                if not done():
+                    await future
+            finally:
+                self._futures.discard(future)
+
+    def wake(self) -> None:
+        """Have everybody ask again. From any thread; whose loop was closed asks no more."""
+        for future in [future for future in list(self._futures) if not future.get_loop().is_closed()]:
+            eventloop.hand_over(future.get_loop(), partial(_free, future))
+
+
+def _free(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def within(timeout: float | None, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T] | None:
+    """Wait for a coroutine no longer than so many seconds; what is waited for longer is cancelled, and nothing else is.
+
+    Returns:
+        Its task, which is done; ``None`` when the time is over.
+    """
+    waiting = asyncio.ensure_future(coroutine)
+    try:
+        done, _ = await asyncio.wait((waiting,), timeout=timeout)
+    finally:
+        waiting.cancel()
+    return waiting if done else None
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Refuse a time-out that is no length of time.
+
+    Raises:
+        ConfigurationError: it is not a number above 0.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
+        raise ConfigurationError(
+            f"timeout is a number of seconds above 0, not {timeout!r}. Nothing was sent or billed."
+        )
+    return float(timeout)

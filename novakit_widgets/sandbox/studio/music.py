@@ -37,6 +37,8 @@ _SLOW, _FAST = (
     r"fast|upbeat|energetic|dance|techno|rock|happy|punk",
 )
 
+_FFT_STEP = 1 << 15  # samples; a length of many twos is fast to transform, and need not be all twos
+
 
 @dataclass(frozen=True, slots=True)
 class _Style:
@@ -90,6 +92,7 @@ class _Piece:
         self._length = max(1, round(seconds * rate))
         self._mix: Sound = np.zeros((2, self._length))
         self._beat = 60 / style.beats_per_minute
+        self._tones: dict[tuple[object, ...], Wave] = {}  # chords come back, and melodies with them
 
     def play(self) -> Sound:
         bars = int(np.ceil(self._length / self._rate / (4 * self._beat)))
@@ -120,11 +123,15 @@ class _Piece:
         self._mix[1, begin : begin + len(piece)] += right * piece
 
     def _tone(self, pitch: float, seconds: float, partials: tuple[float, ...], detune: float = 0.0) -> Wave:
+        known = self._tones.get((pitch, seconds, partials, detune))
+        if known is not None:
+            return known
         time = np.arange(int(seconds * self._rate)) / self._rate
         wave = np.zeros(len(time))
         for number, strength in enumerate(partials, 1):
             if pitch * number < self._rate / 2.5:
                 wave += strength * np.sin(2 * np.pi * pitch * number * (1 + detune) * time)
+        self._tones[pitch, seconds, partials, detune] = wave
         return wave
 
     def _chord(self, start: float, degree: int) -> None:
@@ -196,7 +203,7 @@ class _Piece:
     def _room(self) -> Sound:
         """Return the mix with the echo of a room: a convolution with noise that dies away."""
         time = np.arange(int(1.1 * self._rate)) / self._rate
-        size = 1 << (self._length + len(time) - 1).bit_length()
+        size = -(-(self._length + len(time)) // _FFT_STEP) * _FFT_STEP
         wet = np.empty_like(self._mix)
         for side in range(2):
             echo = self._rng.normal(0, 1, len(time)) * np.exp(-time * 4.6)

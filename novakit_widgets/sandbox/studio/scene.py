@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,23 @@ __all__ = ["Scene"]
 
 Pixels = NDArray[np.uint8]
 _LAYERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A strip of land as wide as the view; its right end meets its left.
+
+    Attributes:
+        colours: its pixels.
+        mask: where there is land.
+        top: the view's row where it begins.
+        solid: its row from which on there is land everywhere.
+    """
+
+    colours: Pixels
+    mask: NDArray[np.bool_]
+    top: int
+    solid: int
 
 
 class Scene:
@@ -56,16 +74,21 @@ class Scene:
             view = self._pan(self._backdrop, travel)
         else:
             view = self._sky.copy()
-            for number, (strip, top) in enumerate(self._layers):
+            tops = [max(0, layer.top + self._bob(number, turn, seconds)) for number, layer in enumerate(self._layers)]
+            feet = [top + layer.solid for top, layer in zip(tops[1:], self._layers[1:], strict=True)]
+            for number, (layer, top, foot) in enumerate(zip(self._layers, tops, [*feet, self.height], strict=True)):
                 # The nearest layer crosses two thirds of the view in five seconds, the farthest a thirtieth.
                 shift = int(travel * self.width * 0.03 * 2.1**number) % self.width
-                bob = 0
-                if self._look.shape == "waves":
-                    angle = turn * max(1, round(seconds / 3)) + number * 1.3
-                    bob = int(self.height * 0.006 * (number + 1) * math.sin(angle))
-                self._lay(view, strip, max(0, top + bob), shift)
+                self._lay(view, layer, top, shift, min(foot, self.height))
         self._scatter(view, moment, seconds, loop=loop)
         return view
+
+    def _bob(self, number: int, turn: float, seconds: float) -> int:
+        """Return how many rows a layer is lower than its place: waves go up and down."""
+        if self._look.shape != "waves":
+            return 0
+        angle = turn * max(1, round(seconds / 3)) + number * 1.3
+        return int(self.height * 0.006 * (number + 1) * math.sin(angle))
 
     def _paint_sky(self) -> Pixels:
         height, width = self.height, self.width
@@ -85,8 +108,7 @@ class Scene:
         noise = np.random.default_rng(0).uniform(-1.2, 1.2, (height, width, 1))
         return np.clip(painted + noise, 0, 255).astype(np.uint8)
 
-    def _layer(self, number: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
-        """Return a strip (RGB and a mask in the fourth channel) as wide as the view, and the row of its top."""
+    def _layer(self, number: int, rng: np.random.Generator) -> _Layer:
         near = number / (_LAYERS - 1)
         base = self.height * (self._horizon + (0.97 - self._horizon) * near**1.25 * 0.86)
         rise = self.height * (0.075 + 0.05 * near) * (0.35 if self._look.shape == "waves" else 1.0)
@@ -104,8 +126,9 @@ class Scene:
         body = body * (1 - rim[..., None]) + np.array(self._look.light, float) * rim[..., None]
         if self._look.shape == "towers":
             self._light_windows(body, depth, number, rng)
-        mask = (depth >= 0) * 255.0
-        return np.dstack([body, mask]).clip(0, 255).astype(np.uint8), top
+        mask = depth >= 0
+        gaps = np.flatnonzero(~mask.all(axis=1))
+        return _Layer(body.clip(0, 255).astype(np.uint8), mask[..., None], top, int(gaps[-1]) + 1 if len(gaps) else 0)
 
     def _outline(self, number: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return heights from -1 to 1 for every column; the right end meets the left."""
@@ -139,16 +162,19 @@ class Scene:
         inner = (np.arange(rows) % cell >= cell // 2)[:, None] & (np.arange(columns) % cell >= cell // 2)[None, :]
         body[grid & inner & (depth > cell)] = (255, 214, 140)
 
-    def _lay(self, view: Pixels, strip: NDArray[np.uint8], top: int, shift: int) -> None:
-        rows = min(strip.shape[0], self.height - top)
+    def _lay(self, view: Pixels, layer: _Layer, top: int, shift: int, foot: int) -> None:
+        """Draw a layer down to a row, below which the next one hides it."""
+        rows = max(0, min(layer.colours.shape[0], foot - top))
+        ragged = min(layer.solid, rows)  # looking at the mask takes much longer than copying
         for target, source in (
             (slice(0, self.width - shift), slice(shift, self.width)),
             (slice(self.width - shift, self.width), slice(0, shift)),
         ):
-            piece = strip[:rows, source]
-            np.copyto(view[top : top + rows, target], piece[..., :3], where=piece[..., 3:] > 0)
-        if top + rows < self.height:
-            view[top + rows :] = view[top + rows - 1]
+            part = view[top : top + rows, target]
+            np.copyto(part[:ragged], layer.colours[:ragged, source], where=layer.mask[:ragged, source])
+            part[ragged:] = layer.colours[ragged:rows, source]
+        if top + rows < foot:
+            view[top + rows : foot] = view[top + rows - 1]
 
     def _pan(self, backdrop: Pixels, travel: float) -> Pixels:
         spare_y = backdrop.shape[0] - self.height

@@ -18,7 +18,6 @@ from .embedding import check_embed
 from .errors import ConfigurationError, InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, Parameter, check_names
-from .sources import sendable
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -256,7 +255,7 @@ class NovaKitMagics(Magics):
         from .widgets.job import JobWidget
 
         try:
-            widget = JobWidget(tool, sendable(tool, params), **ours)
+            widget = JobWidget(tool, params, **ours)
         except ConfigurationError as error:
             raise UsageError(error.message) from None
         if name is not None and self.shell is not None:

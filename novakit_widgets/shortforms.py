@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .jobs import Tool
 from .parameters import check_names
-from .sources import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +53,7 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
             others = given.pop("params", {})
             check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
             ours = {name: given.pop(name) for name in _OURS if name in given}
-            return _widget(tool, said(tool, {**given, **others}), ours)
+            return _widget(tool, {**given, **others}, ours)
 
         text = inspect.cleandoc(described.__doc__ or "")
         note = inspect.cleandoc(_NOTE.format(which="Only what you say is sent; a default shown is the service's own."))

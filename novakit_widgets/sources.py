@@ -7,23 +7,34 @@ import binascii
 import hashlib
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .media import sniff, suffix_of
-from .parameters import PARAMETERS
+from .parameters import PARAMETERS, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from PIL.Image import Image
 
     Source: TypeAlias = str | bytes | Path | Image
 
-__all__ = ["MAX_UPLOAD_BYTES", "address_problem", "excess", "named_files", "said", "sendable", "upload", "write_files"]
+__all__ = [
+    "MAX_UPLOAD_BYTES",
+    "address_problem",
+    "checked",
+    "excess",
+    "named_files",
+    "said",
+    "sendable",
+    "upload",
+    "write_files",
+]
 
 # All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
 # `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
@@ -62,6 +73,25 @@ def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], b
             plain = int(plain)  # a column of whole numbers with a hole in it holds floats
         kept[name] = plain
     return sendable(tool, kept)
+
+
+def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what was said as the service takes it, and refuse what its documentation forbids.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names; ``None`` says nothing.
+
+    Raises:
+        InvalidParameterError: as for `sendable` and for `novakit_widgets.parameters.check`.
+
+    Example:
+        >>> checked(Tool.VIDEO, {"prompt": "A sunset", "seed": None})
+        {'prompt': 'A sunset'}
+    """
+    kept = said(tool, params) if isinstance(params, Mapping) else params
+    check(tool, kept)
+    return kept
 
 
 def _plain(value: object) -> Any:

@@ -12,8 +12,8 @@ from .. import eventloop, settings
 from ..client import default_client
 from ..embedding import Embed, check_embed
 from ..errors import JobTimeoutError, NovaKitError
-from ..parameters import check
 from ..queueing import JobQueue, PlaceState
+from ..sources import checked
 from ..sweeping import Grid
 from .boarddisplay import BoardDisplay
 from .boardmedia import Keeper, save_places
@@ -42,7 +42,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
     failure never stops the others. `batch` makes boards from prompts, dicts and tables.
 
     Args:
-        items: a tool and its parameters for each job, in order.
+        items: a tool and its parameters for each job, in order; as for `JobWidget`.
         client: speaks to the service; where it is left out, one is made from the settings.
         max_running: how many jobs may run at once, 100 where it is left out; the limits decide besides.
         timeout: seconds to watch each; the default is the tool's.
@@ -78,11 +78,10 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         reuse: bool | None = None,
         autostart: bool = True,
     ) -> None:
-        for tool, params in items:
-            check(tool, params)
+        sent = [(tool, checked(tool, params)) for tool, params in items]
         check_embed(embed)
         queue = JobQueue(
-            items,
+            sent,
             client=client or default_client(),
             max_running=max_running,
             timeout=timeout,

@@ -16,10 +16,10 @@ from ..client import default_client
 from ..embedding import Embed, Kept, check_embed, keep, save_kept
 from ..errors import NovaKitError
 from ..jobs import Job, Tool
-from ..parameters import check
 from ..phases import Phase
 from ..reusing import run_of
 from ..run import JobRun
+from ..sources import checked
 from .painting import LEAST_SECONDS, painter
 from .parts import Parts
 from .places import Places, in_kernel, is_nested, notebook_folder
@@ -43,7 +43,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     Args:
         endpoint: such as ``"videos/generations"``, or a tool such as ``"video"``.
-        params: the service's own parameters; see `novakit_widgets.parameters.PARAMETERS`.
+        params: the service's own parameters; see `novakit_widgets.parameters.PARAMETERS`. ``None`` says nothing; a file of this
+            machine is given as for the short forms, such as `novakit_widgets.video`.
         client: speaks to the service; where it is left out, one is made from the settings.
         timeout: seconds to watch; the default is the tool's (video 300, music 180, else 120).
         embed: where the finished media go: ``"inline"`` into the notebook, ``"file"`` beside it, ``"link"`` nowhere (the
@@ -114,9 +115,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         reuse: bool | None = None,
     ) -> None:
         tool = Tool.of(endpoint)
-        check(tool, params)
+        sent = checked(tool, params)
         taking = settings.reuse(reuse).value
-        self._make(run_of(tool, params, client=client or default_client(), timeout=timeout, reuse=taking), embed)
+        self._make(run_of(tool, sent, client=client or default_client(), timeout=timeout, reuse=taking), embed)
         if autostart:
             self.start()
 

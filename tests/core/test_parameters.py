@@ -112,8 +112,7 @@ def widget_of(monkeypatch):
 
     class Noted:
         def __init__(self, tool, params, **ours):
-            check(tool, params)
-            self.tool, self.params, self.ours = tool, params, ours
+            self.tool, self.params, self.ours = tool, sources.checked(tool, params), ours
 
     monkeypatch.setattr(module, "JobWidget", Noted)
 

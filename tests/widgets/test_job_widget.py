@@ -7,17 +7,20 @@ import threading
 from types import SimpleNamespace
 
 import ipywidgets
+import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 
 from novakit_widgets import (
     InvalidParameterError,
     Job,
+    JobBoard,
     JobCancelledError,
     JobFailedError,
     JobTimeoutError,
     JobWidget,
     MissingKeyError,
+    Tool,
     configure,
     eventloop,
     image,
@@ -75,6 +78,31 @@ def test_a_video_goes_from_submission_to_a_player(client):
         assert (player.autoplay, player.loop, player.controls) == (False, False, True)
 
     go(main, client)
+
+
+def test_raw_parameters_are_taken_as_those_of_a_short_form(client, tmp_path):
+    """None says nothing, numpy's numbers are numbers, a file of this machine goes along; a name of a file is no URL."""
+    sound = tmp_path / "a.mp3"
+    sound.write_bytes(b"ID3 sound")
+    given = {"prompt": "A", "seed": np.int64(7), "negative_prompt": None}
+    widget = JobWidget("video", given, client=client, autostart=False)
+    assert dict(widget._run.params) == {"prompt": "A", "seed": 7}
+    assert type(widget._run.params["seed"]) is int
+    heard = JobWidget(Tool.STT, {"file": sound}, client=client, autostart=False)
+    assert heard._run.params["file"] == "SUQzIHNvdW5k"
+    board = JobBoard([(Tool.VIDEO, given), (Tool.STT, {"file": sound})], client=client, autostart=False)
+    assert [dict(place.params) for place in board._queue.places] == [
+        {"prompt": "A", "seed": 7},
+        {"file": "SUQzIHNvdW5k"},
+    ]
+    for make in (
+        lambda: JobWidget(Tool.STT, {"file": "a.mp3"}, client=client),
+        lambda: JobBoard([(Tool.STT, {"file": "a.mp3"})], client=client),
+    ):
+        with pytest.raises(
+            InvalidParameterError, match=r"neither a URL nor base64; for a file on this machine write pathlib"
+        ):
+            make()
 
 
 def test_text_is_shown_as_text(client):

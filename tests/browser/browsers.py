@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Playwright
+    from playwright.async_api import Browser, BrowserContext, Playwright, ViewportSize
 
 HOW_TO_GET_ONE = (
     "no Chromium: apt-get install chromium, or playwright install chromium, or let NOVAKIT_CHROMIUM name one; "
@@ -16,7 +16,13 @@ HOW_TO_GET_ONE = (
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A container has no sandbox for the browser, and nothing here is to talk to the world.
-_FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking")
+# Media play without a click, as a user's click would allow it.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--autoplay-policy=no-user-gesture-required",
+)
 
 
 def chromium(playwright: Playwright) -> str | None:
@@ -30,7 +36,21 @@ def chromium(playwright: Playwright) -> str | None:
 
 
 async def launch(playwright: Playwright, path: str) -> Browser:
-    """Start a browser that plays media without a click, as a user's click would allow it."""
-    return await playwright.chromium.launch(
-        executable_path=path, args=[*_FLAGS, "--autoplay-policy=no-user-gesture-required"]
+    """Start a browser whose contexts keep nothing."""
+    return await playwright.chromium.launch(executable_path=path, args=_FLAGS)
+
+
+async def launch_with_profile(
+    playwright: Playwright, path: str, folder: Path, *, viewport: ViewportSize
+) -> BrowserContext:
+    """Start a browser of one context, which keeps what it has loaded.
+
+    Args:
+        playwright: drives it.
+        path: the browser's.
+        folder: where it keeps that.
+        viewport: the size of its pages.
+    """
+    return await playwright.chromium.launch_persistent_context(
+        folder, executable_path=path, args=_FLAGS, viewport=viewport, color_scheme="light"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browsers import HOW_TO_GET_ONE, chromium, launch
+from browsers import HOW_TO_GET_ONE, chromium, launch, launch_with_profile
 from page import Notebook, write_notebook
 from playwright.async_api import async_playwright
 from servers import end_sessions, serving
@@ -21,6 +21,8 @@ sys.path.append(str(Path(__file__).parents[1] / "kernels"))
 from environments import KERNELS, environment  # found only now
 
 SPEED = 10.0  # a job that takes 20 seconds by its own clock takes two
+_WIDTH = 1000  # of a page, in pixels
+_REMEMBERED = "cookies,local_storage,indexeddb"  # what a page can leave for the next, but for its programs
 _FAILED = pytest.StashKey[bool]()
 _ON_ITS_WAY = """
 window.ran = [];
@@ -29,33 +31,48 @@ window.alert = window.confirm = window.prompt = (text) => { window.ran.push(Stri
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser():
-    """The browser; without one the tests are skipped, which continuous integration does not let pass."""
+async def driver():
+    """Playwright, and a browser's path; without one the tests are skipped, which continuous integration does not let pass."""
     async with async_playwright() as playwright:
         path = chromium(playwright)
         if path is None:
             (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_ONE)
-        running = await launch(playwright, path)
-        yield running
-        await running.close()
+        yield playwright, path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(driver):
+    """The browser, for contexts that know nothing of each other."""
+    running = await launch(*driver)
+    yield running
+    await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def profile(driver, tmp_path_factory):
+    """A context that keeps what it has loaded, as everybody's browser does: it reads JupyterLab's programs once, not each time."""
+    context = await launch_with_profile(*driver, tmp_path_factory.mktemp("profile"), viewport=_view(_WIDTH))
+    await context.add_init_script(_ON_ITS_WAY)
+    yield context
+    await context.close()
 
 
 @pytest.fixture(scope="session")
-def lab(browser, tmp_path_factory):
+def lab(driver, tmp_path_factory):
     """JupyterLab."""
     with serving("lab", tmp_path_factory.mktemp("lab")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def notebook7(browser, tmp_path_factory):
+def notebook7(driver, tmp_path_factory):
     """Notebook 7."""
     with serving("notebook", tmp_path_factory.mktemp("notebook")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def voila(browser, tmp_path_factory):
+def voila(driver, tmp_path_factory):
     """Voila."""
     with serving("voila", tmp_path_factory.mktemp("voila")) as server:
         yield server
@@ -90,10 +107,8 @@ async def context_of(browser, request, tmp_path):
     """Make contexts of the browser; they end with the test, and one that failed leaves pictures of its pages."""
     contexts = []
 
-    async def make(*, width=1000, dark=False, offline=False):
-        context = await browser.new_context(
-            viewport={"width": width, "height": 1400}, color_scheme="dark" if dark else "light"
-        )
+    async def make(*, width=_WIDTH, dark=False, offline=False):
+        context = await browser.new_context(viewport=_view(width), color_scheme="dark" if dark else "light")
         await context.add_init_script(_ON_ITS_WAY)
         if offline:
             # A page from the disk asks for scripts of the world outside.
@@ -103,15 +118,40 @@ async def context_of(browser, request, tmp_path):
 
     yield make
     for context in contexts:
-        for number, page in enumerate(context.pages if request.node.stash.get(_FAILED, False) else ()):
-            picture = tmp_path / f"page-{number}.png"
-            await page.screenshot(path=picture)
-            request.node.add_report_section("teardown", "page", f"{page.url} looked like {picture}")
+        await _keep_pictures(context.pages, request.node, tmp_path)
         await context.close()
 
 
+def _view(width):
+    return {"width": width, "height": 1400}
+
+
+async def _keep_pictures(pages, node, folder):
+    """Leave pictures of the pages of a test that has failed."""
+    for number, page in enumerate(pages if node.stash.get(_FAILED, False) else ()):
+        picture = folder / f"page-{number}.png"
+        await page.screenshot(path=picture)
+        node.add_report_section("teardown", "page", f"{page.url} looked like {picture}")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_notebook(lab, sandbox, context_of, request):
+async def own_context(profile, request, tmp_path):
+    """The context with the profile, of which the test leaves nothing but programs."""
+    blank, *_ = profile.pages  # without any page the browser would end
+    yield profile
+    pages = [page for page in profile.pages if page is not blank]
+    await _keep_pictures(pages, request.node, tmp_path)
+    origins = {"/".join(page.url.split("/")[:3]) for page in pages}
+    for page in pages:
+        await page.close()
+    memory = await profile.new_cdp_session(blank)
+    for origin in origins:
+        await memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": _REMEMBERED})
+    await memory.detach()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_notebook(lab, sandbox, context_of, own_context, request):
     """Write a notebook that uses the sandbox and open it; its kernels end with the test."""
     used = set()
 
@@ -121,7 +161,8 @@ async def open_notebook(lab, sandbox, context_of, request):
         path = write_notebook(folder / "notebook.ipynb", [first, *cells], kernel=kernel)
         if server.kind != "voila":  # it ends a page's kernel itself
             used.add(server)
-        return await Notebook.open(context or await context_of(**options), server, path)
+        context = context or (await context_of(**options) if options else own_context)
+        return await Notebook.open(context, server, path)
 
     yield make
     for server in used:

@@ -31,7 +31,9 @@ _SCRIPT = """
             loop.call_soon(cell, number)
             for _ in range({others}):
                 loop.call_soon(ran.append, number)
-        await asyncio.sleep(0.1)
+        while len(results) < {cells}:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # for what should not come
         print(results, len(ran))
 
     asyncio.run(kernel())

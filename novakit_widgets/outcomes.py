@@ -13,7 +13,15 @@ from .errors import (
 )
 from .jobs import Job, JobStatus
 
-__all__ = ["after_deleting", "broken_off", "error_of_job", "never_submitted", "not_ended", "nothing_started"]
+__all__ = [
+    "after_deleting",
+    "broken_off",
+    "error_of_job",
+    "never_started",
+    "never_submitted",
+    "not_ended",
+    "nothing_started",
+]
 
 
 def error_of_job(job: Job) -> NovaKitError | None:
@@ -38,6 +46,13 @@ def _cost(job: Job) -> str:
 def never_submitted() -> NovaKitError:
     """Return the error of a run that was cancelled before anything was sent."""
     return JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
+
+
+def never_started() -> NovaKitError:
+    """Return the error of a run whose answer was lost, and of which the service has no job."""
+    return JobNotStartedError(
+        "NovaKit's list has no such job: it was not started and not billed. Nothing was submitted again; that is up to you."
+    )
 
 
 def nothing_started(*, cancelled: bool) -> NovaKitError:

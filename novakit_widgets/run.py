@@ -17,10 +17,19 @@ from .downloads import save_all
 from .errors import JobNotStartedError, NotFoundError, NovaKitError, SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
-from .outcomes import after_deleting, broken_off, error_of_job, never_submitted, not_ended, nothing_started
+from .lost_runs import look_up_runs
+from .outcomes import (
+    after_deleting,
+    broken_off,
+    error_of_job,
+    never_started,
+    never_submitted,
+    not_ended,
+    nothing_started,
+)
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
-from .submission import Ticket, submit
+from .submission import Clockwork, Ticket, submit
 from .tracking import tracker_of
 from .waiting import Waiters, check_timeout, within
 
@@ -235,7 +244,20 @@ class JobRun:
             self._has(self.job)  # known from the history: there is nothing to ask
             return
         self._set(Phase.SUBMITTING)
-        self._answering = eventloop.spawn(self._first_answer())
+        self._answering = eventloop.spawn(self._first_answer(self._answer))
+
+    def look_again(self) -> None:
+        """Look once more, on the running loop, for the job of a submission whose answer was lost. Nothing is submitted.
+
+        A queue does that for its own, when they are tried again.
+        """
+        if self.phase is not Phase.UNCERTAIN or self._manager is not None:
+            return
+        self.error, self.trouble = None, self.error
+        self._loop = asyncio.get_running_loop()
+        self._began, self._stopped = self._clock(), None
+        self._set(Phase.SUBMITTING)
+        self._answering = eventloop.spawn(self._first_answer(self._lost_one))
 
     def cancel(self) -> None:
         """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
@@ -395,10 +417,10 @@ class JobRun:
 
     # What happens on the loop
 
-    async def _first_answer(self) -> None:
-        """Submit the job, or ask for the one that we attach to, and begin to watch it."""
+    async def _first_answer(self, answer: Callable[[], Awaitable[Job]]) -> None:
+        """Begin to watch the job that the service's first answer is about, or take in why there is none."""
         try:
-            job = await self._answer()
+            job = await answer()
         except NovaKitError as error:
             if self._answering is asyncio.current_task():  # not one of a loop that stood still and was left
                 self._refused(error)
@@ -431,6 +453,34 @@ class JobRun:
             on_wait=self._waiting,
             ticket=self.ticket,
         )
+
+    async def _lost_one(self) -> Job:
+        """Return the job of a submission whose answer was lost.
+
+        Raises:
+            SubmissionUncertainError: whether there is one can't be told.
+            JobNotStartedError: there is none.
+        """
+        assert self.tool is not None  # for the type checker: it was submitted
+        ticket = self.ticket
+        found: Job | SubmissionUncertainError | None
+        if ticket is not None and ticket.begun_at is not None:
+            ((_, found),) = await look_up_runs(
+                self.tool,
+                [[self]],
+                client=self.client,
+                history=self.history,
+                since=ticket.begun_at,
+                ours=(),
+                clockwork=ticket.works or Clockwork(),
+            )
+        else:  # nothing was sent: what was in question is an earlier one, which would have done
+            found = None if self._earlier is None else await self._earlier(self)
+        if isinstance(found, SubmissionUncertainError):
+            raise found
+        if found is None:
+            raise never_started()
+        return found
 
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
@@ -645,7 +695,7 @@ class JobRun:
             self._observe()
         else:
             self._set(Phase.SUBMITTING)
-            self._answering = eventloop.spawn(self._first_answer())
+            self._answering = eventloop.spawn(self._first_answer(self._answer))
 
     def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
         self.trouble = reason

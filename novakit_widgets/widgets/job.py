@@ -421,6 +421,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._run.cancel()
         elif action == "watch":
             self._run.keep_watching()
+        elif action == "look":
+            self._run.look_again()
         elif action in {"again", "anew"}:
             self._try_again()
         elif action == "save":

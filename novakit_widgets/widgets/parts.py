@@ -21,6 +21,7 @@ _BUTTONS: Mapping[str, tuple[str, str]] = {
     "watch": ("Keep watching", "Go on watching this job"),
     "again": ("Try again", "Submit the same job once more; it is billed like a new one"),
     "anew": ("Generate anew", "Submit this job instead of the one from your history; it is billed"),
+    "look": ("Look again", "Look for this job in NovaKit's list once more; nothing is submitted"),
     "save": ("Save", "Save the result as a file beside the notebook"),
     "": ("", ""),
 }

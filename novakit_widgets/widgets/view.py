@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Samples", "View"]
 
-Action = Literal["start", "cancel", "watch", "again", "anew", "save", ""]
+Action = Literal["start", "cancel", "watch", "again", "anew", "look", "save", ""]
 Tone = Literal["waiting", "running", "good", "bad", "quiet"]
 
 _LABELS: Mapping[Tool, str] = {
@@ -264,6 +264,8 @@ def _action(run: JobRun) -> Action:
         return "anew"
     if run.phase is Phase.LEFT:
         return "watch"
+    if run.phase is Phase.UNCERTAIN:
+        return "look"
     if run.phase is Phase.REFUSED:
         return "again"
     if run.job is not None and run.job.ended and run.job.status != JobStatus.COMPLETED:

@@ -69,7 +69,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
         ),
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "cancelling", "waiting", "cancel"),
         (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "not being watched", "waiting", "watch"),
-        (Phase.UNCERTAIN, {}, "answer lost", "bad", ""),
+        (Phase.UNCERTAIN, {}, "answer lost", "bad", "look"),
         (Phase.REFUSED, {}, "not started", "bad", "again"),
         (Phase.ENDED, {"job": DONE}, "done", "good", "save"),
         (Phase.ENDED, {"job": WORDS}, "done", "good", "save"),

@@ -17,9 +17,11 @@ from novakit_widgets import (
     JobBoard,
     JobCancelledError,
     JobFailedError,
+    JobStatus,
     JobTimeoutError,
     JobWidget,
     MissingKeyError,
+    SubmissionUncertainError,
     Tool,
     configure,
     eventloop,
@@ -200,13 +202,35 @@ def test_a_time_out_offers_to_keep_watching(sandbox, client):
 
 
 def test_a_button_without_an_action_is_not_there(client):
-    """An answer was lost, and nothing is to be done here: the old word must not stay on the page, where it does nothing."""
-    widget = image("Lost", client=client, autostart=False)
+    """A job of an unknown tool has failed, so it can't be made again: the old word must not stay, where it does nothing."""
+    widget = JobWidget.attach("job_1", client=client)
+    widget._run.phase = Phase.WATCHING
     widget.paint()
     assert widget._parts.button.layout.display is None
-    widget._run.phase = Phase.UNCERTAIN
+    widget._run.phase, widget._run.job = Phase.ENDED, Job("job_1", JobStatus.FAILED)
     widget.paint()
     assert widget._parts.button.layout.display == "none"
+
+
+def test_a_lost_job_is_looked_for_by_a_click(client, sandbox):
+    """The card says that its answer was lost; the button finds it, and the picture is shown."""
+
+    async def main():
+        sandbox.inject(Fault.reset_after(), method="POST")
+        sandbox.inject(Fault.status(403), method="GET", path="/jobs*")
+        widget = image("Lost", client=client)
+        with pytest.raises(SubmissionUncertainError):
+            await widget
+        widget.paint()
+        assert widget._parts.button.description == "Look again"
+        assert "answer lost" in text_of(widget)
+        widget._clicked(None)
+        assert (widget.status, widget.error) == ("submitting", None)
+        assert (await widget).status == "completed"
+        await shown(widget)
+        assert list(sandbox.jobs) == [widget.job_id]
+
+    go(main, client)
 
 
 def test_words_can_be_saved_too(client, tmp_path, monkeypatch):

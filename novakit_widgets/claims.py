@@ -91,6 +91,11 @@ class Claims:
                 del self._ids[next(iter(self._ids))]
             return True
 
+    def give_back(self, job: Job) -> None:
+        """Let others take a job that was taken and is nobody's after all."""
+        with self._lock:
+            self._ids.pop(job.id or "", None)
+
     def alike(self, digest: str | None) -> list[Claim]:
         """Return the submissions under way that ask for the same."""
         with self._lock:
@@ -163,9 +168,13 @@ class Owner:
             job: what was found.
             intent: the submission's row in the history.
         """
-        return self.claims.take(job) and await self.history.off_loop(
-            self.history.claim, intent, job, base_url=self.base_url
-        )
+        if not self.claims.take(job):
+            return False
+        try:
+            return await self.history.off_loop(self.history.claim, intent, job, base_url=self.base_url)
+        except BaseException:
+            self.claims.give_back(job)  # broken off: whoever looks again finds it, or the row that has it
+            raise
 
 
 class SharedLists:

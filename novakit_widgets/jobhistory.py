@@ -398,6 +398,20 @@ class JobHistory:
 
         return self._run(work, None)
 
+    def jobs_of(self, intents: Sequence[str]) -> dict[str, Job]:
+        """Return the jobs of those submissions that are known to have started one, by their own ids.
+
+        Args:
+            intents: what `begin` has returned.
+        """
+
+        def work(database: sqlite3.Connection) -> dict[str, Job]:
+            rows = {intent: first(database, "intent = ? AND stage = ?", [intent, JOB]) for intent in intents}
+            jobs = {intent: None if row is None else job_of(row) for intent, row in rows.items()}
+            return {intent: job for intent, job in jobs.items() if job is not None}
+
+        return self._run(work, {})
+
     def answered(self, *, base_url: str) -> dict[str, datetime]:
         """Return when the answers to the newest submissions came, by our clock and the ids of their jobs.
 

@@ -11,7 +11,7 @@ from .errors import (
     NovaKitError,
     SubmissionUncertainError,
 )
-from .jobs import Job, JobStatus
+from .jobs import Job, JobStatus, Tool
 
 __all__ = [
     "after_deleting",
@@ -20,7 +20,9 @@ __all__ = [
     "never_started",
     "never_submitted",
     "not_ended",
+    "nothing_instead",
     "nothing_started",
+    "still_lost",
 ]
 
 
@@ -52,6 +54,29 @@ def never_started() -> NovaKitError:
     """Return the error of a run whose answer was lost, and of which the service has no job."""
     return JobNotStartedError(
         "NovaKit's list has no such job: it was not started and not billed. Nothing was submitted again; that is up to you."
+    )
+
+
+def nothing_instead() -> NovaKitError:
+    """Return the error of a run that was not submitted because an earlier one was in question, which will not do after all."""
+    return JobNotStartedError(
+        "Nothing was submitted for this one, and no earlier job will do in its place. Submitting it is up to you."
+    )
+
+
+def still_lost(tool: Tool, reason: SubmissionUncertainError) -> NovaKitError:
+    """Return the error of a run whose answer was lost, and which was looked for in vain.
+
+    Args:
+        tool: what should have made it.
+        reason: why that can't be told.
+    """
+    return SubmissionUncertainError(
+        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} Only submit it once more when it "
+        "is not there.",
+        reason.status_code,
+        reason.response,
+        candidates=reason.candidates,
     )
 
 

@@ -15,7 +15,7 @@ class Phase(str, Enum):
     """Where a run is; a job's own status is the service's word."""
 
     NEW = "new"  # nothing was sent yet
-    SUBMITTING = "submitting"  # the POST is on its way
+    SUBMITTING = "submitting"  # the first answer about it is on its way
     WATCHING = "watching"  # there is a job, and we ask about it
     ENDED = "ended"  # the job is completed, failed or cancelled
     LEFT = "left"  # we stopped asking, but the job goes on

@@ -22,7 +22,7 @@ class Deletions:
     Args:
         allowance: knows when there is room for a request.
         clockwork: time and chance.
-        on_failure: called when the service would not cancel one.
+        on_failure: called when a cancellation failed, or the service would not.
     """
 
     def __init__(self, allowance: Allowance, clockwork: Clockwork, on_failure: Callable[[], None]) -> None:

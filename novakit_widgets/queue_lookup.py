@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .queueing import JobQueue
     from .submission import Clockwork
 
-__all__ = ["LookUps", "alike"]
+__all__ = ["LookUps"]
 
 
 class LookUps:
@@ -57,7 +57,7 @@ class LookUps:
             while self._waiting:
                 places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)
                 self._waiting.clear()
-                for tool, groups in alike(places):
+                for tool, groups in _alike(places):
                     await self._look_up(tool, groups, clockwork)
                     self._in_question.difference_update(*groups)
         finally:
@@ -80,7 +80,7 @@ class LookUps:
             self._on_outcome(place_of[run], outcome)
 
 
-def alike(places: Iterable[Place]) -> list[tuple[Tool, list[list[Place]]]]:
+def _alike(places: Iterable[Place]) -> list[tuple[Tool, list[list[Place]]]]:
     """Put places together that ask for the same, by tool: of their jobs it is of no account which is whose."""
     tools: dict[Tool, dict[str, list[Place]]] = {}
     for place in places:

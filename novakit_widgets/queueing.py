@@ -559,7 +559,7 @@ class JobQueue:
     def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
         """Take in what became of a submission that was looked up."""
         if isinstance(outcome, SubmissionUncertainError):
-            place.run.note = outcome.message
+            place.run.note = f"Not submitted again. {outcome.message}"
             self._tell(place)
         else:
             self._renew(place, outcome)
@@ -596,9 +596,9 @@ class JobQueue:
                 self.history.lost, base_url=self.client.base_url, account=self.client.account, asked=asked
             )
             await look_up_entries(self.client, self.history, lost, clockwork=self._works)
-        within = None if self.reuse else TWIN_AGE
+        age = None if self.reuse else TWIN_AGE
         twins = await self.history.off_loop(
-            self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=within
+            self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=age
         )
         for place, twin in zip(self.places, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:

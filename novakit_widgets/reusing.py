@@ -70,7 +70,7 @@ async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | 
     asked = [(run.tool, run.params)]
     lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account, asked=asked)
     if not lost:
-        return None
+        return await _found_meanwhile(run) if run.looks_again else None
     outcome = await look_up_entries(client, history, lost, clockwork=clockwork)
     job = next((job for job in reversed(outcome.found) if job.status not in _GIVEN_UP), None)
     if job is not None:
@@ -85,6 +85,23 @@ async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | 
             f"({outcome.reasons[0].rstrip('.')}). Nothing was submitted now: nk.recover() looks again, reuse=False makes it anew."
         )
     return None
+
+
+async def _found_meanwhile(run: JobRun) -> Job | None:
+    """Find the job of an equal submission that was in question, and that somebody else has looked up since.
+
+    Args:
+        run: was not submitted because of it; it is told what was found.
+    """
+    assert run.tool is not None  # for the type checker: it was about to be submitted
+    client = run.client
+    twin = await run.history.off_loop(
+        run.history.twin, run.tool, run.params, base_url=client.base_url, account=client.account
+    )
+    if twin is None or twin.job is None:
+        return None
+    run.reused, run.note = True, reused_note(twin)
+    return twin.job if twin.job.id is None else await client.get(twin.job.id)
 
 
 def _when(entry: HistoryEntry) -> str:

@@ -25,7 +25,9 @@ from .outcomes import (
     never_started,
     never_submitted,
     not_ended,
+    nothing_instead,
     nothing_started,
+    still_lost,
 )
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
@@ -114,6 +116,7 @@ class JobRun:
         self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
+        self._doubt: NovaKitError | None = None  # of a submission that is being looked for
         self._attached_to: str | None = None
         self._watch: Watch | None = None
         self._tracker: JobTracker | None = None
@@ -184,6 +187,11 @@ class JobRun:
         return self.phase in SETTLED
 
     @property
+    def looks_again(self) -> bool:
+        """Whether it is being looked for, after its submission was in question before."""
+        return self._doubt is not None
+
+    @property
     def elapsed(self) -> float | None:
         """Seconds since we began with it, or as many as the service took; ``None`` before the beginning."""
         if self.job is not None and self.job.ended and self.job.seconds is not None:
@@ -246,19 +254,6 @@ class JobRun:
         self._set(Phase.SUBMITTING)
         self._answering = eventloop.spawn(self._first_answer(self._answer))
 
-    def look_again(self) -> None:
-        """Look once more, on the running loop, for the job of a submission whose answer was lost. Nothing is submitted.
-
-        A queue does that for its own, when they are tried again.
-        """
-        if self.phase is not Phase.UNCERTAIN or self._manager is not None:
-            return
-        self.error, self.trouble = None, self.error
-        self._loop = asyncio.get_running_loop()
-        self._began, self._stopped = self._clock(), None
-        self._set(Phase.SUBMITTING)
-        self._answering = eventloop.spawn(self._first_answer(self._lost_one))
-
     def cancel(self) -> None:
         """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
 
@@ -283,6 +278,15 @@ class JobRun:
             eventloop.hand_over(loop, self._keep_watching)
         else:
             self._let_go()  # a plain script: waiting for it goes on watching
+
+    def look_again(self) -> None:
+        """Look once more for the job of a submission whose answer was lost. Nothing is submitted.
+
+        A queue does that for its own, when they are tried again. In a plain script, where no loop could do it, it stays lost.
+        """
+        loop = eventloop.home()
+        if loop is not None:
+            eventloop.hand_over(loop, self._look_again)
 
     async def annotate(self, *, note: str | None = None, star: bool | None = None) -> bool:
         """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
@@ -396,7 +400,7 @@ class JobRun:
         else:
             if answering is not None:
                 eventloop.hand_over(loop, answering.cancel, closed_ok=True)
-            self.give_up(broken_off("its event loop has stopped", attached_to=self._attached_to))
+            self._broke_off("its event loop has stopped")
 
     def result(self) -> Job:
         """Return the completed job, or raise why there is none.
@@ -427,11 +431,10 @@ class JobRun:
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
             if self._answering is asyncio.current_task():
-                self.give_up(
-                    nothing_started(cancelled=self.cancelling)
-                    if nothing_sent(error)
-                    else broken_off(type(error).__name__, attached_to=self._attached_to)
-                )
+                if nothing_sent(error):
+                    self.give_up(nothing_started(cancelled=self.cancelling))
+                else:
+                    self._broke_off(type(error).__name__)
             raise
         else:
             if self._answering is asyncio.current_task():
@@ -463,24 +466,30 @@ class JobRun:
         """
         assert self.tool is not None  # for the type checker: it was submitted
         ticket = self.ticket
-        found: Job | SubmissionUncertainError | None
-        if ticket is not None and ticket.begun_at is not None:
-            ((_, found),) = await look_up_runs(
-                self.tool,
-                [[self]],
-                client=self.client,
-                history=self.history,
-                since=ticket.begun_at,
-                ours=(),
-                clockwork=ticket.works or Clockwork(),
-            )
-        else:  # nothing was sent: what was in question is an earlier one, which would have done
+        if ticket is None or ticket.begun_at is None:
+            # Nothing was sent, since an earlier one was in question, which would have done.
             found = None if self._earlier is None else await self._earlier(self)
-        if isinstance(found, SubmissionUncertainError):
-            raise found
-        if found is None:
+            if found is None:
+                raise nothing_instead()
+            return found
+        ((_, outcome),) = await look_up_runs(
+            self.tool,
+            [[self]],
+            client=self.client,
+            history=self.history,
+            since=ticket.begun_at,
+            ours=(),
+            clockwork=ticket.works or Clockwork(),
+        )
+        if isinstance(outcome, SubmissionUncertainError):
+            raise still_lost(self.tool, outcome)
+        if outcome is None:
             raise never_started()
-        return found
+        if outcome.id is None:
+            return outcome
+        # From now on it is a job that we know and may ask for. It is never submitted again, whatever becomes of the asking.
+        self._attached_to, self._earlier, self._doubt = outcome.id, None, None
+        return await self.client.get(outcome.id)
 
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
@@ -534,11 +543,15 @@ class JobRun:
     def _started_nothing(self, error: NovaKitError) -> bool:
         return self._attached_to is None and not isinstance(error, SubmissionUncertainError)
 
+    def _broke_off(self, reason: str) -> None:
+        """Settle without an answer; what was in doubt before stays so."""
+        self.give_up(self._doubt or broken_off(reason, attached_to=self._attached_to))
+
     def give_up(self, error: NovaKitError) -> None:
         """Settle without a job to watch."""
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
-        self.trouble = None
+        self.trouble = self._doubt = None
         if self._attached_to is not None:
             # Nothing is known against the job itself.
             self._set(Phase.LEFT)
@@ -547,7 +560,7 @@ class JobRun:
 
     def _has(self, job: Job) -> None:
         """Take the first answer about the job."""
-        self.trouble = None
+        self.trouble = self._doubt = None
         self._learn(job)
         if self._attached_to is not None and not job.ended:
             self._note(job)
@@ -696,6 +709,17 @@ class JobRun:
         else:
             self._set(Phase.SUBMITTING)
             self._answering = eventloop.spawn(self._first_answer(self._answer))
+
+    def _look_again(self) -> None:
+        with _claiming:
+            if self.phase is not Phase.UNCERTAIN or self._manager is not None:
+                return
+            self._loop = asyncio.get_running_loop()
+            self.phase = Phase.SUBMITTING
+        self._doubt, self.error, self.trouble = self.error, None, self.error
+        self._began, self._stopped = self._clock(), None
+        self._set(Phase.SUBMITTING)
+        self._answering = eventloop.spawn(self._first_answer(self._lost_one))
 
     def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
         self.trouble = reason

@@ -41,7 +41,14 @@ __all__ = [
 MAX_UPLOAD_BYTES = 5_000_000
 _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")
+_LONGEST_HEAD = max(map(len, _ADDRESSES))
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
+
+
+class _Encoded(str):
+    """Base64 that was made here, so that nobody needs to ask whether it is any."""
+
+    __slots__ = ()
 
 
 def _is_none(value: object) -> bool:
@@ -192,7 +199,7 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
         return value
     encoded = base64.b64encode(content).decode("ascii")
     if tool is Tool.STT:
-        return encoded  # documented: a URL or base64
+        return _Encoded(encoded)  # documented: a URL or base64
     mime = sniff(content)
     kind = PARAMETERS[tool][name].media
     if mime is None or not mime.startswith(kind):
@@ -214,7 +221,9 @@ def address_problem(value: object, *, tool: Tool) -> str | None:
         >>> address_problem("house.png", tool=Tool.IMAGE_EDIT)
         "'house.png' is no URL"
     """
-    if not isinstance(value, str) or not value.strip() or value.strip().lower().startswith(_ADDRESSES):
+    if not isinstance(value, str) or isinstance(value, _Encoded) or not value.strip():
+        return None
+    if value.lstrip()[:_LONGEST_HEAD].lower().startswith(_ADDRESSES):
         return None
     if tool is Tool.STT and _is_base64(value):
         return None

@@ -42,8 +42,8 @@ class Waiters:
 
     def wake(self) -> None:
         """Have everybody ask again. From any thread; whose loop was closed asks no more."""
-        for future in [future for future in list(self._futures) if not future.get_loop().is_closed()]:
-            eventloop.hand_over(future.get_loop(), partial(_free, future))
+        for future in list(self._futures):
+            eventloop.hand_over(future.get_loop(), partial(_free, future), closed_ok=True)
 
 
 def _free(future: asyncio.Future[None]) -> None:

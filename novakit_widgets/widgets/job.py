@@ -211,6 +211,10 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Go on watching after a time-out or a lost key. From any thread."""
         self._run.keep_watching()
 
+    def look_again(self) -> None:
+        """Look once more for a job whose submission was in doubt, in NovaKit's list. Nothing is submitted. From any thread."""
+        self._run.look_again()
+
     def __await__(self) -> Generator[Any, None, Job]:
         """Wait for the job without blocking the kernel; a card that nobody has shown yet shows itself."""
         self._show_if_hidden()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from test_run import FOREVER, image
 
-from novakit_widgets.errors import JobCancelledError, JobNotStartedError, SubmissionUncertainError
+from novakit_widgets import NovaKitClient
+from novakit_widgets.errors import JobCancelledError, JobNotStartedError, NotFoundError, SubmissionUncertainError
 from novakit_widgets.jobhistory import JobHistory
-from novakit_widgets.jobs import JobStatus
+from novakit_widgets.jobs import JobStatus, Tool
+from novakit_widgets.lookup import look_up_all
 from novakit_widgets.phases import Phase
+from novakit_widgets.queueing import JobQueue
+from novakit_widgets.reusing import lost_job
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.submission import Clockwork, Ticket
 
@@ -26,12 +32,15 @@ async def at_once(_seconds):
     await asyncio.sleep(0)
 
 
+QUICK = Clockwork(sleep=at_once)
+
+
 async def lost(client, sandbox, fault, **options):
     """Lose the answer to a submission at a time when the list can't be had."""
     sandbox.inject(fault, method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
     run = image(client, **options)
-    run.begin(Ticket(works=Clockwork(sleep=at_once)))
+    run.begin(Ticket(works=QUICK))
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     assert run.phase is Phase.UNCERTAIN
@@ -70,7 +79,7 @@ async def test_it_still_can_not_be_told(client, sandbox):
     run = await lost(client, sandbox, Fault.reset_after())
     for _ in range(2):
         run.look_again()
-        with pytest.raises(SubmissionUncertainError, match="can't be looked up"):
+        with pytest.raises(SubmissionUncertainError, match=r"it may run and be billed\. It can't be looked up"):
             await run.wait()
         assert run.phase is Phase.UNCERTAIN
     assert len(sandbox.jobs) == 1
@@ -128,3 +137,103 @@ async def test_what_would_have_done_is_looked_for_first(client, sandbox):
         await run.wait()
     assert not answers
     assert not sandbox.jobs
+
+
+async def test_what_somebody_else_has_found_is_ones_own(client, sandbox):
+    """recover() has given the job to the submission's row: looking again shows that one, and never says that there is none."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    sandbox.clear_faults()
+    outcome = await look_up_all(client, run.history, clockwork=QUICK)
+    assert len(outcome.found) == 1
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id] == [outcome.found[0].id]
+
+
+async def test_a_place_that_somebody_else_has_found_is_not_paid_twice(client, sandbox):
+    """The same in a batch, whose places are submitted again when there is no such job."""
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    await queue.wait()
+    assert str(queue.places[0].state) == "uncertain"
+    assert len((await look_up_all(client, queue.history, clockwork=QUICK)).found) == 1
+    queue.retry(queue.places)
+    await queue.wait()
+    assert str(queue.places[0].state) == "completed"
+    assert len(sandbox.jobs) == 1
+    await queue.leave_loop()
+
+
+async def test_two_equal_ones_share_what_is_found(client, sandbox):
+    """Each gets a job, and it is of no account which."""
+    runs = [await lost(client, sandbox, Fault.reset_after()) for _ in range(2)]
+    sandbox.clear_faults()
+    for run in runs:
+        run.look_again()
+        await run.wait()
+    assert {run.job_id for run in runs} == {*sandbox.jobs}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sandbox):
+    """It is known by then, so it is watched when the service answers again, and never submitted anew."""
+    run = await lost(client, sandbox, Fault.reset_after(), earlier=lost_job)
+    sandbox.clear_faults()
+    sandbox.inject(Fault.status(404), method="GET", path="/jobs/*", times=1)
+    run.look_again()
+    with pytest.raises(NotFoundError):
+        await run.wait()
+    assert run.phase is Phase.LEFT
+    run.keep_watching()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, status):
+    """With reuse, it is taken now; one that was cancelled will not do, and nothing is submitted for it."""
+    first = await lost(client, sandbox, Fault.reset_after())
+    second = image(client, earlier=lost_job)
+    with pytest.raises(SubmissionUncertainError):
+        await second.wait()
+    sandbox.clear_faults()
+    if status == "cancelled":
+        await client.cancel(next(iter(sandbox.jobs)))
+    await look_up_all(client, first.history, clockwork=QUICK)
+    second.look_again()
+    if status == "completed":
+        assert (await second.wait()).id == next(iter(sandbox.jobs))
+        assert second.reused
+    else:
+        with pytest.raises(JobNotStartedError, match="no earlier job will do"):
+            await second.wait()
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_look_that_is_broken_off_leaves_it_in_doubt(client, sandbox):
+    """What was known of it before is known after it, and a job that was just being taken can be taken by the next look."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    before = run.error
+    sandbox.clear_faults()
+    claiming = run.history.claim
+    run.history.claim = lambda *args, **kwargs: run._answering.cancel() or time.sleep(0.2) or claiming(*args, **kwargs)
+    run.look_again()
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    assert (run.phase, run.error) == (Phase.UNCERTAIN, before)
+    del run.history.claim
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+def test_without_a_loop_it_stays_as_it_was():
+    """A plain script has none that could look: the error is still there to be read."""
+    client = NovaKitClient("sk_" + "0" * 64, "http://127.0.0.1:9/api/v1")
+    run = JobRun(Tool.IMAGE, {"prompt": "A lighthouse"}, client=client)
+    run.give_up(SubmissionUncertainError("It may run."))
+    run.look_again()
+    assert run.phase is Phase.UNCERTAIN
+    with pytest.raises(SubmissionUncertainError, match="It may run"):
+        run.result()

@@ -383,6 +383,14 @@ def test_without_the_prompt_python_says_so(widget_of):
         shortforms.video()
 
 
+def test_what_was_made_sendable_stays_so():
+    """However short a sound is: its base64 is not asked whether it is any, by a board that gets it from a batch."""
+    once = sources.checked(Tool.STT, {"file": b"123456"})
+    assert once == sources.checked(Tool.STT, once) == {"file": "MTIzNDU2"}
+    with pytest.raises(InvalidParameterError, match="neither a URL nor base64"):
+        sources.checked(Tool.STT, {"file": "MTIzNDU2"})
+
+
 def test_a_sound_from_this_machine(widget_of, tmp_path):
     """A path or bytes are sent as base64; text is sent as it is; what is too large or missing is refused."""
     sound = tmp_path / "a.mp3"

@@ -36,6 +36,17 @@ def _fresh(monkeypatch, tmp_path):
     stamina.set_testing(False)
 
 
+def pytest_collection_modifyitems(items):
+    """Run a test of ipykernel 7.3.0 that has failed again, in another kernel, twice at most.
+
+    That version leaves one cell in some hundreds without an end, whatever it does: https://github.com/ipython/ipykernel/issues/1554
+    (docs/measured.md). What fails three times is ours.
+    """
+    for item in items:
+        if "7.3.0" in item.name:
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Share the tests out by files, since what shares a server or a port stands in one; those of pages by halves.

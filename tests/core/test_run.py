@@ -534,7 +534,7 @@ async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
 
 async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbox):
     """It does not get the old time-out once more, but the job."""
-    sandbox.next_duration(300.0)
+    sandbox.next_duration(2_000.0)
     assert eventloop.home() is asyncio.get_running_loop()
     run = image(client, timeout=0.1)
     with pytest.raises(JobTimeoutError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -83,10 +84,13 @@ async def look_up_runs(
 
 
 async def _answered(runs: Sequence[JobRun], history: JobHistory) -> dict[JobRun, Job]:
-    """Return the jobs of those whose own rows in the history have one."""
+    """Return the jobs of those who have one by now: they were told before it was broken off, or their rows in the history were."""
+    told = {run: run.ticket.job for run in runs if run.ticket is not None and run.ticket.job is not None}
     intents = {run: run.ticket.intent for run in runs if run.ticket is not None and run.ticket.intent}
     jobs = await history.off_loop(history.jobs_of, list(intents.values()))
-    return {run: jobs[intent] for run, intent in intents.items() if intent in jobs}
+    kept = {run: jobs[intent] for run, intent in intents.items() if intent in jobs}
+    # The address of a result that was noted then may have expired, so it is asked for.
+    return {run: job if job.id is None else replace(job, output=None) for run, job in {**kept, **told}.items()}
 
 
 async def _others_lost(
@@ -108,4 +112,6 @@ async def _noted(
         return (await _answered([run], history)).get(run)  # another kernel may have been quicker
     if not await owner.take(job, intent):
         return SubmissionUncertainError(f"{job.id}, which it could be, is another's by now. Look once more.")
+    if run.ticket is not None:
+        run.ticket.job = job
     return job

@@ -35,6 +35,7 @@ class LookUps:
         self._on_outcome = on_outcome
         self._waiting: deque[Place] = deque()
         self._in_question: set[Place] = set()
+        self._withdrawn: set[Place] = set()
 
     def __bool__(self) -> bool:
         """Whether of some it is not known yet what becomes of them."""
@@ -50,6 +51,18 @@ class LookUps:
         places = list(places)
         self._waiting.extend(places)
         self._in_question.update(places)
+        self._withdrawn.difference_update(places)
+
+    def withdraw(self, place: Place) -> None:
+        """Note that the user wants it no more: what is found is to be cancelled, and what was never started not to be submitted."""
+        if place in self._in_question:
+            self._withdrawn.add(place)
+
+    def takes_withdrawal(self, place: Place) -> bool:
+        """Whether a place was withdrawn, which is then seen to."""
+        withdrawn = place in self._withdrawn
+        self._withdrawn.discard(place)
+        return withdrawn
 
     async def work(self, clockwork: Clockwork) -> None:
         """Look all up, with one list for all of a tool."""

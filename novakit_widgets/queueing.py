@@ -27,13 +27,14 @@ from .errors import (
 )
 from .jobhistory import default_history
 from .lookup import look_up_entries
+from .outcomes import never_submitted
 from .pacing import Pace
 from .phases import Phase
 from .queue_deletions import Deletions
 from .queue_lines import Lines
 from .queue_lookup import LookUps
 from .queue_memory import QueueMemory, not_kept, restore, shown_params
-from .queue_places import Place, PlaceState, RunMaker
+from .queue_places import AT_SERVICE, Place, PlaceState, RunMaker
 from .queue_room import Room
 from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
 from .submission import Clockwork, Ticket
@@ -505,7 +506,7 @@ class JobQueue:
         self.held = None
         waiting = [place for place in self.places if place.state is PlaceState.WAITING]
         # The newest first: they have the most left to do, and to be billed.
-        others = [place for place in reversed(self.places) if place.state in (PlaceState.RUNNING, PlaceState.LEFT)]
+        others = [place for place in reversed(self.places) if place.state in (*AT_SERVICE, PlaceState.UNCERTAIN)]
         self._cancel_places([*waiting, *others])
         self._tell(None)
 
@@ -515,6 +516,8 @@ class JobQueue:
         for place in places:
             if place.state in (PlaceState.WAITING, PlaceState.RUNNING, PlaceState.LEFT):
                 place.run.cancel()
+            elif place.state is PlaceState.UNCERTAIN:
+                self._look_ups.withdraw(place)
 
     def delete(self, place: Place) -> None:
         """Cancel a place's job when there is room for the request."""
@@ -558,11 +561,17 @@ class JobQueue:
 
     def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
         """Take in what became of a submission that was looked up."""
+        withdrawn = self._look_ups.takes_withdrawal(place)
         if isinstance(outcome, SubmissionUncertainError):
-            place.run.note = f"Not submitted again. {outcome.message}"
+            place.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
             self._tell(place)
+        elif outcome is None and withdrawn:
+            self._memory.drop(self, [place.number])
+            place.run.give_up(never_submitted())
         else:
             self._renew(place, outcome)
+            if withdrawn:
+                place.run.cancel()
 
     # What is on disk
 

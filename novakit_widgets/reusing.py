@@ -101,7 +101,7 @@ async def _found_meanwhile(run: JobRun) -> Job | None:
     if twin is None or twin.job is None:
         return None
     run.reused, run.note = True, reused_note(twin)
-    return twin.job if twin.job.id is None else await client.get(twin.job.id)
+    return twin.job
 
 
 def _when(entry: HistoryEntry) -> str:

@@ -468,10 +468,10 @@ class JobRun:
         ticket = self.ticket
         if ticket is None or ticket.begun_at is None:
             # Nothing was sent, since an earlier one was in question, which would have done.
-            found = None if self._earlier is None else await self._earlier(self)
-            if found is None:
+            earlier = None if self._earlier is None else await self._earlier(self)
+            if earlier is None:
                 raise nothing_instead()
-            return found
+            return await self._known_now(earlier)
         ((_, outcome),) = await look_up_runs(
             self.tool,
             [[self]],
@@ -485,11 +485,14 @@ class JobRun:
             raise still_lost(self.tool, outcome)
         if outcome is None:
             raise never_started()
-        if outcome.id is None:
-            return outcome
-        # From now on it is a job that we know and may ask for. It is never submitted again, whatever becomes of the asking.
-        self._attached_to, self._earlier, self._doubt = outcome.id, None, None
-        return await self.client.get(outcome.id)
+        return await self._known_now(outcome)
+
+    async def _known_now(self, job: Job) -> Job:
+        """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
+        if job.id is None:
+            return job
+        self._attached_to, self._earlier, self._doubt = job.id, None, None
+        return await self.client.get(job.id)
 
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
@@ -552,11 +555,14 @@ class JobRun:
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
         self.trouble = self._doubt = None
+        uncertain = isinstance(error, SubmissionUncertainError)
+        if self.cancelling and (uncertain or self._attached_to is not None):
+            self._say("Not cancelled, since there was no answer about it.")
         if self._attached_to is not None:
             # Nothing is known against the job itself.
             self._set(Phase.LEFT)
         else:
-            self._set(Phase.UNCERTAIN if isinstance(error, SubmissionUncertainError) else Phase.REFUSED)
+            self._set(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
 
     def _has(self, job: Job) -> None:
         """Take the first answer about the job."""

@@ -105,6 +105,7 @@ class Ticket:
         works: time and chance, where they are not the usual ones.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
+        job: its job, as soon as that is known, whatever becomes of the row.
     """
 
     batch: str | None = None
@@ -113,6 +114,7 @@ class Ticket:
     works: Clockwork | None = None
     intent: str = ""
     begun_at: datetime | None = None
+    job: Job | None = None
 
 
 async def submit(
@@ -142,9 +144,10 @@ async def submit(
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
         NovaKitError: it was certainly not started.
     """
-    works = clockwork or (ticket.works if ticket else None) or Clockwork()
+    ticket = ticket or Ticket()
+    works = clockwork or ticket.works or Clockwork()
     began = works.now()
-    slot = (ticket.slot if ticket else None) or allowance_of(client.account).take(tool)
+    slot = ticket.slot or allowance_of(client.account).take(tool)
     try:
         intent = await history.off_loop(
             history.begin,
@@ -152,21 +155,21 @@ async def submit(
             params,
             base_url=client.base_url,
             notebook=notebook,
-            batch=None if ticket is None else ticket.batch,
-            place=None if ticket is None else ticket.place,
+            batch=ticket.batch,
+            place=ticket.place,
             account=client.account,
         )
     except BaseException:
         slot.released()
         raise
-    if ticket is not None:
-        ticket.intent, ticket.begun_at = intent, began
+    ticket.intent, ticket.begun_at = intent, began
     claims = claims_of(client.account)
     try:
         with claims.submitting(tool, params) as claim:
             try:
-                job = await _counted(client, tool, params, slot, on_wait, patient=ticket is None or ticket.slot is None)
+                job = await _counted(client, tool, params, slot, on_wait, patient=ticket.slot is None)
                 claims.take(job)
+                ticket.job = job
             except SubmissionUncertainError as error:
                 claim.lost = True
                 if on_wait is not None:
@@ -176,6 +179,7 @@ async def submit(
                 job = await look_up(
                     lists, tool, params, since=began, lost=error, owner=owner, intent=intent, clockwork=works
                 )
+                ticket.job = job
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
         raise

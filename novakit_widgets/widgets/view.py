@@ -260,12 +260,12 @@ def _action(run: JobRun) -> Action:
         return "start"
     if run.phase in (Phase.SUBMITTING, Phase.WATCHING):
         return "cancel"
-    if run.reused and run.settled:
-        return "anew"
     if run.phase is Phase.LEFT:
         return "watch"
     if run.phase is Phase.UNCERTAIN:
         return "look"
+    if run.reused:
+        return "anew"
     if run.phase is Phase.REFUSED:
         return "again"
     if run.job is not None and run.job.ended and run.job.status != JobStatus.COMPLETED:

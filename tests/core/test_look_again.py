@@ -9,7 +9,13 @@ import pytest
 from test_run import FOREVER, image
 
 from novakit_widgets import NovaKitClient
-from novakit_widgets.errors import JobCancelledError, JobNotStartedError, NotFoundError, SubmissionUncertainError
+from novakit_widgets.errors import (
+    AuthenticationError,
+    JobCancelledError,
+    JobNotStartedError,
+    NotFoundError,
+    SubmissionUncertainError,
+)
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import JobStatus, Tool
 from novakit_widgets.lookup import look_up_all
@@ -237,3 +243,70 @@ def test_without_a_loop_it_stays_as_it_was():
     assert run.phase is Phase.UNCERTAIN
     with pytest.raises(SubmissionUncertainError, match="It may run"):
         run.result()
+
+
+async def test_what_would_have_done_is_left_when_it_can_not_be_asked_for(client, sandbox):
+    """It is known all the same: it is watched when the service answers again, and not made anew."""
+    first = await lost(client, sandbox, Fault.reset_after())
+    second = image(client, earlier=lost_job)
+    with pytest.raises(SubmissionUncertainError):
+        await second.wait()
+    sandbox.clear_faults()
+    await look_up_all(client, first.history, clockwork=QUICK)
+    sandbox.inject(Fault.status(401), method="GET", path="/jobs/*", times=1)
+    second.look_again()
+    with pytest.raises(AuthenticationError):
+        await second.wait()
+    assert second.phase is Phase.LEFT
+    second.keep_watching()
+    assert (await second.wait()).id == next(iter(sandbox.jobs))
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_cancellation_that_came_to_nothing_is_told(client, sandbox):
+    """The list still can't be had: the job may run on, and that is said."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    run.look_again()
+    run.cancel()
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    assert run.note == "Not cancelled, since there was no answer about it."
+    assert not run.cancelling
+
+
+@pytest.mark.parametrize("fault", [Fault.reset_before(), Fault.reset_after()], ids=["never started", "started"])
+async def test_cancelled_while_a_place_is_looked_up(client, sandbox, fault):
+    """It is not submitted after that, and what is found is cancelled."""
+    sandbox.next_duration(FOREVER)
+    sandbox.inject(fault, method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    await queue.wait()
+    started = len(sandbox.jobs)
+    queue.retry(queue.places)
+    queue.cancel()
+    await queue.wait()
+    assert str(queue.places[0].state) == "cancelled"
+    assert len(sandbox.jobs) == started
+    assert all(job.status is JobStatus.CANCELLED for job in sandbox.jobs.values())
+    await queue.leave_loop()
+
+
+async def test_broken_off_after_the_answer_without_a_row(client, sandbox, tmp_path):
+    """The history is of no use, and the run ended between the answer and its row: the ticket knows the job."""
+    history = JobHistory(None)
+    run = image(client, history=history)
+    history.started = lambda *_args, **_kwargs: run._answering.cancel()
+    history.off_loop = _slow
+    run.begin(Ticket(works=QUICK))
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+async def _slow(work, *args, **kwargs):
+    result = work(*args, **kwargs)
+    await asyncio.sleep(0)
+    return result

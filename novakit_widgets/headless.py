@@ -201,6 +201,8 @@ async def _cells(client: NotebookClient, environment: Mapping[str, str]) -> None
 
     def interrupt() -> None:
         interrupted.set()
+        # Asked to end while it answers a cell, a kernel writes a traceback about a closed socket.
+        client.shutdown_kernel = "immediate"
         task.cancel()
 
     def take_over(**_notebook: object) -> None:

@@ -716,7 +716,7 @@ def wait_on_a_loop(run, client):
 @pytest.mark.parametrize("again", [lambda run, _: run.wait_blocking(30.0), wait_on_a_loop])
 def test_a_loop_that_ends_leaves_the_job(script_client, sandbox, again):
     """Nothing is heard on it any more, so the job is left: whoever waits watches it on another loop."""
-    sandbox.next_duration(1500.0)
+    sandbox.next_duration(5_000.0)
     run = image(script_client)
     left_on_its_loop(run, script_client)
     assert (run.phase, run.error) == (Phase.LEFT, None)

@@ -53,14 +53,14 @@ def never_submitted() -> NovaKitError:
 def never_started() -> NovaKitError:
     """Return the error of a run whose answer was lost, and of which the service has no job."""
     return JobNotStartedError(
-        "NovaKit's list has no such job: it was not started and not billed. Nothing was submitted again; that is up to you."
+        "NovaKit's list has no such job: it was not started and not billed. Submit it again to have it made."
     )
 
 
 def nothing_instead() -> NovaKitError:
     """Return the error of a run that was not submitted because an earlier one was in question, which will not do after all."""
     return JobNotStartedError(
-        "Nothing was submitted for this one, and no earlier job will do in its place. Submitting it is up to you."
+        "Nothing was submitted for this one, and no earlier job will do in its place. Submit it to have it made."
     )
 
 
@@ -72,8 +72,8 @@ def still_lost(tool: Tool, reason: SubmissionUncertainError) -> NovaKitError:
         reason: why that can't be told.
     """
     return SubmissionUncertainError(
-        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} Only submit it once more when it "
-        "is not there.",
+        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} nk.recover() looks "
+        "again; only submit it once more when it is not there.",
         reason.status_code,
         reason.response,
         candidates=reason.candidates,

@@ -58,11 +58,9 @@ class LookUps:
         if place in self._in_question:
             self._withdrawn.add(place)
 
-    def takes_withdrawal(self, place: Place) -> bool:
-        """Whether a place was withdrawn, which is then seen to."""
-        withdrawn = place in self._withdrawn
-        self._withdrawn.discard(place)
-        return withdrawn
+    def is_withdrawn(self, place: Place) -> bool:
+        """Whether the user wanted it no more when it was looked up last."""
+        return place in self._withdrawn
 
     async def work(self, clockwork: Clockwork) -> None:
         """Look all up, with one list for all of a tool."""

@@ -11,8 +11,8 @@ from . import eventloop
 from .errors import ConfigurationError, JobCancelledError, SubmissionUncertainError
 from .jobhistory_batches import BatchItem, BatchRecord
 from .jobhistory_rows import UNSENT
+from .origins import notebook
 from .queue_places import PlaceState
-from .run import notebook
 from .submission import Ticket
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .errors import JobCancelledError
 from .jobs import JobStatus
 from .phases import Phase
-from .run import Earlier, JobRun
+from .run import JobRun
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
     from .errors import NovaKitError
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
+    from .origins import Earlier
 
 __all__ = ["AT_SERVICE", "Keeper", "Place", "PlaceState", "RunMaker"]
 

@@ -561,7 +561,7 @@ class JobQueue:
 
     def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
         """Take in what became of a submission that was looked up."""
-        withdrawn = self._look_ups.takes_withdrawal(place)
+        withdrawn = self._look_ups.is_withdrawn(place)
         if isinstance(outcome, SubmissionUncertainError):
             place.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
             self._tell(place)

@@ -70,7 +70,8 @@ async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | 
     asked = [(run.tool, run.params)]
     lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account, asked=asked)
     if not lost:
-        return await _found_meanwhile(run) if run.looks_again else None
+        # Asked once more: what was in question may have been found by somebody else.
+        return await _found_meanwhile(run) if isinstance(run.trouble, SubmissionUncertainError) else None
     outcome = await look_up_entries(client, history, lost, clockwork=clockwork)
     job = next((job for job in reversed(outcome.found) if job.status not in _GIVEN_UP), None)
     if job is not None:

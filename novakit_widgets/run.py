@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -14,24 +13,20 @@ from typing import TYPE_CHECKING, Any
 from . import endings, eventloop, settings
 from .client import checked_id
 from .downloads import save_all
-from .errors import JobNotStartedError, NotFoundError, NovaKitError, SubmissionUncertainError
+from .errors import JobNotStartedError, NovaKitError, SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
-from .lost_runs import look_up_runs
+from .origins import Origin
 from .outcomes import (
     after_deleting,
     broken_off,
     error_of_job,
-    never_started,
     never_submitted,
     not_ended,
-    nothing_instead,
     nothing_started,
-    still_lost,
 )
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
-from .submission import Clockwork, Ticket, submit
 from .tracking import tracker_of
 from .waiting import Waiters, check_timeout, within
 
@@ -41,16 +36,16 @@ if TYPE_CHECKING:
 
     from .client import NovaKitClient
     from .jobhistory import JobHistory
+    from .origins import Earlier
     from .phases import Manager
+    from .submission import Ticket
     from .tracking import JobTracker, Watch
 
-__all__ = ["Earlier", "JobRun", "notebook"]
+__all__ = ["JobRun"]
 
 _PARTING_SECONDS = 10.0
 # Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
 _claiming = threading.Lock()
-# Whoever asks for a job again may know of one that will do.
-Earlier = Callable[["JobRun"], Awaitable[Job | None]]
 
 
 class JobRun:
@@ -112,12 +107,10 @@ class JobRun:
         self.on_change = on_change
         self.ticket: Ticket | None = None
         self._manager = manager
-        self._earlier = earlier
         self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
-        self._doubt: NovaKitError | None = None  # of a submission that is being looked for
-        self._attached_to: str | None = None
+        self._origin = Origin(earlier)
         self._watch: Watch | None = None
         self._tracker: JobTracker | None = None
         self._noting: list[asyncio.Task[None]] = []
@@ -146,7 +139,7 @@ class JobRun:
         """
         checked_id(job_id)
         run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change, earlier=earlier)
-        run._attached_to = job_id
+        run._origin.attached_to = job_id
         return run
 
     @classmethod
@@ -167,7 +160,7 @@ class JobRun:
         One that has ended is at its end at once; one that runs is watched from `begin` on.
         """
         run = cls(tool, params, client=client, timeout=timeout, history=history, clock=clock, manager=manager)
-        run._attached_to = job.id
+        run._origin.attached_to = job.id
         if job.id is not None and job.status == JobStatus.COMPLETED and job.output is None:
             return run
         run.job = job
@@ -179,17 +172,12 @@ class JobRun:
     @property
     def job_id(self) -> str | None:
         """The service's id, as soon as there is one."""
-        return self.job.id if self.job is not None else self._attached_to
+        return self.job.id if self.job is not None else self._origin.attached_to
 
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself."""
         return self.phase in SETTLED
-
-    @property
-    def looks_again(self) -> bool:
-        """Whether it is being looked for, after its submission was in question before."""
-        return self._doubt is not None
 
     @property
     def elapsed(self) -> float | None:
@@ -248,11 +236,11 @@ class JobRun:
         self.error = self.trouble = None
         self._loop = asyncio.get_running_loop()
         self._began = self._clock()
-        if self._attached_to is not None and self.job is not None:
+        if self._origin.attached_to is not None and self.job is not None:
             self._has(self.job)  # known from the history: there is nothing to ask
             return
         self._set(Phase.SUBMITTING)
-        self._answering = eventloop.spawn(self._first_answer(self._answer))
+        self._answering = eventloop.spawn(self._first_answer(self._origin.answer))
 
     def cancel(self) -> None:
         """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
@@ -421,10 +409,10 @@ class JobRun:
 
     # What happens on the loop
 
-    async def _first_answer(self, answer: Callable[[], Awaitable[Job]]) -> None:
+    async def _first_answer(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
         """Begin to watch the job that the service's first answer is about, or take in why there is none."""
         try:
-            job = await answer()
+            job = await answer(self)
         except NovaKitError as error:
             if self._answering is asyncio.current_task():  # not one of a loop that stood still and was left
                 self._refused(error)
@@ -440,60 +428,6 @@ class JobRun:
             if self._answering is asyncio.current_task():
                 self._has(job)
 
-    async def _answer(self) -> Job:
-        """Return what the service says first."""
-        job = await self._attached_job()
-        if job is not None:
-            return job
-        assert self.tool is not None  # for the type checker: a run has a tool or a job id
-        self.ticket = self.ticket or Ticket()
-        return await self._found_earlier(self.ticket) or await submit(
-            self.client,
-            self.tool,
-            self.params,
-            history=self.history,
-            notebook=notebook(),
-            on_wait=self._waiting,
-            ticket=self.ticket,
-        )
-
-    async def _lost_one(self) -> Job:
-        """Return the job of a submission whose answer was lost.
-
-        Raises:
-            SubmissionUncertainError: whether there is one can't be told.
-            JobNotStartedError: there is none.
-        """
-        assert self.tool is not None  # for the type checker: it was submitted
-        ticket = self.ticket
-        if ticket is None or ticket.begun_at is None:
-            # Nothing was sent, since an earlier one was in question, which would have done.
-            earlier = None if self._earlier is None else await self._earlier(self)
-            if earlier is None:
-                raise nothing_instead()
-            return await self._known_now(earlier)
-        ((_, outcome),) = await look_up_runs(
-            self.tool,
-            [[self]],
-            client=self.client,
-            history=self.history,
-            since=ticket.begun_at,
-            ours=(),
-            clockwork=ticket.works or Clockwork(),
-        )
-        if isinstance(outcome, SubmissionUncertainError):
-            raise still_lost(self.tool, outcome)
-        if outcome is None:
-            raise never_started()
-        return await self._known_now(outcome)
-
-    async def _known_now(self, job: Job) -> Job:
-        """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
-        if job.id is None:
-            return job
-        self._attached_to, self._earlier, self._doubt = job.id, None, None
-        return await self.client.get(job.id)
-
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
         if self._takes_back(error):
@@ -502,36 +436,6 @@ class JobRun:
             self.give_up(nothing_started(cancelled=self.cancelling))
         else:
             self.give_up(error)
-
-    async def _attached_job(self) -> Job | None:
-        """Ask for the job that we attach to; ``None`` where there is none, or it was to do for a new one and is gone."""
-        job_id = self._attached_to
-        if job_id is None:
-            return None
-        try:
-            return await self.client.get(job_id)
-        except NotFoundError:
-            if self._earlier is None or self.tool is None:
-                raise
-        self._attached_to, self.reused = None, False
-        self.note = f"Made anew: the service no longer knows {job_id} of your history."
-        return None
-
-    async def _found_earlier(self, ticket: Ticket) -> Job | None:
-        """Ask for a job that will do instead; then the place that the submission was given is free for another."""
-        if self._earlier is None:
-            return None
-        job = None
-        try:
-            job = await self._earlier(self)
-            free = job is not None
-        except BaseException:
-            free = True
-            raise
-        finally:
-            if free and ticket.slot is not None:
-                ticket.slot.released()
-        return job
 
     def _takes_back(self, error: NovaKitError) -> bool:
         """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
@@ -544,21 +448,22 @@ class JobRun:
         return True
 
     def _started_nothing(self, error: NovaKitError) -> bool:
-        return self._attached_to is None and not isinstance(error, SubmissionUncertainError)
+        return self._origin.attached_to is None and not isinstance(error, SubmissionUncertainError)
 
     def _broke_off(self, reason: str) -> None:
-        """Settle without an answer; what was in doubt before stays so."""
-        self.give_up(self._doubt or broken_off(reason, attached_to=self._attached_to))
+        """Settle without an answer; a submission that was in doubt already stays so."""
+        doubt = self.trouble if isinstance(self.trouble, SubmissionUncertainError) else None
+        self.give_up(doubt or broken_off(reason, attached_to=self._origin.attached_to))
 
     def give_up(self, error: NovaKitError) -> None:
         """Settle without a job to watch."""
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
-        self.trouble = self._doubt = None
+        self.trouble = None
         uncertain = isinstance(error, SubmissionUncertainError)
-        if self.cancelling and (uncertain or self._attached_to is not None):
+        if self.cancelling and (uncertain or self._origin.attached_to is not None):
             self._say("Not cancelled, since there was no answer about it.")
-        if self._attached_to is not None:
+        if self._origin.attached_to is not None:
             # Nothing is known against the job itself.
             self._set(Phase.LEFT)
         else:
@@ -566,9 +471,9 @@ class JobRun:
 
     def _has(self, job: Job) -> None:
         """Take the first answer about the job."""
-        self.trouble = self._doubt = None
+        self.trouble = None
         self._learn(job)
-        if self._attached_to is not None and not job.ended:
+        if self._origin.attached_to is not None and not job.ended:
             self._note(job)
         if job.ended:
             self._end()
@@ -638,7 +543,7 @@ class JobRun:
 
     def _cancel(self) -> None:
         self._let_go()
-        if self.phase is Phase.NEW and self._attached_to is None:
+        if self.phase is Phase.NEW and self._origin.attached_to is None:
             self.give_up(never_submitted())
         elif self.phase in (Phase.NEW, Phase.SUBMITTING):
             self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
@@ -714,7 +619,7 @@ class JobRun:
             self._observe()
         else:
             self._set(Phase.SUBMITTING)
-            self._answering = eventloop.spawn(self._first_answer(self._answer))
+            self._answering = eventloop.spawn(self._first_answer(self._origin.answer))
 
     def _look_again(self) -> None:
         with _claiming:
@@ -722,12 +627,13 @@ class JobRun:
                 return
             self._loop = asyncio.get_running_loop()
             self.phase = Phase.SUBMITTING
-        self._doubt, self.error, self.trouble = self.error, None, self.error
+        self.error, self.trouble = None, self.error
         self._began, self._stopped = self._clock(), None
         self._set(Phase.SUBMITTING)
-        self._answering = eventloop.spawn(self._first_answer(self._lost_one))
+        self._answering = eventloop.spawn(self._first_answer(self._origin.lost))
 
-    def _waiting(self, _seconds: float, reason: NovaKitError) -> None:
+    def waits(self, _seconds: float, reason: NovaKitError) -> None:
+        """Show why its submission has to wait; one that is cancelled waits no more."""
         self.trouble = reason
         if self.cancelling:
             self._break_rest()
@@ -756,8 +662,3 @@ class JobRun:
 
 def _nothing() -> None:
     """Hear no more."""
-
-
-def notebook() -> str | None:
-    """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
-    return os.environ.get("JPY_SESSION_NAME") or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 
 import pytest
 from test_run import FOREVER, image
@@ -51,6 +51,16 @@ async def lost(client, sandbox, fault, **options):
         await run.wait()
     assert run.phase is Phase.UNCERTAIN
     return run
+
+
+async def in_question(client, sandbox):
+    """Lose an answer, and ask for the same with reuse: nothing is submitted for that."""
+    first = await lost(client, sandbox, Fault.reset_after())
+    second = image(client, earlier=lost_job)
+    with pytest.raises(SubmissionUncertainError):
+        await second.wait()
+    sandbox.clear_faults()
+    return first, second
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with a history", "without"])
@@ -139,7 +149,7 @@ async def test_what_would_have_done_is_looked_for_first(client, sandbox):
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     run.look_again()
-    with pytest.raises(JobNotStartedError, match="up to you"):
+    with pytest.raises(JobNotStartedError, match="Submit it to have it made"):
         await run.wait()
     assert not answers
     assert not sandbox.jobs
@@ -199,11 +209,7 @@ async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sand
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
 async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, status):
     """With reuse, it is taken now; one that was cancelled will not do, and nothing is submitted for it."""
-    first = await lost(client, sandbox, Fault.reset_after())
-    second = image(client, earlier=lost_job)
-    with pytest.raises(SubmissionUncertainError):
-        await second.wait()
-    sandbox.clear_faults()
+    first, second = await in_question(client, sandbox)
     if status == "cancelled":
         await client.cancel(next(iter(sandbox.jobs)))
     await look_up_all(client, first.history, clockwork=QUICK)
@@ -222,8 +228,15 @@ async def test_a_look_that_is_broken_off_leaves_it_in_doubt(client, sandbox):
     run = await lost(client, sandbox, Fault.reset_after())
     before = run.error
     sandbox.clear_faults()
-    claiming = run.history.claim
-    run.history.claim = lambda *args, **kwargs: run._answering.cancel() or time.sleep(0.2) or claiming(*args, **kwargs)
+    claiming, loop, cancelled = run.history.claim, asyncio.get_running_loop(), threading.Event()
+
+    def broken_off(*args, **kwargs):
+        loop.call_soon_threadsafe(run._answering.cancel)
+        loop.call_soon_threadsafe(cancelled.set)
+        assert cancelled.wait(30)
+        return claiming(*args, **kwargs)
+
+    run.history.claim = broken_off
     run.look_again()
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
@@ -247,11 +260,7 @@ def test_without_a_loop_it_stays_as_it_was():
 
 async def test_what_would_have_done_is_left_when_it_can_not_be_asked_for(client, sandbox):
     """It is known all the same: it is watched when the service answers again, and not made anew."""
-    first = await lost(client, sandbox, Fault.reset_after())
-    second = image(client, earlier=lost_job)
-    with pytest.raises(SubmissionUncertainError):
-        await second.wait()
-    sandbox.clear_faults()
+    first, second = await in_question(client, sandbox)
     await look_up_all(client, first.history, clockwork=QUICK)
     sandbox.inject(Fault.status(401), method="GET", path="/jobs/*", times=1)
     second.look_again()

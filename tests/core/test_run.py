@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import stamina
 
-from novakit_widgets import NovaKitClient, eventloop, settings
+from novakit_widgets import NovaKitClient, eventloop, origins, settings
 from novakit_widgets import run as module
 from novakit_widgets.errors import (
     ConfigurationError,
@@ -851,7 +851,7 @@ async def test_a_fault_of_ours_does_not_keep_anybody_waiting(client, sandbox, no
     async def broken(*_args, **_options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "submit", broken)
+    monkeypatch.setattr(origins, "submit", broken)
     run = image(client)
     with pytest.raises(SubmissionUncertainError, match="ZeroDivisionError"):
         await run.wait()

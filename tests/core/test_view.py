@@ -54,7 +54,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
     [
         (Phase.NEW, {}, "not started", "quiet", "start"),
         (Phase.SUBMITTING, {}, "submitting", "waiting", "cancel"),
-        (Phase.SUBMITTING, {"_attached_to": "job_1"}, "looking for it", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"_origin": SimpleNamespace(attached_to="job_1")}, "looking for it", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "reconnecting", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": SubmissionUncertainError("x")}, "looking for it", "waiting", "cancel"),
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "waiting for its turn", "waiting", "cancel"),

@@ -1,0 +1,137 @@
+"""Where a run's job comes from: it is submitted, attached to, an earlier one that will do, or found after its answer was lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from .errors import NotFoundError, SubmissionUncertainError
+from .lost_runs import look_up_runs
+from .outcomes import never_started, nothing_instead, still_lost
+from .submission import Clockwork, Ticket, submit
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .run import JobRun
+
+__all__ = ["Earlier", "Origin", "notebook"]
+
+# Whoever asks for a job again may know of one that will do.
+Earlier = Callable[["JobRun"], Awaitable["Job | None"]]
+
+
+class Origin:
+    """Where one run's job comes from.
+
+    Args:
+        earlier: finds a job that will do instead of a new one, or raises why none may be submitted.
+
+    Attributes:
+        attached_to: the id of the job that is known from the beginning, or by now.
+    """
+
+    def __init__(self, earlier: Earlier | None) -> None:
+        self._earlier = earlier
+        self.attached_to: str | None = None
+
+    async def answer(self, run: JobRun) -> Job:
+        """Return what the service says first.
+
+        Args:
+            run: told of its ticket, of waits, and of a job that was taken instead.
+
+        Raises:
+            SubmissionUncertainError: there may be a job.
+            NovaKitError: there is none, or nothing can be learnt of it.
+        """
+        job = await self._attached_job(run)
+        if job is not None:
+            return job
+        assert run.tool is not None  # for the type checker: a run has a tool or a job id
+        run.ticket = run.ticket or Ticket()
+        return await self._found_earlier(run, run.ticket) or await submit(
+            run.client,
+            run.tool,
+            run.params,
+            history=run.history,
+            notebook=notebook(),
+            on_wait=run.waits,
+            ticket=run.ticket,
+        )
+
+    async def lost(self, run: JobRun) -> Job:
+        """Return the job of a submission that was in doubt. Nothing is submitted.
+
+        Args:
+            run: told of a job that was taken instead.
+
+        Raises:
+            SubmissionUncertainError: whether there is one can't be told.
+            JobNotStartedError: there is none.
+            NovaKitError: there is one, of which nothing can be learnt; it is attached to by now.
+        """
+        assert run.tool is not None  # for the type checker: it was submitted
+        ticket = run.ticket
+        if ticket is None or ticket.begun_at is None:
+            # Nothing was sent, since an earlier one was in question, which would have done.
+            earlier = None if self._earlier is None else await self._earlier(run)
+            if earlier is None:
+                raise nothing_instead()
+            return await self._known_now(run, earlier)
+        ((_, outcome),) = await look_up_runs(
+            run.tool,
+            [[run]],
+            client=run.client,
+            history=run.history,
+            since=ticket.begun_at,
+            ours=(),
+            clockwork=ticket.works or Clockwork(),
+        )
+        if isinstance(outcome, SubmissionUncertainError):
+            raise still_lost(run.tool, outcome)
+        if outcome is None:
+            raise never_started()
+        return await self._known_now(run, outcome)
+
+    async def _known_now(self, run: JobRun, job: Job) -> Job:
+        """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
+        if job.id is None:
+            return job
+        self.attached_to, self._earlier, run.trouble = job.id, None, None
+        return await run.client.get(job.id)
+
+    async def _attached_job(self, run: JobRun) -> Job | None:
+        """Ask for the job that is attached to; ``None`` where there is none, or it was to do for a new one and is gone."""
+        job_id = self.attached_to
+        if job_id is None:
+            return None
+        try:
+            return await run.client.get(job_id)
+        except NotFoundError:
+            if self._earlier is None or run.tool is None:
+                raise
+        self.attached_to, run.reused = None, False
+        run.note = f"Made anew: the service no longer knows {job_id} of your history."
+        return None
+
+    async def _found_earlier(self, run: JobRun, ticket: Ticket) -> Job | None:
+        """Ask for a job that will do instead; then the place that the submission was given is free for another."""
+        if self._earlier is None:
+            return None
+        job = None
+        try:
+            job = await self._earlier(run)
+            free = job is not None
+        except BaseException:
+            free = True
+            raise
+        finally:
+            if free and ticket.slot is not None:
+                ticket.slot.released()
+        return job
+
+
+def notebook() -> str | None:
+    """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
+    return os.environ.get("JPY_SESSION_NAME") or None

@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """Share the tests out by files, since what shares a server or a port stands in one; those of pages by halves.
 
-    Most of the time goes by waiting for kernels and pages, so there may be more at a time than there are cores. But a third
-    browser on two cores makes kernels lose cells, so that all pages are looked at by two.
+    Most of the time goes by waiting for kernels and pages, so there may be more at a time than there are cores. But two browsers
+    take two cores all to themselves, so that all pages are looked at by two.
     """
 
     class ByFiles(LoadScopeScheduling):

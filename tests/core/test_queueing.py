@@ -341,8 +341,8 @@ async def test_cancel_all(serve, queue_of):
     assert {str(job.status) for job in sandbox.jobs.values()} == {"completed", "cancelled"}
     after = sandbox.requests[told:]
     assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
-    # None is a question that was still on its way when all had ended.
-    assert {record.status for record in after} - {None} == {200}
+    # A question can still be on its way when all have ended; whatever changes something has its answer.
+    assert {record.status for record in after if record.method != "GET" or record.status is not None} == {200}
     deletes = [record.at for record in after if record.method == "DELETE"]
     assert len(deletes) >= 90
     # Half of 120 a minute, at 60 times the speed.

@@ -327,14 +327,14 @@ async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
 
 async def test_cancel_all(serve, queue_of):
     """With 100 running: what waits is never submitted, what runs is deleted within the requests, what had ended stays."""
-    sandbox = serve(speed=60.0, limits="requests", plan="business", durations={"image": (60, 6000)})
+    sandbox = serve(speed=30.0, limits="requests", plan="business", durations={"image": (60, 6000)})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
     queue.start()
-    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=30)
+    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=60)
     told = len(sandbox.requests)
     queue.cancel()
     assert queue.count(PlaceState.WAITING) == 0
-    await asyncio.wait_for(queue.wait(), 30)
+    await asyncio.wait_for(queue.wait(), 60)
     assert queue.settled
     assert queue.count(PlaceState.COMPLETED) + queue.count(PlaceState.CANCELLED) == 120
     assert all(place.run.result().media for place in queue.places if place.state is PlaceState.COMPLETED)
@@ -345,8 +345,8 @@ async def test_cancel_all(serve, queue_of):
     assert {record.status for record in after if record.method != "GET" or record.status is not None} == {200}
     deletes = [record.at for record in after if record.method == "DELETE"]
     assert len(deletes) >= 90
-    # Half of 120 a minute, at 60 times the speed.
-    assert all(later - earlier >= 0.95 for earlier, later in zip(deletes, deletes[62:], strict=False))
+    # Half of 120 a minute, at 30 times the speed, as they arrive.
+    assert all(later - earlier >= 1.9 for earlier, later in zip(deletes, deletes[62:], strict=False))
 
 
 async def test_one_can_be_dropped_or_cancelled(serve, queue_of):

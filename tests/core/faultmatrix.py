@@ -132,7 +132,7 @@ TABLE: dict[str, Row] = {
     "not JSON, 502": _failure(Fault.not_json(status_code=502), APIError),
     "huge": _nonsense(Fault.huge(8_100_000), ODD),
     "delay": Row(Fault.delay(0.02)),
-    "odd status": Row(Fault.odd_status("queued_somewhere"), watch=(OK, OVER)),
+    "odd status": Row(Fault.odd_status("queued_somewhere")),  # the list of all jobs tells of the end
     "no id": Row(Fault.missing_fields("id"), watch=(OK, OVER), look_up=(OK, UNSURE)),
     "no optional field": Row(Fault.missing_fields("progress", "createdAt", "model", "tool")),
     "null fields": Row(Fault.null_fields("progress", "inputParams", "model"), look_up=(OK, UNSURE)),

@@ -214,6 +214,10 @@ class JobHistory:
         """Note that a submission certainly started nothing."""
         self._resolve(intent, UNSENT, reason)
 
+    def forget(self, intent: str) -> None:
+        """Take back a submission that was noted and is not made after all. One that has a job stays."""
+        self._change("DELETE FROM jobs WHERE intent = ? AND stage = ?", [intent, INTENT])
+
     def uncertain(self, intent: str, reason: str) -> None:
         """Note that a submission may have started a job."""
         self._resolve(intent, UNCERTAIN, reason)
@@ -336,6 +340,27 @@ class JobHistory:
             return [entry for entry, process in rows if self._is_lost(entry, process)]
 
         return self._run(work, [])
+
+    def ahead(self, intent: str) -> bool:
+        """Return whether a submission that asks for the same was begun before this one and is still on its way, in any kernel.
+
+        One that takes longer than any submission does, or whose process has died, is not waited for: see `lost`.
+
+        Args:
+            intent: what `begin` has returned for this one.
+        """
+        where = f"digest = ? AND base_url = ? AND stage = ? AND number < ? AND {OURS}"
+
+        def work(database: sqlite3.Connection) -> bool:
+            own = first(database, "intent = ?", [intent])
+            if own is None:
+                return False
+            values = [own["digest"], own["base_url"], INTENT, own["number"], own["account"], own["account"]]
+            rows = [(entry_of(row), row["process"]) for row in select(database, where, values)]
+            youngest = self._now() - _LONGEST_POST
+            return any(entry.begun_at > youngest and not self._is_lost(entry, process) for entry, process in rows)
+
+        return self._run(work, False)
 
     def twin(
         self,

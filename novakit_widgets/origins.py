@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import NotFoundError, SubmissionUncertainError
+from .jobs import JobStatus
 from .lost_runs import look_up_runs
 from .outcomes import never_started, nothing_instead, still_lost
 from .submission import Clockwork, Ticket, submit
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Earlier", "Origin", "notebook"]
 
-# Whoever asks for a job again may know of one that will do.
-Earlier = Callable[["JobRun"], Awaitable["Job | None"]]
+# Whoever asks for a job again may know of one that will do. It is given the id of the row that the submission has in the history.
+Earlier = Callable[["JobRun", str], Awaitable["Job | None"]]
 
 
 class Origin:
@@ -50,7 +52,7 @@ class Origin:
             return job
         assert run.tool is not None  # for the type checker: a run has a tool or a job id
         run.ticket = run.ticket or Ticket()
-        return await self._found_earlier(run, run.ticket) or await submit(
+        answer = await submit(
             run.client,
             run.tool,
             run.params,
@@ -58,7 +60,11 @@ class Origin:
             notebook=notebook(),
             on_wait=run.waits,
             ticket=run.ticket,
+            instead=None if self._earlier is None else partial(self._earlier, run),
         )
+        # A job that was found in a list, or in the history, can lack the result that it has.
+        unshown = answer.status == JobStatus.COMPLETED and answer.output is None
+        return await self._known_now(run, answer) if unshown else answer
 
     async def lost(self, run: JobRun) -> Job:
         """Return the job of a submission that was in doubt. Nothing is submitted.
@@ -75,7 +81,7 @@ class Origin:
         ticket = run.ticket
         if ticket is None or ticket.begun_at is None:
             # Nothing was sent, since an earlier one was in question, which would have done.
-            earlier = None if self._earlier is None else await self._earlier(run)
+            earlier = None if self._earlier is None else await self._earlier(run, "")
             if earlier is None:
                 raise nothing_instead()
             return await self._known_now(run, earlier)
@@ -114,22 +120,6 @@ class Origin:
         self.attached_to, run.reused = None, False
         run.note = f"Made anew: the service no longer knows {job_id} of your history."
         return None
-
-    async def _found_earlier(self, run: JobRun, ticket: Ticket) -> Job | None:
-        """Ask for a job that will do instead; then the place that the submission was given is free for another."""
-        if self._earlier is None:
-            return None
-        job = None
-        try:
-            job = await self._earlier(run)
-            free = job is not None
-        except BaseException:
-            free = True
-            raise
-        finally:
-            if free and ticket.slot is not None:
-                ticket.slot.released()
-        return job
 
 
 def notebook() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .errors import APIError, NovaKitConnectionError, NovaKitError, UnreadableAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 __all__ = [
+    "at_rest",
     "may_have_arrived",
     "never_arrived",
     "nothing_sent",
@@ -113,8 +115,22 @@ async def sent_until_taken(
         _resting.discard(task)
 
 
+@contextmanager
+def at_rest() -> Iterator[None]:
+    """Do something before a POST. A cancellation that comes meanwhile can be told: `nothing_sent`."""
+    task = asyncio.current_task()
+    assert task is not None  # for the type checker
+    _resting.add(task)
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise asyncio.CancelledError(_NOTHING_SENT) from None
+    finally:
+        _resting.discard(task)
+
+
 def resting(task: asyncio.Task[Any]) -> bool:
-    """Whether a task sits out a wait between two tries of a POST, so that cancelling it breaks nothing off.
+    """Whether a task sits out a wait before or between tries of a POST, so that cancelling it breaks nothing off.
 
     Args:
         task: of the running loop.
@@ -123,7 +139,7 @@ def resting(task: asyncio.Task[Any]) -> bool:
 
 
 def nothing_sent(error: BaseException) -> bool:
-    """Whether a task was cancelled while its POST sat out a wait, so that nothing was started."""
+    """Whether a task was cancelled while nothing of its POST was on its way, so that nothing was started."""
     return isinstance(error, asyncio.CancelledError) and error.args == (_NOTHING_SENT,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ from .errors import SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import JobStatus
 from .lookup import look_up_entries
+from .retries import at_rest
 from .run import JobRun
+from .submission import Clockwork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +20,11 @@ if TYPE_CHECKING:
     from .client import NovaKitClient
     from .jobhistory import HistoryEntry
     from .jobs import Job, Tool
-    from .submission import Clockwork
 
-__all__ = ["TWIN_AGE", "lost_job", "reused_note", "run_of", "twin_note"]
+__all__ = ["TWIN_AGE", "equal_job", "lost_job", "reused_note", "run_of", "twin_note"]
 
 TWIN_AGE = timedelta(days=1)  # how long an equal job is worth a hint
+_LOOK = 0.2  # seconds between two looks at whether equal submissions are done; they may be another kernel's
 _GIVEN_UP = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
@@ -46,16 +49,44 @@ def run_of(
             # It was answered at once: the service keeps nothing to ask for, and the row has the result.
             run = JobRun.known(tool, params, twin.job, client=client, timeout=timeout)
         else:
-            run = JobRun.attached(job_id, client=client, timeout=timeout, tool=tool, params=params, earlier=lost_job)
+            run = JobRun.attached(job_id, client=client, timeout=timeout, tool=tool, params=params, earlier=equal_job)
         run.note = reused_note(twin)
         run.reused = True
         return run
-    run = JobRun(tool, params, client=client, timeout=timeout, earlier=lost_job if reuse else None)
+    run = JobRun(tool, params, client=client, timeout=timeout, earlier=equal_job if reuse else None)
     run.note = "" if twin is None else twin_note(twin)
     return run
 
 
-async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | None:
+async def equal_job(run: JobRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
+    """Find the job of an equal submission: one that is on its way now, in any kernel, one whose answer was lost, or one since.
+
+    Args:
+        run: about to be submitted; it is told what was found.
+        intent: its own row in the history: of those that are submitted at the same time, the first row's is made.
+        clockwork: time and chance.
+
+    Raises:
+        SubmissionUncertainError: as `lost_job` does.
+    """
+    if intent:
+        await _those_ahead(run, intent, clockwork or Clockwork())
+    return await lost_job(run, intent, clockwork=clockwork) or await _found_meanwhile(run)
+
+
+async def _those_ahead(run: JobRun, intent: str, works: Clockwork) -> None:
+    """Wait for the answers to equal submissions that were begun before this one. A cancellation starts nothing."""
+    before = run.note
+    with at_rest():
+        while await run.history.off_loop(run.history.ahead, intent):
+            run.mention(
+                "The same is being submitted already. This waits for it, to show its job instead of paying twice."
+            )
+            await works.sleep(_LOOK)
+    run.mention(before)
+
+
+async def lost_job(run: JobRun, _intent: str = "", *, clockwork: Clockwork | None = None) -> Job | None:
     """Find the job of an equal submission whose answer was lost, such as one of a kernel that died in the midst of it.
 
     Args:
@@ -89,12 +120,12 @@ async def lost_job(run: JobRun, *, clockwork: Clockwork | None = None) -> Job | 
 
 
 async def _found_meanwhile(run: JobRun) -> Job | None:
-    """Find the job of an equal submission that was in question, and that somebody else has looked up since.
+    """Find the job of an equal submission that has got it since this run was made.
 
     Args:
-        run: was not submitted because of it; it is told what was found.
+        run: not submitted so far; it is told what was found.
     """
-    assert run.tool is not None  # for the type checker: it was about to be submitted
+    assert run.tool is not None  # for the type checker: it is about to be submitted
     client = run.client
     twin = await run.history.off_loop(
         run.history.twin, run.tool, run.params, base_url=client.base_url, account=client.account
@@ -102,7 +133,8 @@ async def _found_meanwhile(run: JobRun) -> Job | None:
     if twin is None or twin.job is None:
         return None
     run.reused, run.note = True, reused_note(twin)
-    return twin.job
+    # The address of a result that was noted then may have expired, so the job is asked for.
+    return twin.job if twin.job.id is None else replace(twin.job, output=None)
 
 
 def _when(entry: HistoryEntry) -> str:

@@ -639,6 +639,16 @@ class JobRun:
             self._break_rest()
         self._tell()
 
+    def mention(self, note: str) -> None:
+        """Say what else there is to say.
+
+        Args:
+            note: the only thing from now on; ``""`` for nothing.
+        """
+        if note != self.note:
+            self.note = note
+            self._tell()
+
     def _tell(self) -> None:
         """Tell the listener. A fault of its own is shown, and costs the job nothing."""
         try:

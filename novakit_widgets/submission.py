@@ -127,6 +127,7 @@ async def submit(
     on_wait: Callable[[float, NovaKitError], None] | None = None,
     clockwork: Clockwork | None = None,
     ticket: Ticket | None = None,
+    instead: Callable[[str], Awaitable[Job | None]] | None = None,
 ) -> Job:
     """Start a job, with a row on disk before the request; when the answer is lost, find the job that it started.
 
@@ -139,10 +140,12 @@ async def submit(
         on_wait: called with seconds and the reason before a wait.
         clockwork: time and chance.
         ticket: tells where it belongs, and is told its row.
+        instead: asked with the row's id before anything is sent: finds a job that will do, or raises why none may be submitted.
+            Then there is no row.
 
     Raises:
         SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
-        NovaKitError: it was certainly not started.
+        NovaKitError: it was certainly not started, or what ``instead`` raises.
     """
     ticket = ticket or Ticket()
     works = clockwork or ticket.works or Clockwork()
@@ -162,6 +165,9 @@ async def submit(
     except BaseException:
         slot.released()
         raise
+    other = None if instead is None else await _other(instead, intent, history, slot)
+    if other is not None:
+        return other
     ticket.intent, ticket.begun_at = intent, began
     claims = claims_of(client.account)
     try:
@@ -195,6 +201,22 @@ async def submit(
             history.uncertain(intent, "it was broken off before the answer was there")
         raise
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
+    return job
+
+
+async def _other(
+    instead: Callable[[str], Awaitable[Job | None]], intent: str, history: JobHistory, slot: Slot
+) -> Job | None:
+    """Ask for a job that will do. If there is one, or nothing may be submitted, the row and the place are given back."""
+    try:
+        job = await instead(intent)
+    except BaseException:
+        history.forget(intent)  # not in a thread, because the loop may be closing
+        slot.released()
+        raise
+    if job is not None:
+        await history.off_loop(history.forget, intent)
+        slot.released()
     return job
 
 

@@ -140,7 +140,7 @@ async def test_what_would_have_done_is_looked_for_first(client, sandbox):
     """Nothing was submitted because an earlier one may run: that one is looked for, and nothing is submitted now either."""
     answers = [SubmissionUncertainError("Whether it runs can't be told."), None]
 
-    async def earlier(_run):
+    async def earlier(_run, _intent):
         answer = answers.pop(0)
         if answer is not None:
             raise answer

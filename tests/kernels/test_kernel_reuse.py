@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from novakit_widgets.sandbox import Fault
+
 FOUR = (
     'a = nk.image("A lighthouse", size="512x512", seed=1)',
     'b = nk.image("A lighthouse", size="512x512", seed=2)',
@@ -46,3 +48,18 @@ def test_what_is_changed_is_made_anew_and_what_runs_is_joined(start, sandbox, tm
     assert second.value("b.id == a.job_id") == "False"
     assert len(sandbox.jobs) == before + 2
     assert first.troubles() == second.troubles() == ""
+
+
+def test_two_kernels_that_ask_for_the_same_at_once_pay_once(start, sandbox, tmp_path):
+    """Neither has an answer when the other asks, and a cell that is run twice in a burst is in the same position."""
+    before = len(sandbox.jobs)
+    history = str(tmp_path / "history.sqlite3")
+    kernels = [start(_BEGIN, NOVAKIT_HISTORY=history) for _ in range(2)]
+    sandbox.inject(Fault.delay(1.0), method="POST")
+    twice = ['a = nk.image("A lighthouse", size="512x512", seed=9)'] * 2
+    sent = [(kernel, kernel.send(code)) for code in twice for kernel in kernels]
+    for kernel, cell in sent:
+        kernel.finish(cell)
+    assert {kernel.value("(await a).id") for kernel in kernels} == {next(reversed(sandbox.jobs))}
+    assert len(sandbox.jobs) == before + 1
+    assert [kernel.troubles() for kernel in kernels] == ["", ""]

@@ -1,4 +1,4 @@
-"""What it costs to import the package, and to make a card."""
+"""What it costs to import the package, to make a card, and to run the first cell that starts a job."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+from novakit_widgets.sandbox import Sandbox
+
+from .kernels import kernel
 from .report import Report
 
-__all__ = ["card", "imports"]
+__all__ = ["card", "first_cell", "imports"]
 
 _STATEMENTS = (
     ("import novakit_widgets", "import novakit_widgets"),
@@ -78,4 +81,30 @@ def card(*, rounds: int = 50) -> Report:
         if name == "JobWidget":
             report.goal("models of a card", models, 30)
             report.goal("making a card", medians[-1], 15, " ms")
+    return report
+
+
+def first_cell(*, rounds: int = 5) -> Report:
+    """Measure the first cell of a kernel that shows something, after the import, until the kernel is ready for the next one.
+
+    Args:
+        rounds: kernels of each, the contenders taking turns.
+    """
+    ours = ("nk.video(...)", "import novakit_widgets as nk; nk.use_sandbox()", 'clip = nk.video("A lighthouse"); clip')
+    parts = "w.HTML(), w.FloatProgress(), w.HTML(), w.Button(), w.HTML()"
+    bare = ("a box of five widgets", "import ipywidgets as w", f"w.VBox([{parts}])")
+    times: dict[str, list[float]] = {ours[0]: [], bare[0]: []}
+    with Sandbox(durations={"video": 600}, limits="off", quotas="off", media="canned", seed=1) as sandbox:
+        for _ in range(rounds):
+            for name, before, cell in (ours, bare):
+                with kernel(NOVAKIT_SANDBOX_URL=sandbox.origin) as running:
+                    running.run(before)
+                    began = time.perf_counter()
+                    running.run(cell)
+                    times[name].append(1000 * (time.perf_counter() - began))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    report = Report("cell: the first of a kernel, median of fresh ones", ("who", "ms", "ratio"))
+    for name, median in medians.items():
+        report.add(name, median, median / medians[ours[0]])
+    report.goal("the cell with nk.video(...)", medians[ours[0]], 200, " ms")
     return report

@@ -43,10 +43,11 @@ def _served():
 
 @pytest.fixture
 def sandbox(_served):
-    """The sandbox of all tests, without the faults of the last one."""
+    """The sandbox of all tests, without the faults and the durations of the last one."""
     _served.clear_faults()
     yield _served
     _served.clear_faults()
+    _served._pace.next_seconds.clear()
 
 
 @pytest.fixture

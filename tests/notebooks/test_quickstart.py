@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import time
 from pathlib import Path
 
 import nbformat
@@ -52,11 +51,9 @@ def test_meant_ends_are_those_of_its_cells(notebook):
 
 @pytest.mark.kernel
 def test_without_a_key(notebook, tmp_path):
-    """Without a key it starts a sandbox in its kernel and runs from top to bottom, well within a minute."""
-    began = time.monotonic()
+    """Without a key it starts a sandbox in its kernel and runs from top to bottom."""
     problems = headless.execute(notebook, tmp_path, environment(tmp_path))
     assert problems == []
-    assert time.monotonic() - began < 60
     said = printed(notebook)
     assert "nothing is billed" in said["key", "stdout"]
     assert "was cancelled" in said["cancel", "stdout"]

@@ -85,7 +85,7 @@ def test_the_command_line_names_every_benchmark():
     """With what each of them measures."""
     from benchmarks.__main__ import _BENCHMARKS
 
-    assert {"import", "card", "memory", "messages", "polling", "batch", "soak"} <= set(_BENCHMARKS)
+    assert {"import", "card", "cell", "memory", "messages", "polling", "batch", "soak"} <= set(_BENCHMARKS)
     command = [sys.executable, "-m", "benchmarks", "--help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
     for name in (*_BENCHMARKS, "all", "figures"):

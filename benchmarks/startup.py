@@ -90,14 +90,14 @@ def first_cell(*, rounds: int = 5) -> Report:
     Args:
         rounds: kernels of each, the contenders taking turns.
     """
-    ours = ("nk.video(...)", "import novakit_widgets as nk; nk.use_sandbox()", 'clip = nk.video("A lighthouse"); clip')
+    ours = ("nk.video(...)", "import novakit_widgets as nk", 'clip = nk.video("A lighthouse"); clip')
     parts = "w.HTML(), w.FloatProgress(), w.HTML(), w.Button(), w.HTML()"
     bare = ("a box of five widgets", "import ipywidgets as w", f"w.VBox([{parts}])")
     times: dict[str, list[float]] = {ours[0]: [], bare[0]: []}
     with Sandbox(durations={"video": 600}, limits="off", quotas="off", media="canned", seed=1) as sandbox:
         for _ in range(rounds):
             for name, before, cell in (ours, bare):
-                with kernel(NOVAKIT_SANDBOX_URL=sandbox.origin) as running:
+                with kernel(NOVAKIT_API_KEY=sandbox.api_key, NOVAKIT_BASE_URL=sandbox.base_url) as running:
                     running.run(before)
                     began = time.perf_counter()
                     running.run(cell)

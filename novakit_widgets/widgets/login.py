@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 
 import ipywidgets
+import traitlets
 from markupsafe import Markup
 
 from .. import settings
@@ -12,6 +13,13 @@ from ..errors import ConfigurationError, MissingKeyError
 from .places import in_kernel
 
 __all__ = ["LoginForm", "login"]
+
+
+class _KeyBox(ipywidgets.Password):  # type: ignore[misc]  # ipywidgets ships no types
+    """A box whose content goes from the page to the kernel, and from there nowhere."""
+
+    # ipywidgets repeats to every page of a kernel what one of them has sent, unless it is told not to.
+    value = traitlets.Unicode(help="what was typed").tag(sync=True, echo_update=False)
 
 
 class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -25,7 +33,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def __init__(self) -> None:
         # Sent when it is entered, not with every keystroke.
-        self._key = ipywidgets.Password(description="API key", placeholder="sk_…", continuous_update=False)
+        self._key = _KeyBox(description="API key", placeholder="sk_…", continuous_update=False)
         self._keep = ipywidgets.Checkbox(description="Keep it in this machine's keyring", indent=False)
         self._button = ipywidgets.Button(description="Log in", tooltip="Use this key in this kernel")
         self._said = ipywidgets.HTML(_state())

@@ -7,7 +7,7 @@ import json
 
 import nbformat
 import pytest
-from generations import on_the_newest
+from generations import on_both_ends
 from jupyter_client.manager import AsyncKernelManager
 from kernel import managed, variables_for
 from nbclient import NotebookClient
@@ -85,7 +85,7 @@ def everything(kernel):
     return [*said, *buffers, kernel._log.read_bytes()]
 
 
-@on_the_newest
+@on_both_ends
 def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
     """Not in a model, repr, log at DEBUG, traceback with variables, history or file, whatever goes well or wrong."""
     kernel, key = keyed
@@ -111,7 +111,22 @@ def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
     assert leaks(key, *(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())) == []
 
 
-@on_the_newest
+@on_both_ends
+def test_a_key_that_is_typed_is_repeated_to_no_page(start, sandbox):
+    """ipywidgets tells all pages of a kernel what one has sent; the box for the key does not."""
+    key = sandbox.add_key()
+    kernel = start("import novakit_widgets as nk", NOVAKIT_SANDBOX_URL="")
+    cell = kernel.ok("nk.login()")
+    (box,) = [model for model in kernel.models.values() if model.state.get("_model_name") == "PasswordModel"]
+    kernel.change(box, value=key)
+    kernel.until(lambda: kernel.value("nk.NovaKitClient()").count(key[-4:]) == 1)
+    assert box.state["value"] == ""
+    assert cell.views
+    assert leaks(key, *everything(kernel)) == []
+    sandbox.revoke(key)
+
+
+@on_both_ends
 async def test_the_key_is_not_in_a_saved_notebook(environ, sandbox, tmp_path):
     """A notebook that is executed with its widgets' state stored has the media in it, and no key."""
     key = sandbox.add_key()

@@ -11,6 +11,8 @@ import stamina
 
 from novakit_widgets import claims, client, eventloop, settings
 
+UNENDING = r"not within \d+ s: the cells are done"  # what a test says of such a cell
+
 with contextlib.suppress(ImportError):
     from xdist.scheduler import LoadScopeScheduling
 
@@ -40,11 +42,11 @@ def pytest_collection_modifyitems(items):
     """Run a test of ipykernel 7.3.0 that has failed again, in another kernel, twice at most.
 
     That version leaves one cell in some hundreds without an end, whatever it does: https://github.com/ipython/ipykernel/issues/1554
-    (docs/measured.md). What fails three times is ours.
+    (docs/measured.md). Whatever else fails, and what fails three times, is ours.
     """
     for item in items:
         if "7.3.0" in item.name:
-            item.add_marker(pytest.mark.flaky(reruns=2))
+            item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=[UNENDING]))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,7 +29,7 @@ _BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running":
 
 
 class Parts:
-    """A card's head, bar, figures, button, message and result, in 20 models: layouts and styles are shared.
+    """A card's head, bar, figures, button, message and result, in 21 models: layouts and styles are shared.
 
     Attributes:
         rows: what the card's box contains, from top to bottom.

@@ -15,7 +15,7 @@ import nbformat
 import psutil
 import pytest
 
-from novakit_widgets import demo, headless
+from novakit_widgets import cli, demo, headless
 
 pytestmark = pytest.mark.kernel
 
@@ -158,6 +158,15 @@ def test_failures_are_problems_unless_they_are_meant(tmp_path, meant, problem):
     else:
         assert any(re.fullmatch(problem, one) for one in report.problems), report.problems
         assert "NOT as meant" in str(report)
+
+
+@pytest.mark.parametrize(("meant", "status"), [(None, 1), (["image failed"], 0)])
+def test_the_command_fails_when_a_job_does(tmp_path, monkeypatch, capsys, meant, status):
+    """Its exit status says so, for whoever runs it in a script."""
+    notebook = of_cells(tmp_path / "failing.ipynb", FAILING, meant=meant)
+    monkeypatch.setattr(demo, "quickstart", lambda: notebook)
+    assert cli.main(["demo", "--headless", "--speed", "200", "--folder", str(tmp_path / "made")]) == status
+    assert "failed" in capsys.readouterr().out
 
 
 def test_cell_that_raises_is_a_problem(tmp_path):

@@ -10,7 +10,6 @@ from collections import Counter
 
 import httpx
 import pytest
-import stamina
 
 from novakit_widgets import NovaKitClient
 from novakit_widgets.client import MAX_JSON_BYTES
@@ -448,18 +447,6 @@ async def test_giving_up_a_long_poll(client, sandbox):
         await waiting
     assert Counter(request.path for request in sandbox.requests)[f"/jobs/{job.id}"] == 1
     await client.cancel(job.id)
-
-
-async def test_a_retry_after_that_is_a_date(nothing_left):
-    """It is waited for like one in seconds."""
-    stamina.set_testing(True, attempts=2)
-    answers = [
-        httpx.Response(503, headers={"Retry-After": "Sun, 01 Jun 2025 10:00:00 GMT"}),
-        httpx.Response(200, json={"jobs": []}),
-    ]
-    client = client_of(lambda _: answers.pop(0))
-    assert await client.list() == ()
-    await client.aclose()
 
 
 def test_a_client_shows_where_but_not_what_with():

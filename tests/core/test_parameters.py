@@ -159,6 +159,17 @@ def test_what_is_not_said_is_not_sent(tool, widget_of):
 
 
 @pytest.mark.parametrize("tool", list(Tool))
+def test_what_a_short_form_sends_is_what_was_said(tool, sandbox):
+    """From the call to the service: the POST has what was said, and nothing beside it."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    before = len(sandbox.requests)
+    more = {"image": "https://example.org/a.png"} if tool is Tool.IMAGE_EDIT else {}  # an edit of nothing is refused
+    call(tool, **more, client=client).wait()
+    (post,) = [request for request in sandbox.requests[before:] if request.method == "POST"]
+    assert (post.path, post.body, post.query) == (f"/{tool.endpoint}", {**NEEDED[tool], **more}, {"async": "true"})
+
+
+@pytest.mark.parametrize("tool", list(Tool))
 def test_what_goes_over_the_wire_is_what_was_said(tool):
     """The body of the POST has the parameters as they were given and nothing beside them."""
     bodies = []

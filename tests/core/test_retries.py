@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
+import httpx
 import pytest
 import stamina
 
+from novakit_widgets import NovaKitClient
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
@@ -170,17 +174,35 @@ async def test_a_post_that_is_cancelled_on_its_way():
     assert said == [False]
 
 
-async def test_a_retry_after_is_waited_for(attempts, monkeypatch):
-    """The wait is as long as the service asked, zero included, and nobody else's loop is blocked meanwhile."""
+@pytest.fixture
+def slept(monkeypatch):
+    """The waits of stamina itself, which take no time."""
     stamina.set_testing(False)
-    slept = []
+    waits = []
     real = asyncio.sleep
 
     async def sleep(seconds):
-        slept.append(seconds)
+        waits.append(seconds)
         await real(0)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
+    return waits
+
+
+async def test_a_retry_after_that_is_a_date_is_waited_for(slept):
+    """As long as it is until then."""
+    then = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=40), usegmt=True)
+    answers = [httpx.Response(503, headers={"Retry-After": then}), httpx.Response(200, json={"jobs": []})]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    client = NovaKitClient("sk_" + "a" * 64, "https://api.example/v1", transport=transport)
+    assert await client.list() == ()
+    await client.aclose()
+    (waited,) = [seconds for seconds in slept if seconds]
+    assert 20.0 < waited <= 40.0
+
+
+async def test_a_retry_after_is_waited_for(attempts, slept):
+    """The wait is as long as the service asked, zero included, and nobody else's loop is blocked meanwhile."""
     exchange = attempts(RateLimitError("m", 429, retry_after=17.0), APIError("m", 503, retry_after=0.0))
     assert await retried(exchange, never_arrived) == "done"
     assert slept == [17.0, 0.0]

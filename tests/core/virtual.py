@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 from collections import Counter
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def run(main):
             loop.run_until_complete(asyncio.sleep(0))
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]
         assert not left, f"tasks left running: {left}"
+        gc.collect()
         assert not loop.problems, loop.problems
         return result
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 import novakit_widgets
 
@@ -75,7 +76,9 @@ def environment(ipykernel: str) -> Environment:
         ipykernel: a version, or `NEWEST` for what runs these tests, which was installed without an upper bound.
     """
     if ipykernel == NEWEST:
-        return Environment(Path(sys.executable), metadata.version("ipykernel"))
+        newest = metadata.version("ipykernel")
+        assert Version(newest) >= Version("7.4"), f"the tests run on ipykernel {newest}, which is not the newest"
+        return Environment(Path(sys.executable), newest)
     requirements = [f"ipykernel=={ipykernel}", *_of_the_package(), *_FOR_NOTEBOOKS]
     folder = _cache() / f"ipykernel-{ipykernel}-{_digest(requirements)}"
     folder.parent.mkdir(parents=True, exist_ok=True)

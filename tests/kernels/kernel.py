@@ -132,9 +132,9 @@ class Kernel:
         end = time.monotonic() + seconds
         while not (found := condition()):
             if time.monotonic() > end:
-                raise AssertionError(f"not within {seconds:g} s: {what or condition}\n{self.troubles()}")
+                raise AssertionError(f"not within {seconds:g} s: {what or condition}\n{self._told()}")
             if not self._take_in(min(_STEP, end - time.monotonic())) and not self._manager.is_alive():
-                raise AssertionError(f"the kernel has died\n{self.troubles()}")
+                raise AssertionError(f"the kernel has died\n{self._told()}")
         return found
 
     def listen(self, seconds: float) -> None:
@@ -149,7 +149,14 @@ class Kernel:
         return Card(self, self.models[cell.views[index]])
 
     def troubles(self) -> str:
-        """Return what a user must never have to see: stderr, whatever a callback wrote, and the process's own log."""
+        """Return what a user must never have to see: stderr, whatever a callback wrote, and the process's own log.
+
+        That of tasks whose exception nobody took as well, which is told when they are found to be garbage.
+        """
+        self.run("import gc; gc.collect()")
+        return self._told()
+
+    def _told(self) -> str:
         outputs = [*self.strays, *(message for cell in self._cells.values() for message in cell.outputs)]
         contents = [message["content"] for message in outputs if message["msg_type"] == "stream"]
         streams = [content["text"] for content in contents if content["name"] == "stderr"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from generations import on_subshells, on_the_newest
+from packaging.version import Version
 
 _CALL = 'nk.image("A lighthouse", size="512x512")'
 
@@ -109,7 +110,7 @@ def test_a_callback_can_do_everything(kernel, sandbox, environ):
     kernel.job_id("running")
     kernel.click(kernel.models[cell.views[0]])
     kernel.until(lambda: kernel.value("len(said)") == "3")
-    on_main = not kernel.has_subshells or environ.ipykernel >= "7.4"
+    on_main = not kernel.has_subshells or Version(environ.ipykernel) >= Version("7.4")
     assert kernel.value("said") == str([on_main, "completed", "completed"])
     assert kernel.run("running.wait()").error == "JobCancelledError"
     assert kernel.troubles() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from generations import on_both_ends, on_the_newest
 
+from novakit_widgets import errors
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.sandbox.faults import usual_faults
 
@@ -66,6 +67,42 @@ def test_faults_of_the_submission(kernel, sandbox):
     known = kernel.value("*[job.id for job in ended if isinstance(job, nk.Job)]").split()
     assert sorted(known) == sorted(set(sandbox.jobs) - before)
     assert len(known) > len(refusals)
+    assert kernel.troubles() == ""
+
+
+@on_both_ends
+def test_faults_of_the_cancellation(kernel, sandbox):
+    """Whatever happens to a DELETE: the job is cancelled, or its card says that it is not, and then it can be once more."""
+    faults = (*PASSING, *FINAL.values())
+    sandbox.next_duration(*([100_000.0] * len(faults)))
+    cell = kernel.ok(f"""
+        made = [nk.image(f"A lighthouse, number {{index}}", size="512x512") for index in range({len(faults)})]
+        display(*made)
+    """)
+    kernel.until(lambda: kernel.value("all(widget.job_id for widget in made)") == "True")
+    injected = [sandbox.inject(fault, method="DELETE") for fault in faults]
+    kernel.ok("for widget in made: widget.cancel()")
+    done = "[widget.status == 'cancelled' or not widget._run.cancelling and 'ot cancel' in widget._run.note for widget in made]"
+    kernel.until(lambda: kernel.value(f"all({done})") == "True")
+    assert [fault for fault in injected if fault.hits != 1] == []
+    refused = kernel.value("*[index for index, widget in enumerate(made) if widget.status != 'cancelled']").split()
+    assert len(refused) >= len(FINAL)
+    for index in refused:
+        kernel.card(cell, int(index)).press("Cancel")
+    kernel.until(lambda: kernel.value("all(widget.status == 'cancelled' for widget in made)") == "True")
+    assert kernel.troubles() == ""
+
+
+@on_both_ends
+def test_faults_of_the_quota(kernel, sandbox):
+    """What is left is told, or the error that says why not; the kernel goes on."""
+    for fault in (*PASSING, *FINAL.values()):
+        injected = sandbox.inject(fault, path="/quota", times=None)
+        cell = kernel.run("nk.quota()")
+        assert cell.status == "ok" or issubclass(getattr(errors, cell.error), errors.NovaKitError), fault
+        assert injected.hits, fault
+        sandbox.clear_faults()
+    kernel.ok("nk.quota()")
     assert kernel.troubles() == ""
 
 

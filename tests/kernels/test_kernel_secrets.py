@@ -113,7 +113,7 @@ def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
 
 @on_both_ends
 def test_a_key_that_is_typed_is_repeated_to_no_page(start, sandbox):
-    """ipywidgets tells all pages of a kernel what one has sent; the box for the key does not."""
+    """Ipywidgets tells all pages of a kernel what one has sent; the box for the key does not."""
     key = sandbox.add_key()
     kernel = start("import novakit_widgets as nk", NOVAKIT_SANDBOX_URL="")
     cell = kernel.ok("nk.login()")

@@ -455,8 +455,15 @@ def test_a_plain_script_can_wait_twice_after_a_time_out(sandbox, client):
 )
 def test_bad_input_is_refused_before_any_request(sandbox, client, make, error):
     """Each a clear error at once; nothing is sent, and no half-made widget stays."""
-    with pytest.raises(error):
-        make(client)
+
+    async def main():
+        with pytest.raises(error):
+            make(client)
+        await asyncio.sleep(0.05)  # a card that had begun would have sent its request by now
+
+    before = set(_instances)
+    go(main, client)
+    assert set(_instances) == before
     assert not sandbox.requests
 
 

@@ -8,6 +8,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 from novakit_widgets import Sandbox
 
 KEY = "sk_" + "0" * 64
@@ -43,6 +45,29 @@ def test_a_request_imports_httpx_and_only_a_blocking_wait_in_a_cell_imports_nest
         assert imported(awaited, "httpx", "nest_asyncio2") == ["httpx"]
         assert imported(waited, "httpx", "nest_asyncio2") == ["httpx"]
         assert imported(nested, "httpx", "nest_asyncio2") == ["httpx", "nest_asyncio2"]
+
+
+@pytest.mark.parametrize(
+    ("call", "nests"),
+    [
+        ("nk.history()", False),
+        ("nk.attach('job_1', client=client)", False),
+        ("nk.explore('image', client=client)", False),
+        ("nk.JobBoard([('image', {'prompt': 'x'})], client=client, autostart=False)", False),
+        ("nk.sweep('image', prompt=['x'], client=client)", False),
+        ("await nk.batch('image', ['x'], client=client)", False),
+        ("(await nk.image('x', client=client)).save('picture.png', client=client)", True),
+        ("nk.quota(client=client)", True),
+        ("nk.recover(client=client)", True),
+    ],
+)
+def test_what_has_its_answer_when_it_returns_nests(tmp_path, call, nests):
+    """In a cell, where the loop runs already; everything else leaves asyncio as it is."""
+    with Sandbox(speed=500, limits="off", media="canned") as sandbox:
+        client = f"client = nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
+        cell = f"async def cell():\n    {client}\n    {call}\n    await client.aclose()"
+        code = f"import asyncio, os, novakit_widgets as nk\nos.chdir({str(tmp_path)!r})\n{cell}\nasyncio.run(cell())"
+        assert imported(code, "nest_asyncio2") == ["nest_asyncio2"] * nests
 
 
 def named_in_imports(file):

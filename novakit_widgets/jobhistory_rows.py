@@ -111,10 +111,15 @@ def _clean(value: Any) -> Any:
     return redact(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def written(value: Any) -> str:
-    """Write a value as JSON; what JSON can't say, the service is not sent either, and it stands as its type."""
+def written(value: Any, *, whole: bool = False) -> str:
+    """Write a value as JSON; what JSON can't say, the service is not sent either, and it stands as its type.
+
+    Args:
+        value: parameters, or a result.
+        whole: whether long texts in it are kept, rather than their digests.
+    """
     try:
-        return json.dumps(bounded(value), ensure_ascii=True, default=_strange)
+        return json.dumps(value if whole else bounded(value), ensure_ascii=True, default=_strange)
     except (ValueError, RecursionError):  # in a circle, too deep, or a number of thousands of digits
         return json.dumps({"unreadable": _strange(value)})
 
@@ -162,7 +167,8 @@ def facts_of(job: Job) -> dict[str, Any]:
         "job_id": job.id,
         "status": str(job.status),
         "error": job.error,
-        "output": None if job.output is None else written(job.output),
+        # What was answered at once, a transcript, say, is kept nowhere else.
+        "output": None if job.output is None else written(job.output, whole=job.id is None),
         "model": job.model,
         "created_at": None if job.created_at is None else job.created_at.isoformat(),
         "completed_at": None if job.completed_at is None else job.completed_at.isoformat(),

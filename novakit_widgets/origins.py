@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .errors import NotFoundError, SubmissionUncertainError
 from .jobs import JobStatus
 from .lost_runs import look_up_runs
-from .outcomes import never_started, nothing_instead, still_lost
+from .outcomes import never_started, nothing_instead, nothing_started, still_lost
 from .submission import Clockwork, Ticket, submit
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Origin:
             notebook=notebook(),
             on_wait=run.waits,
             ticket=run.ticket,
-            instead=None if self._earlier is None else partial(self._earlier, run),
+            instead=partial(self._instead, run),
         )
-        # A job that was found in a list, or in the history, can lack the result that it has.
+        # A job that was found in the list can lack the result that it has.
         unshown = answer.status == JobStatus.COMPLETED and answer.output is None
         return await self._known_now(run, answer) if unshown else answer
 
@@ -117,9 +117,31 @@ class Origin:
         except NotFoundError:
             if self._earlier is None or run.tool is None:
                 raise
-        self.attached_to, run.reused = None, False
-        run.note = f"Made anew: the service no longer knows {job_id} of your history."
+        self.attached_to = None
+        _made_anew(run, job_id)
         return None
+
+    async def _instead(self, run: JobRun, intent: str) -> Job | None:
+        """Return a job that will do instead of a new one, as the service knows it now.
+
+        Raises:
+            JobCancelledError: the user has cancelled it before anything was sent.
+            SubmissionUncertainError: there may be an earlier job, so that none may be submitted.
+        """
+        if run.cancelling:
+            raise nothing_started(cancelled=True)
+        job = None if self._earlier is None else await self._earlier(run, intent)
+        if job is None or job.id is None:
+            return job
+        try:
+            return await run.client.get(job.id)
+        except NotFoundError:
+            _made_anew(run, job.id)
+            return None
+
+
+def _made_anew(run: JobRun, gone: str) -> None:
+    run.reused, run.note = False, f"Made anew: the service no longer knows {gone} of your history."
 
 
 def notebook() -> str | None:

@@ -112,14 +112,20 @@ def broken_off(reason: str, *, attached_to: str | None) -> NovaKitError:
     )
 
 
-def not_ended(timeout: float, *, job_id: str | None, job: Job | None) -> JobTimeoutError:
+def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool = False) -> JobTimeoutError:
     """Return the error of waiting that is over before the job is.
 
     Args:
         timeout: seconds that were waited.
         job_id: the job's, if it has one yet.
         job: its newest snapshot.
+        busy: whether nothing was sent so far, such as when the service asks to come back later.
     """
+    if busy:
+        return JobTimeoutError(
+            f"The job has not been submitted within {timeout:g} s; its card says why. Nothing is started or billed so far. "
+            "Wait again to have it submitted."
+        )
     later = f", or nk.attach({job_id!r}) later" if job_id else ""
     return JobTimeoutError(
         f"{job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ from .errors import SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import JobStatus
 from .lookup import look_up_entries
-from .retries import at_rest
 from .run import JobRun
 from .submission import Clockwork
 
@@ -75,14 +73,11 @@ async def equal_job(run: JobRun, intent: str, *, clockwork: Clockwork | None = N
 
 
 async def _those_ahead(run: JobRun, intent: str, works: Clockwork) -> None:
-    """Wait for the answers to equal submissions that were begun before this one. A cancellation starts nothing."""
+    """Wait for the answers to equal submissions that were begun before this one."""
     before = run.note
-    with at_rest():
-        while await run.history.off_loop(run.history.ahead, intent):
-            run.mention(
-                "The same is being submitted already. This waits for it, to show its job instead of paying twice."
-            )
-            await works.sleep(_LOOK)
+    while await run.history.off_loop(run.history.ahead, intent):
+        run.mention("The same is being submitted already. This waits for it, to show its job instead of paying twice.")
+        await works.sleep(_LOOK)
     run.mention(before)
 
 
@@ -133,8 +128,7 @@ async def _found_meanwhile(run: JobRun) -> Job | None:
     if twin is None or twin.job is None:
         return None
     run.reused, run.note = True, reused_note(twin)
-    # The address of a result that was noted then may have expired, so the job is asked for.
-    return twin.job if twin.job.id is None else replace(twin.job, output=None)
+    return twin.job
 
 
 def _when(entry: HistoryEntry) -> str:

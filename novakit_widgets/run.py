@@ -230,11 +230,13 @@ class JobRun:
         self._let_go()
         if self.phase is Phase.LEFT and self.error is None:
             self._keep_watching()
-        if self.phase is not Phase.NEW:
-            return
+        with _claiming:
+            if self.phase is not Phase.NEW:
+                return
+            self._loop = asyncio.get_running_loop()
+            self.phase = Phase.SUBMITTING
         self.ticket = ticket
         self.error = self.trouble = None
-        self._loop = asyncio.get_running_loop()
         self._began = self._clock()
         if self._origin.attached_to is not None and self.job is not None:
             self._has(self.job)  # known from the history: there is nothing to ask
@@ -346,7 +348,7 @@ class JobRun:
         if self.settled:
             return self.result()  # what was still being waited for is what a page shows of it
         assert timeout is not None  # for the type checker: without one it would have ended
-        raise not_ended(timeout, job_id=self.job_id, job=self.job)
+        raise not_ended(timeout, job_id=self.job_id, job=self.job, busy=self._rests)
 
     async def _leave_loop(self) -> None:
         await self.part()
@@ -356,7 +358,8 @@ class JobRun:
     async def part(self) -> None:
         """Leave the running loop, which is about to be closed, without losing the job. What is on another one stays."""
         # An answer that is on its way is worth some seconds: without it nobody knows the job.
-        await eventloop.ended_here([self._answering], timeout=_PARTING_SECONDS)
+        if not self._rests:
+            await eventloop.ended_here([self._answering], timeout=_PARTING_SECONDS)
         await eventloop.ended_here([self.saving])
         await eventloop.ended_here(self._noting)
         if self._loop is asyncio.get_running_loop():
@@ -378,6 +381,7 @@ class JobRun:
             return
         if loop.is_running() and not loop_ends:
             return
+        rests = self._rests
         watch, self._watch = self._watch, None
         answering, self._answering = self._answering, None
         if self.phase is Phase.WATCHING:
@@ -388,7 +392,19 @@ class JobRun:
         else:
             if answering is not None:
                 eventloop.hand_over(loop, answering.cancel, closed_ok=True)
-            self._broke_off("its event loop has stopped")
+            if rests and self._manager is None and self._origin.attached_to is None and not self.cancelling:
+                self._begins_again()  # the service was busy and has taken nothing: whoever waits again submits it
+            else:
+                self._broke_off("its event loop has stopped")
+
+    @property
+    def _rests(self) -> bool:
+        """Whether its submission waits before or between tries, so that nothing of it is on its way."""
+        return self._answering is not None and resting(self._answering)
+
+    def _begins_again(self) -> None:
+        self.trouble = self._began = None
+        self._set(Phase.NEW)
 
     def result(self) -> Job:
         """Return the completed job, or raise why there is none.
@@ -443,8 +459,7 @@ class JobRun:
             return False
         if not self._manager.takes_back(error):
             return False
-        self.trouble = None
-        self._began = None
+        self.trouble = self._began = None
         return True
 
     def _started_nothing(self, error: NovaKitError) -> bool:
@@ -556,7 +571,7 @@ class JobRun:
 
     def _break_rest(self) -> None:
         """Send no further POST where the last one was refused and sits out its Retry-After."""
-        if self._answering is not None and resting(self._answering):
+        if self._answering is not None and self._rests:
             self._answering.cancel()
 
     def _send_cancellation(self) -> None:

@@ -22,14 +22,15 @@ from .errors import (
     SubmissionUncertainError,
 )
 from .jobhistory_rows import digest_of
+from .jobs import Tool
 from .parameters import canonical
 from .parsing import JobList
-from .retries import nothing_sent
+from .retries import at_rest, nothing_sent
 
 if TYPE_CHECKING:
     from .allowance import Slot
     from .jobhistory import JobHistory
-    from .jobs import Job, Tool
+    from .jobs import Job
 
 __all__ = ["Clockwork", "Lists", "Sighting", "Submits", "Ticket", "all_candidates", "look_up", "submit"]
 
@@ -41,6 +42,8 @@ _RECENT = timedelta(days=1)  # jobs that were begun before can't be the one we l
 _LOOKS = (0.0, 2.0, 5.0)
 _LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
 _LIST_LIMIT = 100
+# Documented to answer without a job. Only a list that has some shows that a service makes jobs of them.
+_AT_ONCE = frozenset({Tool.TTS, Tool.STT})
 
 
 class Lists(Protocol):
@@ -209,7 +212,8 @@ async def _other(
 ) -> Job | None:
     """Ask for a job that will do. If there is one, or nothing may be submitted, the row and the place are given back."""
     try:
-        job = await instead(intent)
+        with at_rest():
+            job = await instead(intent)
     except BaseException:
         history.forget(intent)  # not in a thread, because the loop may be closing
         slot.released()
@@ -394,6 +398,11 @@ def _is_open(job: Job, since: datetime, known: Collection[str]) -> bool:
     return job.id not in known and (job.created_at is None or job.created_at >= since - CLOCK_SKEW)
 
 
+def _is_early(job: Job, since: datetime) -> bool:
+    """Whether a job would be too old, unless our clock is ahead of the service's by more than it should be."""
+    return job.created_at is not None and since - _RECENT <= job.created_at < since - CLOCK_SKEW
+
+
 def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
     """Whether a job was made of some parameters; ``None`` where its own are not told."""
     if job.params is None:
@@ -414,11 +423,18 @@ def _doubt(
     answered: Mapping[str, datetime],
 ) -> str:
     """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time."""
+    if tool in _AT_ONCE and not jobs:
+        return f"a {tool} request can be answered and billed at once, and NovaKit's list shows jobs only"
     if isinstance(jobs, JobList) and jobs.left_out:
         return f"the service's list has entries that can't be read ({jobs.left_out}), one of which may be it"
     odd = next((job for job in jobs if _is_open(job, since, known) and _asks_for(job, params, tool) is None), None)
     if odd is not None:
         return f"the service's list does not say what {odd.id} was made of, so it may be that"
+    early = next(
+        (job for job in jobs if job.id not in known and _is_early(job, since) and _asks_for(job, params, tool)), None
+    )
+    if early is not None:
+        return f"{early.id} asks for the same and is nobody's that we know of; by this machine's clock it is older"
     dates = [job.created_at for job in jobs if job.created_at is not None]
     # The order is not documented: only in one that is newest first the last tells how far the list goes back.
     ordered = bool(dates) and dates[0] == max(dates)

@@ -10,6 +10,7 @@ from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.phases import Phase
 from novakit_widgets.reusing import equal_job, lost_job
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 
 PARAMS = {"prompt": "A lighthouse"}
@@ -138,3 +139,34 @@ async def test_a_lost_job_whose_result_the_list_leaves_out_is_asked_for(client, 
     job = await run.wait()
     assert job.media
     assert [*sandbox.jobs] == [job.id]
+
+
+async def test_a_look_up_that_is_cancelled_submits_nothing(client, sandbox, history):
+    """Before a new one is submitted, an earlier one that was lost is looked for: that takes some seconds, and can be broken off."""
+    lost = others_row(history, client)
+    history.uncertain(lost, "lost")
+    run = image(client, history=history, earlier=equal_job)
+    run.start()
+    await until(lambda: [request for request in sandbox.requests if request.path == "/jobs"])
+    run.cancel()
+    with pytest.raises(JobCancelledError, match="nothing was started or billed"):
+        await run.wait()
+    assert posts(sandbox) == 0
+    assert [(entry.intent, entry.stage) for entry in history.entries()] == [(lost, "uncertain")]
+
+
+async def test_what_the_service_no_longer_knows_is_made_anew(client, sandbox, history):
+    """Whether its id was known from the beginning or found on the way; it is not found a second time."""
+    old = await image(client, history=history).wait()
+    history.update(old, base_url=client.base_url)
+    sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{old.id}", times=None)
+    attached = JobRun.attached(old.id, client=client, tool=Tool.IMAGE, params=PARAMS, earlier=equal_job)
+    attached.history = history
+    new = await attached.wait()
+    assert new.id != old.id
+    assert attached.note == f"Made anew: the service no longer knows {old.id} of your history."
+    assert not attached.reused
+    late = image(client, history=history, earlier=equal_job)
+    sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{new.id}", times=None)
+    assert (await late.wait()).id not in (old.id, new.id)
+    assert posts(sandbox) == 3

@@ -144,16 +144,30 @@ def test_cancelled_before_it_was_submitted_in_a_plain_script():
 async def test_cancelled_while_it_is_submitted(client, sandbox):
     """As soon as it has an id it is cancelled; meanwhile the run says so."""
     sandbox.next_duration(FOREVER)
-    sandbox.inject(Fault.delay(0.05), method="POST")
+    posted = sandbox.inject(Fault.delay(0.5), method="POST")
     run = image(client)
     run.start()
-    await until(lambda: run.phase is Phase.SUBMITTING)
+    await until(lambda: posted.hits)
     run.cancel()
     assert run.cancelling
     with pytest.raises(JobCancelledError, match="was cancelled"):
         await run.wait()
     assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
     assert not run.cancelling
+
+
+async def test_cancelled_before_its_request_is_on_its_way(client, sandbox, tmp_path):
+    """It has begun, and the history has its row; nothing is sent, and the row is gone."""
+    history = JobHistory(tmp_path / "history.sqlite3")
+    run = image(client, history=history)
+    before = len(sandbox.requests)
+    run.start()
+    await until(lambda: run.phase is Phase.SUBMITTING)
+    run.cancel()
+    with pytest.raises(JobCancelledError, match="nothing was started or billed"):
+        await run.wait()
+    assert len(sandbox.requests) == before
+    assert history.entries() == []
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -195,13 +209,33 @@ def test_a_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandb
         run.result()
 
 
-async def test_cancelled_while_a_submission_is_refused(client, sandbox):
+def test_a_script_that_waits_too_short_for_a_busy_service_waits_again(script_client, sandbox, tmp_path):
+    """A 429 is sat out; whoever gives up meanwhile is told that nothing was taken, and submits it by waiting again."""
+    stamina.set_testing(False)
+    refused = sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=1)
+    history = JobHistory(tmp_path / "history.sqlite3")
+    run = image(script_client, history=history)
+    with pytest.raises(JobTimeoutError, match=r"has not been submitted within 2 s.*Nothing is started or billed"):
+        run.wait_blocking(2.0)
+    assert refused.hits == 1
+    assert not run.settled
+    assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
+    assert [entry.stage for entry in history.entries()] == ["job", "unsent"]
+
+
+async def test_cancelled_while_a_submission_is_refused(client, sandbox, monkeypatch):
     """There is nothing to cancel, and the run does not say so for ever."""
     sandbox.inject(Fault.status(403), method="POST")
     run = image(client)
+    submit = client.submit
+
+    async def submit_what_is_cancelled(*arguments, **options):
+        run.cancel()  # too late not to send it
+        assert run.cancelling
+        return await submit(*arguments, **options)
+
+    monkeypatch.setattr(client, "submit", submit_what_is_cancelled)
     run.start()
-    run.cancel()
-    assert run.cancelling
     with pytest.raises(PermissionDeniedError):
         await run.wait()
     assert run.phase is Phase.REFUSED
@@ -584,6 +618,23 @@ def script_client(sandbox):
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     yield client
     assert not client._connections, "every loop's connections were closed before the loop"
+
+
+def test_threads_that_begin_at_once_submit_once(script_client, sandbox):
+    """Each has a loop of its own, as in a plain script, and all wait for one run."""
+    before = len(sandbox.jobs)
+    for _ in range(10):
+        run = image(script_client)
+        gate = threading.Barrier(4)
+
+        def wait(run=run, gate=gate):
+            gate.wait()
+            return run.wait_blocking(30.0).id
+
+        with ThreadPoolExecutor(4) as pool:
+            ids = {future.result() for future in [pool.submit(wait) for _ in range(4)]}
+        assert len(ids) == 1
+    assert len(sandbox.jobs) == before + 10
 
 
 def test_a_plain_script_waits(script_client):

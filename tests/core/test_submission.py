@@ -55,7 +55,7 @@ class Service:
         return shown
 
 
-def looked_up(service, *, known=(), params=PARAMS):
+def looked_up(service, *, known=(), params=PARAMS, tool=Tool.VIDEO):
     """Look up a lost submission in virtual time; return the job or the error, and how long it took."""
 
     async def main():
@@ -64,7 +64,7 @@ def looked_up(service, *, known=(), params=PARAMS):
             now=lambda: START + timedelta(seconds=loop.time()), clock=loop.time, sleep=asyncio.sleep, random=lambda: 0.5
         )
         try:
-            found = await look_up(service, Tool.VIDEO, params, since=START, lost=LOST, known=known, clockwork=works)
+            found = await look_up(service, tool, params, since=START, lost=LOST, known=known, clockwork=works)
         except SubmissionUncertainError as error:
             return error, loop.time()
         return found, loop.time()
@@ -126,6 +126,10 @@ FULL = tuple(job_of(f"job_{n}", {"prompt": f"class work {n}"}, created=200.0 - n
         (FULL[::-1], "only the newest 100"),
         ((job_of("job_0", {"prompt": "x"}, created=-9_000.0), *FULL[:98], FULL[98]), "only the newest 100"),
         (listing({"status": None}), "entries that can't be read (1)"),
+        (
+            (job_of(created=-3600.0),),
+            "job_1 asks for the same and is nobody's that we know of",
+        ),  # our clock may be ahead
     ],
 )
 def test_a_list_that_does_not_tell(jobs, reason):
@@ -137,10 +141,22 @@ def test_a_list_that_does_not_tell(jobs, reason):
     assert "not started" not in str(error)
 
 
+@pytest.mark.parametrize("tool", [Tool.TTS, Tool.STT])
+def test_what_may_be_answered_at_once_is_in_no_list(tool):
+    """Such a generation is billed without a job, so only a list that has jobs of the tool tells anything."""
+    error, _ = looked_up(Service((0.0, ())), tool=tool)
+    assert f"a {tool} request can be answered and billed at once" in str(error)
+    assert "not started" not in str(error)
+    others = (job_of("job_2", {"input": "Something else"}),)
+    error, _ = looked_up(Service((0.0, others)), tool=tool, params={"input": "Hello"})
+    assert "most probably it was not started" in str(error)
+
+
 @pytest.mark.parametrize(
     "jobs",
     [
         FULL[:99],
+        (job_of(created=-2 * 86_400.0),),
         (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)),
         (job_of("job_3", None, created=-301.0), job_of("job_4", {"prompt": "x"})),
         (job_of("job_3", {"prompt": "A sunset", "extra": nested(600)}),),

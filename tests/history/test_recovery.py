@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections import Counter
 
+import httpx
 import pytest
 from killing import kill
 
@@ -338,6 +339,40 @@ def test_reuse_takes_a_result_that_came_at_once(tmp_path):
         board = batch("tts", [params], reuse=True)
         assert [job.media for job in board.wait()] == [first.media]
         assert sum(request.method == "POST" for request in sandbox.requests) == 1
+
+
+def test_a_lost_answer_that_came_at_once_is_not_said_to_be_free(tmp_path):
+    """It was made and billed without a job, so no list has it: nothing calls it free, and no board repeats it."""
+    with Sandbox(
+        speed=300.0, limits="off", quotas={"tts_chars": 1000}, media="canned", seed=1, sync_tools=("tts",)
+    ) as sandbox:
+        configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"), speed=300.0)
+        sandbox.inject(Fault.reset_after(), method="POST", times=1)
+        board = batch("tts", ["Good morning"])
+        board.wait()
+        (error,) = board.failed.values()
+        assert "can be answered and billed at once" in str(error)
+        assert "not billed" not in str(error)
+        board.retry_failed()
+        board.wait()
+        recovery = recover()
+        assert len(recovery.unclear) == 1
+        assert not recovery.unsent
+        assert sum(request.method == "POST" for request in sandbox.requests) == 1
+
+
+def test_a_long_transcript_that_came_at_once_is_kept_whole(tmp_path):
+    """The history is the only place that has it."""
+    text = "And then he said a word. " * 1000
+    answers = {"POST": {"text": text, "language": "en"}, "GET": {"jobs": []}}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answers[request.method]))
+    configure(history=str(tmp_path / "h.sqlite3"))
+    client = NovaKitClient("sk_" + "a" * 64, "https://api.example/v1", transport=transport)
+    params = {"file": "https://example.org/talk.mp3"}
+    assert JobWidget("stt", params, client=client).wait().text == text
+    again = JobWidget("stt", params, client=client, reuse=True)
+    assert again.wait().text == text
+    assert "not billed again" in again.run.note
 
 
 def test_save_to_saves_every_finished_job(sandbox, tmp_path):

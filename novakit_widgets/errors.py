@@ -22,6 +22,7 @@ The names of the first four are the vendor's own.
     │   ├── JobCancelledError         somebody cancelled it
     │   ├── JobTimeoutError           we stopped watching, it still runs  (also a TimeoutError)
     │   └── JobNotStartedError        it was never submitted
+    ├── LoopStandsStillError          a thread waits for a loop that does not turn  (also a TimeoutError)
     └── MediaError                    a result that can't be fetched or is not what it says
         └── MediaExpiredError         its URL is no longer served
 """
@@ -47,6 +48,7 @@ __all__ = [
     "JobFailedError",
     "JobNotStartedError",
     "JobTimeoutError",
+    "LoopStandsStillError",
     "MediaError",
     "MediaExpiredError",
     "MissingKeyError",
@@ -226,6 +228,10 @@ class JobTimeoutError(JobError, TimeoutError):
 
 class JobNotStartedError(JobError):
     """The job was never submitted, so nothing was billed."""
+
+
+class LoopStandsStillError(NovaKitError, TimeoutError):
+    """A thread waits for the main thread's event loop, which does not turn. That ends no job: they go on as soon as it does."""
 
 
 class MediaError(NovaKitError):

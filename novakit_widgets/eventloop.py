@@ -11,8 +11,11 @@ import signal
 import sys
 import threading
 import warnings
+from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import LoopStandsStillError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
@@ -25,12 +28,16 @@ __all__ = [
     "ended_here",
     "hand_over",
     "home",
+    "patience_of",
     "run_blocking",
     "run_on",
     "spawn",
 ]
 
 _T = TypeVar("_T")
+
+STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken to wait for us
+
 
 _home: asyncio.AbstractEventLoop | None = None
 # The loop itself keeps weak references only.
@@ -163,7 +170,10 @@ def complaints(message: str) -> Iterator[None]:
 
 
 def run_blocking(
-    coroutine: Coroutine[Any, Any, _T], *, farewell: Callable[[], Coroutine[Any, Any, None]] | None = None
+    coroutine: Coroutine[Any, Any, _T],
+    *,
+    farewell: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    patience: float = STANDS_STILL,
 ) -> _T:
     """Run a coroutine to its end and return its result, from a cell, a thread, or a plain script.
 
@@ -173,17 +183,49 @@ def run_blocking(
     Args:
         coroutine: what to wait for.
         farewell: what to do before a loop is closed that was made for this call alone.
+        patience: seconds that a thread waits for a main loop that stands still.
 
     Raises:
         KeyboardInterrupt: the user interrupted it.
+        LoopStandsStillError: a thread waits, and the main thread does not run its loop, since it waits for that thread, say.
     """
     running, main = current(), home()
     if running is None and main is None:
         return asyncio.run(_and_then(coroutine, farewell))
     if main is not None and running is not main:
-        return asyncio.run_coroutine_threadsafe(coroutine, main).result()
+        return _from_a_thread(coroutine, main, patience)
     assert running is not None  # for the type checker: what is left
     return _run_nested(running, coroutine)
+
+
+def patience_of(timeout: float | None) -> float:
+    """Return how long a thread that has so many seconds waits for a main loop that stands still.
+
+    Args:
+        timeout: seconds; ``None`` where it has all the time there is.
+    """
+    return STANDS_STILL if timeout is None else min(timeout, STANDS_STILL)
+
+
+def _from_a_thread(coroutine: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop, patience: float) -> _T:
+    """Wait for a coroutine on the main thread's loop for as long as that turns.
+
+    A cell that waits for its threads keeps the loop, which they wait for, from turning; interrupting the kernel does not free them.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    while True:
+        turned = threading.Event()
+        loop.call_soon_threadsafe(turned.set)
+        done, _ = wait((future,), timeout=patience)
+        if done:
+            return future.result()
+        if not turned.is_set():
+            future.cancel()
+            raise LoopStandsStillError(
+                f"The event loop of the main thread has stood still for {patience:g} s: its cell may be waiting for this thread, "
+                "which waits for the loop. Nothing of NovaKit moves until that cell has ended; then its jobs go on. In a cell "
+                "write nk.batch(…) or 'await asyncio.gather(…)' in place of threads."
+            )
 
 
 async def _and_then(coroutine: Coroutine[Any, Any, _T], farewell: Callable[[], Coroutine[Any, Any, None]] | None) -> _T:

@@ -283,8 +283,9 @@ class JobQueue:
         Raises:
             KeyboardInterrupt: the user interrupted it. The jobs go on.
         """
-        waiting = self._rests_within(check_timeout(timeout), wait or self.wait)
-        return eventloop.run_blocking(waiting, farewell=self.leave_loop)
+        seconds = check_timeout(timeout)
+        waiting = self._rests_within(seconds, wait or self.wait)
+        return eventloop.run_blocking(waiting, farewell=self.leave_loop, patience=eventloop.patience_of(seconds))
 
     async def _rests_within(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         ended = await within(timeout, wait())

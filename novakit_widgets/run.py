@@ -336,10 +336,11 @@ class JobRun:
         Raises:
             JobTimeoutError: the time is over.
             KeyboardInterrupt: the user interrupted it. The job goes on.
+            LoopStandsStillError: in a thread, while the main thread does not run its loop.
         """
-        return eventloop.run_blocking(
-            self._wait_for(check_timeout(timeout), wait or self.wait), farewell=self._leave_loop
-        )
+        seconds = check_timeout(timeout)
+        waiting = self._wait_for(seconds, wait or self.wait)
+        return eventloop.run_blocking(waiting, farewell=self._leave_loop, patience=eventloop.patience_of(seconds))
 
     async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
         ended = await within(timeout, wait())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generations import on_subshells, on_the_newest
+from generations import on_both_ends, on_subshells, on_the_newest
 from packaging.version import Version
 
 _CALL = 'nk.image("A lighthouse", size="512x512")'
@@ -113,6 +113,22 @@ def test_a_callback_can_do_everything(kernel, sandbox, environ):
     on_main = not kernel.has_subshells or Version(environ.ipykernel) >= Version("7.4")
     assert kernel.value("said") == str([on_main, "completed", "completed"])
     assert kernel.run("running.wait()").error == "JobCancelledError"
+    assert kernel.troubles() == ""
+
+
+@on_both_ends
+def test_threads_that_a_cell_waits_for(kernel, sandbox):
+    """They can't wait for the kernel's loop, which the cell keeps from turning: they are told so, and what to write instead."""
+    cell = kernel.run(f"""
+        from concurrent.futures import ThreadPoolExecutor
+        def make(_number):
+            return {_CALL}.wait(timeout=0.5)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(make, range(2)))
+    """)
+    assert cell.error == "LoopStandsStillError"
+    assert "nk.batch" in cell.content["evalue"]
+    assert kernel.value(f"(await {_CALL}).status") == "completed"
     assert kernel.troubles() == ""
 
 

@@ -112,14 +112,18 @@ class Origin:
         job_id = self.attached_to
         if job_id is None:
             return None
+        makes_anew = self._earlier is not None and run.tool is not None
         try:
-            return await run.client.get(job_id)
+            job = await run.client.get(job_id)
         except NotFoundError:
-            if self._earlier is None or run.tool is None:
+            if not makes_anew:
                 raise
-        self.attached_to = None
-        _made_anew(run, job_id)
-        return None
+            job = None
+        if makes_anew and not _will_do(job):
+            self.attached_to = None
+            _made_anew(run, job_id, job)
+            return None
+        return job
 
     async def _instead(self, run: JobRun, intent: str) -> Job | None:
         """Return a job that will do instead of a new one, as the service knows it now.
@@ -134,14 +138,28 @@ class Origin:
         if job is None or job.id is None:
             return job
         try:
-            return await run.client.get(job.id)
+            now = await run.client.get(job.id)
         except NotFoundError:
-            _made_anew(run, job.id)
-            return None
+            now = None
+        if _will_do(now):
+            return now
+        _made_anew(run, job.id, now)
+        return None
 
 
-def _made_anew(run: JobRun, gone: str) -> None:
-    run.reused, run.note = False, f"Made anew: the service no longer knows {gone} of your history."
+def _will_do(job: Job | None) -> bool:
+    """Whether an earlier job is as good as a new one: it has a result, or may still get one."""
+    return job is not None and (not job.ended or job.status == JobStatus.COMPLETED)
+
+
+def _made_anew(run: JobRun, job_id: str, job: Job | None) -> None:
+    """Say why an earlier job will not do."""
+    why = (
+        f"the service no longer knows {job_id} of your history"
+        if job is None
+        else f"{job_id} of your history is {job.status}"
+    )
+    run.reused, run.note = False, f"Made anew: {why}."
 
 
 def notebook() -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from test_run import FOREVER, image, until
 
@@ -170,3 +172,22 @@ async def test_what_the_service_no_longer_knows_is_made_anew(client, sandbox, hi
     sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{new.id}", times=None)
     assert (await late.wait()).id not in (old.id, new.id)
     assert posts(sandbox) == 3
+
+
+@pytest.mark.parametrize("attached", [True, False])
+async def test_what_has_failed_since_the_history_heard_of_it_is_made_anew(client, sandbox, history, attached):
+    """Its kernel died while it ran: the history has it as running, and the service knows better."""
+    dead = await client.submit("images/generations", {"prompt": "A lighthouse, fail please"})
+    while not (await client.get(dead.id)).ended:
+        await asyncio.sleep(0.01)
+    row = others_row(history, client)
+    history.started(row, dead, base_url=client.base_url, account=client.account)
+    if attached:
+        run = JobRun.attached(dead.id, client=client, tool=Tool.IMAGE, params=PARAMS, earlier=equal_job)
+        run.history = history
+    else:
+        run = image(client, history=history, earlier=equal_job)
+    job = await run.wait()
+    assert job.id != dead.id
+    assert run.note == f"Made anew: {dead.id} of your history is failed."
+    assert not run.reused

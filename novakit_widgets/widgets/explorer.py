@@ -13,7 +13,7 @@ from .. import endings, eventloop
 from ..calls import main_parameter
 from ..client import default_client
 from ..embedding import Embed, check_embed
-from ..errors import InvalidParameterError
+from ..errors import InvalidParameterError, NovaKitError
 from ..estimates import estimate
 from ..jobhistory import default_history
 from ..jobs import Tool
@@ -118,6 +118,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
             layout=ipywidgets.Layout(width="auto", margin="2px 10px 2px 0", flex="0 0 auto"),
         )
         self._spending = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 260px", min_width="0"))
+        self._refused = ipywidgets.HTML()
         self._compare = ipywidgets.Button(
             description="Compare",
             layout=ipywidgets.Layout(width="auto", display="none", margin="8px 0 2px 0", align_self="flex-start"),
@@ -134,6 +135,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
                     [self._generate, self._spending],
                     layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", overflow="hidden"),
                 ),
+                self._refused,
                 self._compare,
                 self._side_by_side,
                 self._gallery,
@@ -198,6 +200,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
         Raises:
             InvalidParameterError: the form can't be sent as it is. Nothing was sent or billed.
+            ConfigurationError: a setting is of no use, such as ``NOVAKIT_REUSE``. Nothing was sent or billed.
         """
         if not self.form.check():
             name, reason = next(iter(self.form.refused.items()))
@@ -295,11 +298,33 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
     def _submit_form(self, release: Callable[[], None]) -> None:
         if self._made and self.form.check():
-            self._submit(self.form.params, release)
+            self._submit_and_say(self.form.params, release)
         else:
             release()
 
+    def _submit_and_say(self, params: Mapping[str, Any], release: Callable[[], None]) -> None:
+        """Submit for a click, which has no cell to raise in."""
+        try:
+            self._submit(params, release)
+        except NovaKitError as error:
+            self._refused.value = str(Markup('<p class="nk-reason" dir="auto">{}</p>').format(error.message))
+
     def _submit(self, params: Mapping[str, Any], release: Callable[[], None]) -> JobWidget:
+        """Submit, and show it as the newest result; release what is held as soon as that is answered, or can't be done."""
+        try:
+            card = self._show_new(params)
+        except BaseException:
+            release()
+            raise
+        self._refused.value = ""
+        if eventloop.home() is None:
+            release()
+        else:
+            release_when_sent(card, release)
+        card.start()
+        return card
+
+    def _show_new(self, params: Mapping[str, Any]) -> JobWidget:
         card = JobWidget(self.tool, params, client=self._client, embed=self._embed, autostart=False)
         older = self.results[0].params if self.results else None
         result = Result(
@@ -314,11 +339,6 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         )
         self._gallery.children = (result, *self._gallery.children)
         self._drop_oldest()
-        if eventloop.home() is None:
-            release()
-        else:
-            release_when_sent(card, release)
-        card.start()
         return card
 
     def _once_more(self, result: Result) -> None:
@@ -327,7 +347,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         params = dict(result.params)
         if "seed" in PARAMETERS[self.tool]:
             params["seed"] = self._chance.randrange(_SEEDS)
-        self._submit(params, hold(result.again))
+        self._submit_and_say(params, hold(result.again))
 
     def _vary(self, result: Result) -> None:
         self.form.fill(result.params)

@@ -87,13 +87,14 @@ def release_when_sent(card: JobWidget, release: Callable[[], None]) -> None:
     """Hold a button until the service has answered a submission: somebody who clicks twice wants one job.
 
     Args:
-        card: whose submission.
+        card: whose submission. One that is closed tells no more, so that its closing ends the waiting too.
         release: what `hold` returned.
     """
+    told = ["status", "comm"]  # a widget that is closed has no comm
 
     def look(_change: object = None) -> None:
-        if card.run.phase not in (Phase.NEW, Phase.SUBMITTING):
-            card.unobserve(look, "status")
+        if card.comm is None or card.run.phase not in (Phase.NEW, Phase.SUBMITTING):
+            card.unobserve(look, told)
             release()
 
-    card.observe(look, "status")
+    card.observe(look, told)

@@ -15,6 +15,7 @@ from ipywidgets.widgets.widget import _instances
 from markupsafe import Markup
 
 from novakit_widgets import (
+    ConfigurationError,
     InvalidParameterError,
     JobWidget,
     MissingKeyError,
@@ -151,6 +152,54 @@ def test_a_click_that_overtakes_the_words_waits_for_them(sandbox, client):
 
     go(main, client)
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["A red boat"]
+
+
+def test_a_result_that_makes_room_lets_the_button_go(client, monkeypatch):
+    """A card that is closed before the service has answered never tells of the answer."""
+    monkeypatch.setattr(module, "MOST_RESULTS", 2)
+
+    async def main():
+        explorer = explore("image", client=client, size="512x512")
+        explorer.fill({"prompt": "A lighthouse"})
+        for _ in range(4):  # in one cell, so that none is answered in between
+            explorer.generate()
+        await finished(explorer, 2)
+        assert (explorer._generate.disabled, explorer._generate.description) == (False, "Generate")
+        explorer.generate()
+        assert explorer._generate.disabled
+        explorer[0].close()
+        assert not explorer._generate.disabled
+        explorer.close()
+
+    go(main, client)
+
+
+def test_a_setting_of_no_use_is_told_beside_the_form(sandbox, client, monkeypatch):
+    """The button is there again, since the setting can be mended and there is no cell to raise in; a program gets the error."""
+
+    async def main():
+        explorer = explore("image", client=client, size="512x512")
+        explorer.fill({"prompt": "A lighthouse"})
+        monkeypatch.setenv("NOVAKIT_REUSE", "maybe")
+        press(explorer, "Generate")
+        await until(lambda: not explorer._generate.disabled)
+        assert words(explorer._refused) == "reuse is yes or no (1 or 0), not 'maybe'."
+        assert len(explorer) == 0
+        with pytest.raises(ConfigurationError, match="not 'maybe'"):
+            explorer.generate()
+        assert not explorer._generate.disabled
+        monkeypatch.delenv("NOVAKIT_REUSE")
+        press(explorer, "Generate")
+        await finished(explorer, 1)
+        assert words(explorer._refused) == ""
+        monkeypatch.setenv("NOVAKIT_REUSE", "maybe")
+        press(explorer, "Another seed")
+        assert (explorer.results[0].again.disabled, len(explorer)) == (False, 1)
+        assert "maybe" in words(explorer._refused)
+        explorer.close()
+
+    go(main, client)
+    assert len(sandbox.jobs) == 1
 
 
 def test_each_result_has_its_own_button(sandbox, client):

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ..calls import call_with_files
 from ..embedding import FOLDER
 from ..jobs import JobStatus
+from ..redaction import redact
 from .view import label_of, prompt_of, shortened, took
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["STYLE", "code_block", "details_table", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
 
 _PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
+_SEARCH_LENGTH = 40  # characters of a prompt, which are enough to find it by
 _VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
 _CODE_LENGTH = 50_000  # characters of a call: two of the longest documented texts, written with escapes
 _ROOM = (640, 480)  # pixels for one result; several have half of that each
@@ -71,11 +73,22 @@ def running(run: JobRun) -> Markup:
         run: one that has not ended.
     """
     prompt = shortened(prompt_of(run.params), _PROMPT_LENGTH)
-    known = f"nk.attach({run.job_id!r})" if run.job_id else f"nk.history(search={shortened(prompt, 40)!r})"
+    known = f"nk.attach({run.job_id!r})" if run.job_id else f"nk.history({_search(run.params)})"
     return Markup(
         '<p><strong>{}</strong> <span dir="auto">{}</span></p>'
         "<p>It had not ended when this was saved: <code>{}</code> finds it.</p>"
     ).format(label_of(run.tool), prompt, known)
+
+
+def _search(params: Mapping[str, Any]) -> str:
+    """Return the argument that has the history find a job by its first words; ``""`` where it has none, such as a file's."""
+    said = [params.get(name) for name in ("prompt", "input")]  # what the history looks through
+    words: list[str] = []
+    for word in redact(" ".join(text for text in said if isinstance(text, str))).split():
+        if words and len(" ".join([*words, word])) > _SEARCH_LENGTH:
+            break
+        words.append(word[:_SEARCH_LENGTH])  # the beginning of a word is found too, an ellipsis would not be
+    return f"search={' '.join(words)!r}" if words else ""
 
 
 def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:

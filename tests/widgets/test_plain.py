@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from novakit_widgets import Job, JobStatus, Media, MediaExpiredError, NovaKitClient, Tool
 from novakit_widgets.embedding import Kept
+from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.outcomes import error_of_job
 from novakit_widgets.phases import Phase
 from novakit_widgets.run import JobRun
@@ -162,6 +163,28 @@ def test_a_job_whose_end_nobody_saw_can_be_found_again():
     assert "<code>nk.attach(&#39;job_1&#39;)</code>" in running(run)
     run.job = None
     assert "nk.history(search=&#39;A &lt;b&gt;boat&lt;/b&gt;&#39;)" in running(run)
+
+
+@pytest.mark.parametrize(
+    ("tool", "params"),
+    [
+        (Tool.IMAGE, {"prompt": "A lighthouse in a storm, woodcut, two colours, very dark"}),
+        (Tool.IMAGE, {"prompt": "x" * 50 + " and more"}),
+        (Tool.TTS, {"input": "It's a “quoted”\nSTRASSE,  Straße"}),
+        (Tool.IMAGE, {"prompt": f"My key is {KEY}"}),
+        (Tool.STT, {"file": "https://example.org/a.mp3"}),
+        (Tool.IMAGE_EDIT, {"image": "data:image/png;base64,AAAA"}),
+    ],
+)
+def test_the_advice_of_a_saved_notebook_finds_the_job(tool, params, tmp_path):
+    """Half of a word with an ellipsis is no word of the prompt, and a file's name is none at all."""
+    history = JobHistory(tmp_path / "history.sqlite3")
+    history.begin(tool, params, base_url="https://x.example/api/v1")
+    run = JobRun(tool, params, client=NovaKitClient(KEY))
+    advice = unescape(re.search(r"<code>(.*?)</code>", str(running(run)))[1])
+    nk = SimpleNamespace(history=history.entries)
+    assert len(eval(advice, {"nk": nk})) == 1
+    assert ("search=" in advice) is (tool not in (Tool.STT, Tool.IMAGE_EDIT))
 
 
 @pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])

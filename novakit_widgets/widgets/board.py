@@ -12,6 +12,7 @@ from .. import eventloop, settings
 from ..client import default_client
 from ..embedding import Embed, check_embed
 from ..errors import JobTimeoutError, NovaKitError
+from ..jobs import Tool
 from ..queueing import JobQueue, PlaceState
 from ..sources import checked
 from ..sweeping import Grid
@@ -28,7 +29,7 @@ from .player import close_all
 if TYPE_CHECKING:
     from ..client import NovaKitClient
     from ..jobhistory_batches import BatchRecord
-    from ..jobs import Job, Tool
+    from ..jobs import Job
     from ..queueing import Place
 
 __all__ = ["JobBoard"]
@@ -42,7 +43,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
     failure never stops the others. `batch` makes boards from prompts, dicts and tables.
 
     Args:
-        items: a tool and its parameters for each job, in order; as for `JobWidget`.
+        items: a tool, such as ``"image"``, and its parameters for each job, in order; as for `JobWidget`.
         client: speaks to the service; where it is left out, one is made from the settings.
         max_running: how many jobs may run at once, 100 where it is left out; the limits decide besides.
         timeout: seconds to watch each; the default is the tool's.
@@ -52,7 +53,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         autostart: whether to begin at once; otherwise `start` does, and waiting does.
 
     Raises:
-        InvalidParameterError: the documentation forbids a parameter. Nothing was sent or billed.
+        InvalidParameterError: the documentation forbids a parameter, or there is no such tool. Nothing was sent or billed.
         ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
 
     Example:
@@ -69,7 +70,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
 
     def __init__(
         self,
-        items: Sequence[tuple[Tool, Mapping[str, Any]]],
+        items: Sequence[tuple[Tool | str, Mapping[str, Any]]],
         *,
         client: NovaKitClient | None = None,
         max_running: int | None = None,
@@ -78,7 +79,8 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         reuse: bool | None = None,
         autostart: bool = True,
     ) -> None:
-        sent = [(tool, checked(tool, params)) for tool, params in items]
+        asked = [(Tool.of(tool), params) for tool, params in items]
+        sent = [(tool, checked(tool, params)) for tool, params in asked]
         check_embed(embed)
         queue = JobQueue(
             sent,

@@ -13,6 +13,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from novakit_widgets import (
+    InvalidParameterError,
     JobBoard,
     JobFailedError,
     JobTimeoutError,
@@ -79,6 +80,22 @@ def prompts(count, *others):
 async def until(condition):
     while not condition():
         await asyncio.sleep(0.01)
+
+
+def test_a_tool_can_be_called_by_its_name_or_endpoint(sandbox, client):
+    """As for one job; what is no tool is refused before anything is sent."""
+
+    async def main(hold):
+        lighthouse = {"prompt": "A lighthouse"}
+        board = JobBoard([("image", lighthouse), ("images/generations", lighthouse)], client=client)
+        hold(board)
+        assert [job.tool for job in await board] == ["image", "image"]
+
+    go(main, client)
+    assert len(sandbox.jobs) == 2
+    with pytest.raises(InvalidParameterError, match=r"'painting' is none of NovaKit's tools\. Nothing was sent"):
+        JobBoard([("image", {"prompt": "A lighthouse"}), ("painting", {"prompt": "A lighthouse"})], client=client)
+    assert len(sandbox.jobs) == 2
 
 
 def test_all_go_through_in_order_and_one_failure_stops_nobody(client):

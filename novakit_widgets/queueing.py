@@ -283,7 +283,7 @@ class JobQueue:
         Raises:
             KeyboardInterrupt: the user interrupted it. The jobs go on.
         """
-        seconds = check_timeout(timeout)
+        seconds = check_timeout(timeout, waiting=True)
         waiting = self._rests_within(seconds, wait or self.wait)
         return eventloop.run_blocking(waiting, farewell=self.leave_loop, patience=eventloop.patience_of(seconds))
 

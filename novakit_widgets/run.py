@@ -338,7 +338,7 @@ class JobRun:
             KeyboardInterrupt: the user interrupted it. The job goes on.
             LoopStandsStillError: in a thread, while the main thread does not run its loop.
         """
-        seconds = check_timeout(timeout)
+        seconds = check_timeout(timeout, waiting=True)
         waiting = self._wait_for(seconds, wait or self.wait)
         return eventloop.run_blocking(waiting, farewell=self._leave_loop, patience=eventloop.patience_of(seconds))
 

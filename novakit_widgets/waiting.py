@@ -65,8 +65,12 @@ async def within(timeout: float | None, coroutine: Coroutine[Any, Any, _T]) -> a
     return waiting if done else None
 
 
-def check_timeout(timeout: float | None) -> float | None:
+def check_timeout(timeout: float | None, *, waiting: bool = False) -> float | None:
     """Refuse a time-out that is no length of time.
+
+    Args:
+        timeout: seconds.
+        waiting: whether it is for waiting, so that what is waited for may be under way.
 
     Raises:
         ConfigurationError: it is not a number above 0.
@@ -74,7 +78,6 @@ def check_timeout(timeout: float | None) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
-        raise ConfigurationError(
-            f"timeout is a number of seconds above 0, not {timeout!r}. Nothing was sent or billed."
-        )
+        means = "Nothing was waited for; what was submitted goes on." if waiting else "Nothing was sent or billed."
+        raise ConfigurationError(f"timeout is a number of seconds above 0, not {timeout!r}. {means}")
     return float(timeout)

@@ -31,6 +31,7 @@ from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.outcomes import error_of_job
 from novakit_widgets.phases import Phase
+from novakit_widgets.queueing import JobQueue
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
@@ -426,6 +427,23 @@ def test_a_time_out_is_a_length_of_time(timeout):
         image(None, timeout=timeout)
     with pytest.raises(ConfigurationError):
         image(NovaKitClient("sk_" + "a" * 64)).wait_blocking(timeout)
+
+
+async def test_a_time_out_that_is_none_says_nothing_against_the_job(client, sandbox):
+    """Where the job runs already it can't be said that nothing was sent or billed."""
+    sandbox.next_duration(FOREVER)
+    run = image(client)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A boat"})], client=client)
+    run.start()
+    await until(lambda: run.job_id is not None)
+    for wait in (run.wait_blocking, queue.wait_blocking):
+        with pytest.raises(ConfigurationError, match="not 0") as caught:
+            wait(0)
+        assert "Nothing was sent" not in str(caught.value)
+        assert "what was submitted goes on" in str(caught.value)
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
 
 
 # Attaching

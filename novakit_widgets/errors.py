@@ -17,7 +17,7 @@ The names of the first four are the vendor's own.
     │   ├── InvalidBaseURLError
     │   └── InvalidParameterError     parameter
     ├── SubmissionUncertainError      the answer was lost: there may be a job  candidates
-    ├── JobError                      about one job
+    ├── JobError                      about one job, such as that it has not ended yet
     │   ├── JobFailedError            the service gave up on it
     │   ├── JobCancelledError         somebody cancelled it
     │   ├── JobTimeoutError           we stopped watching, it still runs  (also a TimeoutError)

@@ -23,6 +23,7 @@ __all__ = [
     "nothing_instead",
     "nothing_started",
     "still_lost",
+    "unfinished",
 ]
 
 
@@ -129,6 +130,23 @@ def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool
     later = f", or nk.attach({job_id!r}) later" if job_id else ""
     return JobTimeoutError(
         f"{job_id or 'The job'} has not ended after {timeout:g} s. It goes on: wait again{later}.",
+        job_id=job_id,
+        job=job,
+    )
+
+
+def unfinished(*, submitted: bool, job_id: str | None, job: Job | None) -> JobError:
+    """Return the error of asking for a result that is not there yet.
+
+    Args:
+        submitted: whether there is a job, or may soon be one.
+        job_id: the job's, if it has one yet.
+        job: its newest snapshot.
+    """
+    if not submitted:
+        return JobNotStartedError("The job has not been submitted, so nothing was billed. wait() submits it.")
+    return JobError(
+        f"{job_id or 'The job'} has not ended yet, so there is no result. It goes on: wait() for it first.",
         job_id=job_id,
         job=job,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import endings, eventloop, settings
 from .client import checked_id
 from .downloads import save_all
-from .errors import JobNotStartedError, NovaKitError, SubmissionUncertainError
+from .errors import NovaKitError, SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import Job, JobStatus, Tool
 from .origins import Origin
@@ -24,6 +24,7 @@ from .outcomes import (
     never_submitted,
     not_ended,
     nothing_started,
+    unfinished,
 )
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
@@ -412,12 +413,14 @@ class JobRun:
 
         Raises:
             NovaKitError: as `wait` does.
-            JobNotStartedError: it has not settled.
+            JobError: it has not ended yet.
+            JobNotStartedError: it was not submitted.
         """
         if self.error is not None:
             raise self.error.with_traceback(None)
         if self.job is None or not self.job.ended:
-            raise JobNotStartedError("The job has not ended yet.", job_id=self.job_id)
+            submitted = self.phase is not Phase.NEW or self.job_id is not None
+            raise unfinished(submitted=submitted, job_id=self.job_id, job=self.job)
         return self.job
 
     def aside(self, task: asyncio.Task[None]) -> None:

@@ -309,7 +309,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             The files that were written, in the result's order.
 
         Raises:
+            JobError: the job has not ended yet; `wait` for it first.
             MediaError: the job has no media, or they can't be fetched.
+            NovaKitError: it was refused, failed or cancelled; see `JobRun.wait`.
             OSError: a file can't be written.
         """
         return eventloop.run_blocking(self._save(Path(path)), farewell=self._run.client.aclose)

@@ -85,6 +85,28 @@ async def test_from_new_to_ended(client):
     assert not tracker_of(client).busy
 
 
+async def test_a_result_that_is_not_there_yet(client, sandbox):
+    """A job that runs was submitted and will be billed: nobody may take it for one that was never started, and start another."""
+    sandbox.next_duration(FOREVER)
+    run = image(client)
+    with pytest.raises(JobNotStartedError, match="not been submitted"):
+        run.result()
+    run.start()
+    with pytest.raises(JobError, match=r"The job has not ended yet.*wait\(\) for it first") as caught:
+        run.result()
+    assert not isinstance(caught.value, JobNotStartedError)
+    await until(lambda: run.job_id is not None)
+    attached = JobRun.attached(run.job_id, client=client)
+    for unfinished in (run, attached):
+        with pytest.raises(JobError, match=f"{run.job_id} has not ended yet") as caught:
+            unfinished.result()
+        assert not isinstance(caught.value, JobNotStartedError)
+        assert caught.value.job_id == run.job_id
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+
+
 async def test_a_job_that_fails(client):
     """It ends with the service's words and what it cost, and waiting again tells the same."""
     run = JobRun(Tool.IMAGE, {"prompt": "fail please"}, client=client)

@@ -95,7 +95,7 @@ class Origin:
             clockwork=ticket.works or Clockwork(),
         )
         if isinstance(outcome, SubmissionUncertainError):
-            raise still_lost(run.tool, outcome)
+            raise still_lost(run.tool, outcome, kept=run.history.path is not None)
         if outcome is None:
             raise never_started()
         return await self._known_now(run, outcome)

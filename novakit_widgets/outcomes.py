@@ -17,6 +17,7 @@ __all__ = [
     "after_deleting",
     "broken_off",
     "error_of_job",
+    "looks_again",
     "never_started",
     "never_submitted",
     "not_ended",
@@ -65,16 +66,30 @@ def nothing_instead() -> NovaKitError:
     )
 
 
-def still_lost(tool: Tool, reason: SubmissionUncertainError) -> NovaKitError:
+def looks_again(*, kept: bool) -> str:
+    """Say how a job whose answer was lost is looked for by hand.
+
+    Args:
+        kept: whether its submission is in a history, without which nothing else can look it up.
+    """
+    how = (
+        "nk.recover() looks again"
+        if kept
+        else "There is no history to look it up from: client.list() shows the service's jobs, and nk.attach(id) picks one up"
+    )
+    return f"{how}; only submit it once more when it is not there."
+
+
+def still_lost(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> NovaKitError:
     """Return the error of a run whose answer was lost, and which was looked for in vain.
 
     Args:
         tool: what should have made it.
         reason: why that can't be told.
+        kept: as for `looks_again`.
     """
     return SubmissionUncertainError(
-        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} nk.recover() looks "
-        "again; only submit it once more when it is not there.",
+        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} {looks_again(kept=kept)}",
         reason.status_code,
         reason.response,
         candidates=reason.candidates,

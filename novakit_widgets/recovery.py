@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Recovery", "recover", "recover_all"]
 
 
+_NOTHING = Markup("<li>nothing to recover: the end of each submission is known</li>")
+_NO_HISTORY = Markup(
+    "<li>there is no history, so nothing is known of earlier submissions: <code>client.list()</code> shows the service's jobs, "
+    "and <code>nk.attach(id)</code> picks one up</li>"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery(Findings):
     """What became of the submissions that nobody knew the end of, and of the batches in mid-work.
@@ -31,9 +38,11 @@ class Recovery(Findings):
             stay for the next look.
         reasons: why, for each that is unclear.
         batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
+        kept: whether there is a history; without one, nothing is known of earlier submissions.
     """
 
     batches: tuple[BatchRecord, ...] = ()
+    kept: bool = True
     _client: NovaKitClient | None = field(default=None, repr=False, compare=False)
     _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
 
@@ -43,6 +52,8 @@ class Recovery(Findings):
             waiting = sum(item.waits for batch in self.batches for item in batch.items)
             several = "es" if len(self.batches) > 1 else ""
             told.append(f"{len(self.batches)} batch{several} with {waiting} waiting: recovery.boards")
+        if not self.kept:
+            told = ["there is no history"]
         return f"<Recovery {', '.join(told)}>"
 
     @property
@@ -75,7 +86,7 @@ class Recovery(Findings):
             Markup("<li>unclear: {} {}: {}</li>").format(entry.tool, entry.params.get("prompt", ""), reason)
             for entry, reason in zip(self.unclear, self.reasons, strict=True)
         ]
-        nothing = Markup("<li>nothing to recover: the end of each submission is known</li>")
+        nothing = _NOTHING if self.kept else _NO_HISTORY
         return str(Markup("<ul>{}</ul>").format(Markup("").join(rows) or nothing))
 
 
@@ -99,6 +110,7 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         outcome.unclear,
         outcome.reasons,
         tuple(record for record in records if record is not None),
+        history.path is not None,
         client,
     )
 

@@ -23,6 +23,7 @@ from .errors import (
 )
 from .jobhistory_rows import digest_of
 from .jobs import Tool
+from .outcomes import looks_again
 from .parameters import canonical
 from .parsing import JobList
 from .retries import at_rest, nothing_sent
@@ -298,6 +299,7 @@ async def look_up(
         except NovaKitError as error:
             raise _uncertain(
                 lost,
+                owner,
                 f"The answer to the {tool} job was lost, and so far it can't be looked up ({error.message}): it may run.",
             ) from None
         found = sighting.jobs
@@ -310,23 +312,28 @@ async def look_up(
         ids = ", ".join(str(job.id) for job in found)
         raise _uncertain(
             lost,
+            owner,
             f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with nk.attach(id).",
             found,
         )
     if sighting.doubt:
         raise _uncertain(
             lost,
+            owner,
             f"The answer to the {tool} job was lost, and whether it was started is not known ({sighting.doubt}): it may run.",
         )
     raise _uncertain(
         lost,
+        owner,
         f"The answer to the {tool} job was lost, and the service's list shows no such job: most probably it was not started and "
         "not billed.",
     )
 
 
-def _uncertain(lost: SubmissionUncertainError, what: str, found: Sequence[Job] = ()) -> SubmissionUncertainError:
-    advice = "Nothing was submitted twice. nk.recover() looks again; only submit it once more when it is not there."
+def _uncertain(
+    lost: SubmissionUncertainError, owner: Owner | None, what: str, found: Sequence[Job] = ()
+) -> SubmissionUncertainError:
+    advice = f"Nothing was submitted twice. {looks_again(kept=owner is None or owner.history.path is not None)}"
     return SubmissionUncertainError(f"{what} {advice}", lost.status_code, lost.response, candidates=found)
 
 

@@ -21,7 +21,7 @@ from novakit_widgets.recovery import recover, recover_all
 from novakit_widgets.reusing import lost_job
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.submission import Clockwork, submit
+from novakit_widgets.submission import Clockwork, Ticket, submit
 
 
 @pytest.fixture
@@ -394,3 +394,37 @@ def test_a_history_that_fails_costs_no_job(sandbox, tmp_path):
         warnings.simplefilter("always")
         assert JobWidget("image", PARAMS).wait().status == "completed"
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with a history", "without"])
+def test_where_a_lost_job_is_looked_for(sandbox, tmp_path, kept):
+    """Without a history nothing can look it up, and nobody may say that the end of each submission is known."""
+    history = JobHistory(tmp_path / "history.sqlite3" if kept else None)
+    sandbox.inject(Fault.reset_after(), method="POST")
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
+
+    async def work(client):
+        run = JobRun(Tool.IMAGE, PARAMS, client=client, history=history)
+        run.begin(Ticket(works=QUICK))
+        said = []
+        for again in (False, True):
+            if again:
+                run.look_again()
+            with pytest.raises(SubmissionUncertainError) as caught:
+                await run.wait()
+            said.append(str(caught.value))
+        sandbox.clear_faults()
+        return said, await recover_all(client, history, clockwork=QUICK)
+
+    said, recovery = go(sandbox, work)
+    told = recovery._repr_html_()
+    assert "end of each submission is known" not in told
+    for text in said:
+        assert ("nk.recover()" in text) is kept
+        assert ("client.list()" in text) is not kept
+    if kept:
+        assert [job.id for job in recovery.found] == list(sandbox.jobs)
+    else:
+        assert "there is no history" in repr(recovery)
+        assert "client.list()" in told
+    assert len(sandbox.jobs) == 1

@@ -22,7 +22,18 @@ from .redaction import KEY, redact
 if TYPE_CHECKING:
     from .jobs import Tool
 
-__all__ = ["Secret", "Setting", "api_key", "base_url", "configure", "describe", "forget_key", "remember_key", "veiled"]
+__all__ = [
+    "Secret",
+    "Setting",
+    "api_key",
+    "base_url",
+    "configure",
+    "configured",
+    "describe",
+    "forget_key",
+    "remember_key",
+    "veiled",
+]
 
 DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
 KEYRING_SERVICE = "novakit_widgets"
@@ -159,6 +170,11 @@ def configure(
             _configured.pop(name, None)
         else:
             _configured[name] = value
+
+
+def configured() -> dict[str, Any]:
+    """Return what `configure` was told and what still holds of it, as `configure` takes it again."""
+    return dict(_configured)
 
 
 def api_key(argument: str | Secret | None = None) -> Setting[Secret]:

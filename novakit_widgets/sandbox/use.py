@@ -25,6 +25,24 @@ __all__ = ["SandboxLink", "use_sandbox"]
 _VARIABLE = "NOVAKIT_SANDBOX_URL"
 _lock = threading.Lock()
 _started: tuple[dict[str, Any], Any] | None = None
+_replaced: _Replaced | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """What a sandbox has taken the place of.
+
+    Attributes:
+        ours: what was configured for it.
+        before: what was configured then, by the same names; ``None`` for nothing.
+    """
+
+    ours: dict[str, Any]
+    before: dict[str, Any]
+
+    def original(self, name: str, now: Any) -> Any:
+        """Return what to put back for a setting: nothing of ours, and what somebody else has configured since as it is."""
+        return self.before[name] if now == self.ours[name] else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +68,13 @@ class SandboxLink:
         return f"{parts.scheme}://{parts.netloc}"
 
     def stop(self) -> None:
-        """End the sandbox, where it runs in this process, and go back to the service."""
-        from ..settings import configure
+        """End the sandbox, where it runs in this process, and go back to what was configured before.
 
+        What has been configured since stays. Of a sandbox whose place another has taken, nothing is put back.
+        """
         if self.sandbox is not None:
             self.sandbox.stop()
-        configure(base_url=None, api_key=None, speed=None, limits=None)
+        _put_back(self.base_url)
 
     def __repr__(self) -> str:
         return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
@@ -107,8 +126,6 @@ def use_sandbox(
         >>> link.speed
         60.0
     """
-    from ..settings import configure
-
     address = url or os.environ.get(_VARIABLE, "").strip()
     if address:
         about = _ask(address)
@@ -132,8 +149,35 @@ def use_sandbox(
         )
         link = SandboxLink(sandbox.base_url, sandbox.speed, sandbox.plan, sandbox)
         key, tool_limits = sandbox.api_key, sandbox.tool_limits
-    configure(base_url=link.base_url, api_key=key, speed=link.speed, limits=tool_limits)
+    _take_place(base_url=link.base_url, api_key=key, speed=link.speed, limits=tool_limits)
     return link
+
+
+def _take_place(**ours: Any) -> None:
+    """Configure a sandbox, and remember what it takes the place of; that is never another sandbox."""
+    global _replaced  # one sandbox for a process
+    from ..settings import configure, configured
+
+    with _lock:
+        now = configured()
+        before = {
+            name: now.get(name) if _replaced is None else _replaced.original(name, now.get(name)) for name in ours
+        }
+        configure(**ours)
+        _replaced = _Replaced({name: configured()[name] for name in ours}, before)
+
+
+def _put_back(base_url: str) -> None:
+    """Configure what was configured before a sandbox, unless another has taken its place."""
+    global _replaced
+    from ..settings import configure, configured
+
+    with _lock:
+        if _replaced is None or _replaced.ours["base_url"] != base_url:
+            return
+        now = configured()
+        configure(**{name: _replaced.original(name, now.get(name)) for name in _replaced.ours})
+        _replaced = None
 
 
 def _own(options: dict[str, Any]) -> Any:

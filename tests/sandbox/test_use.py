@@ -50,6 +50,28 @@ def test_once_a_process():
     assert settings.base_url().value == second.base_url
 
 
+def test_stopping_puts_back_what_was_configured():
+    """A key and limits of one's own are there again, however many sandboxes there were; what was said since stays."""
+    key = "sk_" + "b" * 64
+    settings.configure(api_key=key, limits={"video": (50, 3600)})
+    before = settings.configured()
+    first = use_sandbox(seed=1)
+    second = use_sandbox(seed=2)
+    first.stop()
+    assert settings.base_url().value == second.base_url
+    second.stop()
+    assert settings.configured() == before
+    assert settings.api_key().value.reveal() == key
+    third = use_sandbox(seed=3)
+    settings.configure(limits={"image": (2, 60)}, save_to="results")
+    third.stop()
+    third.stop()
+    assert settings.api_key().value.reveal() == key
+    assert settings.base_url().source == settings.speed().source == "default"
+    assert settings.describe()["limits"] == "image 2 in 60 s (configure)"
+    assert settings.save_to().source == "configure"
+
+
 @pytest.mark.parametrize("way", ["argument", "environment"])
 def test_a_sandbox_that_runs_elsewhere(monkeypatch, way):
     """A URL, or the environment variable, connects to a running one."""

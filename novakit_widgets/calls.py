@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from .jobs import Tool
-from .parameters import PARAMETERS, name_problem
+from .parameters import PARAMETERS, lacks, name_problem
 from .sources import named_files
 
-__all__ = ["call_of", "call_with_files", "main_parameter"]
+__all__ = ["call_of", "call_of_kept", "call_with_files", "main_parameter"]
 
 _SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
     Tool.VIDEO: ("video", "prompt"),
@@ -72,6 +73,51 @@ def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:
         f"# {path.as_posix()}: the file that was sent, {len(content):,} bytes" for path, content in contents.items()
     ]
     return "\n".join(["from pathlib import Path", "", *notes, call])
+
+
+def call_of_kept(tool: Tool, params: Mapping[str, Any]) -> str:
+    """Write the call that makes the same job, from what the history keeps of it: of an upload or a very long text, its digest only.
+
+    In its place stands a file that is to be named. Until it is, the call fails here, and nothing is sent or billed.
+
+    Args:
+        tool: what makes it.
+        params: the parameters as a row of the history has them.
+
+    Returns:
+        Lines of Python. A comment says what is to be named.
+
+    Example:
+        >>> print(call_of_kept(Tool.STT, {"file": f"(20000 characters, sha256 {'0' * 64})", "language": "en"}))
+        from pathlib import Path
+        <BLANKLINE>
+        # name-the-file-of-file: the history does not keep what was sent as 'file'; put the name of the file here
+        nk.transcribe(Path('name-the-file-of-file'), language='en')
+    """
+    missing = {
+        name: Path(f"name-the-file-of-{name if name.isidentifier() else number}")
+        for number, (name, value) in enumerate(params.items(), start=1)
+        if lacks(value)
+    }
+    if not missing:
+        return call_of(tool, params)
+    table = PARAMETERS[tool]
+    named = {name: path if name in table and table[name].url else _TextOf(path) for name, path in missing.items()}
+    notes = [
+        f"# {path.as_posix()}: the history does not keep what was sent as {name!r}; put the name of the file here"
+        for name, path in missing.items()
+    ]
+    return "\n".join(["from pathlib import Path", "", *notes, call_of(tool, {**params, **named})])
+
+
+@dataclass(frozen=True, slots=True)
+class _TextOf:
+    """What stands in a file, as code that reads it."""
+
+    path: PurePath
+
+    def __repr__(self) -> str:
+        return f"{_written(self.path)}.read_text(encoding='utf-8')"
 
 
 def _written(value: Any) -> str:

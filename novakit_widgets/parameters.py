@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -287,6 +288,7 @@ KEYWORDS = frozenset({"autostart", "client", "confirm", "embed", "max_running", 
 
 _SHORT_NAME = 4  # letters of a name in which one that is wrong is told
 LONG = 10_000  # characters; the longest text that the documentation allows
+_DIGEST = re.compile(r"\(\d+ characters, sha256 [0-9a-f]{64}\)")
 # Documented: 47 s for the default model, 60 s for the other documented ones.
 _STABLE_AUDIO_SECONDS = 47.0
 
@@ -443,6 +445,20 @@ def bounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [bounded(item) for item in value]
     return value
+
+
+def lacks(value: object) -> bool:
+    """Whether a value is not whole any more, since `bounded` has put a digest in place of a text in it.
+
+    Example:
+        >>> lacks(bounded("x" * 10_001)), lacks(bounded(["x" * 10_001])), lacks("x")
+        (True, True, False)
+    """
+    if isinstance(value, Mapping):
+        return any(map(lacks, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(lacks, value))
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _plain(value: Any) -> Any:

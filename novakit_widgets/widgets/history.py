@@ -10,7 +10,7 @@ import ipywidgets
 from markupsafe import Markup
 
 from .. import eventloop
-from ..calls import call_of
+from ..calls import call_of_kept
 from ..client import default_client
 from ..errors import ConfigurationError, NovaKitError
 from ..jobhistory import HistoryEntry, default_history
@@ -238,7 +238,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         entry = self._chosen
         tool = None if entry is None else Tool.known(entry.tool)
         if entry is not None and tool is not None:
-            self._said.value = str(Markup("<pre>{}</pre>").format(call_of(tool, entry.params)))
+            self._said.value = str(Markup("<pre>{}</pre>").format(call_of_kept(tool, entry.params)))
 
 
 def _check_status(status: str | None, states: Sequence[str]) -> None:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from html import unescape
+from pathlib import Path
 
 import pytest
 
-from novakit_widgets import ConfigurationError, Job, JobStatus, Sandbox, Tool, configure, image, speech
+import novakit_widgets
+from novakit_widgets import (
+    ConfigurationError,
+    InvalidParameterError,
+    Job,
+    JobStatus,
+    Sandbox,
+    Tool,
+    configure,
+    image,
+    speech,
+)
 from novakit_widgets.jobhistory import JobHistory, default_history
+from novakit_widgets.sources import said
 from novakit_widgets.widgets.history import HistoryView, history
 
 URL = "https://x.example/api/v1"
@@ -55,6 +69,29 @@ def test_it_writes_the_call_that_makes_a_job_again(jobs):
     view = HistoryView(jobs, None, tool="video", status="completed")
     view._code.click()
     assert "nk.video(&#39;prompt 0&#39;, seed=0)" in view._said.value
+
+
+@pytest.mark.parametrize(
+    ("tool", "params"),
+    [
+        (Tool.STT, {"file": b"RIFF" + bytes(20_000), "language": "en"}),
+        (Tool.IMAGE_EDIT, {"prompt": "A red door", "image": b"\x89PNG\r\n\x1a\n" + bytes(20_000)}),
+        (Tool.TTS, {"input": "Hello. " * 2_000}),
+        (Tool.IMAGE, {"prompt": "A boat", "notes\nimport os": ["x" * 20_000]}),
+    ],
+)
+def test_code_never_sends_a_digest(tmp_path, tool, params):
+    """What the history does not keep is to be named: until it is, the code fails here, before anything is sent."""
+    kept = JobHistory(tmp_path / "history.sqlite3")
+    kept.begin(tool, said(tool, params), base_url=URL)
+    view = HistoryView(kept, None)
+    view._code.click()
+    code = unescape(view._said.value.removeprefix("<pre>").removesuffix("</pre>"))
+    assert "sha256" not in code
+    assert "the history does not keep what was sent as" in code
+    assert "\nimport os" not in code
+    with pytest.raises((InvalidParameterError, FileNotFoundError), match="name-the-file-of-"):
+        eval(code.splitlines()[-1], {"nk": novakit_widgets, "Path": Path})
 
 
 def test_words_from_outside_stay_words(tmp_path):

@@ -367,6 +367,8 @@ class JobQueue:
                 place, seconds = turn
                 if not self._memory.kept:
                     await self._keep()
+                elif not self._allowance.seeded:
+                    await self._seed()
                 elif seconds > 0:
                     await self._rest(seconds)
                 else:
@@ -578,24 +580,27 @@ class JobQueue:
 
     async def _keep(self) -> None:
         """Write all places down before the first is submitted, and learn what was submitted before."""
+        # Noted as done only when it is done: a wait that ends in the midst of it leaves it to the next one.
         if not self._memory.looked:
-            self._memory.looked = True
             await self._look_for_twins()
+            self._memory.looked = True
         try:
             await self._memory.open(self)
         except NovaKitError as error:
             self._hold(error)
-        if not self._allowance.seeded:
-            self._allowance.seeded = True
-            now = self._works.now()
-            begun = await self.history.off_loop(
-                self.history.begun,
-                base_url=self.client.base_url,
-                since=now - self._allowance.longest,
-                before=self._allowance.born,
-                late=self._allowance.slow_answer,
-            )
-            self._allowance.seed(begun, now=self._works.now())
+
+    async def _seed(self) -> None:
+        """Count what was submitted with this key before this process began to count."""
+        allowance = self._allowance
+        begun = await self.history.off_loop(
+            self.history.begun,
+            base_url=self.client.base_url,
+            since=self._works.now() - allowance.longest,
+            before=allowance.born,
+            late=allowance.slow_answer,
+        )
+        if not allowance.seeded:  # by another queue of the key, while we read
+            allowance.seed(begun, now=self._works.now())
 
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 import tracemalloc
 from collections import Counter
@@ -553,6 +554,43 @@ def test_a_plain_script(serve, history):
     assert states(queue) == {"cancelled": 6}
     assert queue.wait_blocking(5) is True
     assert len(sandbox.jobs) == 6
+
+
+@pytest.mark.parametrize("how", ["looks for twins", "counts what was submitted"])
+def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypatch, how):
+    """What it was reading in the history is read by the next wait: nothing is paid again, and no limit is forgotten."""
+    sandbox = serve()
+    settings.configure(speed=sandbox.speed, limits={"image": (3, 1_000_000)})
+    items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("one", "two")]
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    assert JobQueue(items, client=client, history=history).wait_blocking(20) is True
+    allowance._allowances.clear()  # as a new process begins
+    again = JobQueue([*items, (Tool.IMAGE, {"prompt": "three"})], client=client, history=history, reuse=True)
+    method = "twins" if how == "looks for twins" else "begun"
+    reading, ended = threading.Event(), threading.Event()
+    read = getattr(history, method)
+
+    def slowly(*args, **kwargs):
+        reading.set()
+        assert ended.wait(20)
+        return read(*args, **kwargs)
+
+    async def give_up():
+        waiting = asyncio.ensure_future(again.wait())
+        await until(reading.is_set)
+        waiting.cancel()
+        leaving = asyncio.ensure_future(again.leave_loop())
+        await until(again._tasks["pump"].done)
+        ended.set()
+        await leaving
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, method, slowly)
+        asyncio.run(give_up())
+    assert again.wait_blocking(20) is True
+    assert states(again) == {"completed": 3}
+    assert len(sandbox.jobs) == 3
+    assert again._allowance.wait(Tool.IMAGE) > 0.0  # three are all that it lets through
 
 
 def test_a_loop_that_ends_leaves_the_jobs(serve, history):

@@ -136,7 +136,7 @@ class JobQueue:
         self._deletions = Deletions(self._allowance, self._works, on_failure=partial(self._tell, None))
         self._look_ups = LookUps(self, self._found)
         self._ended: list[tuple[Place, JobRun]] = []
-        self._parted: list[Place] = []
+        self._parted: list[Place] = []  # to be watched again as soon as there is a loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -202,7 +202,8 @@ class JobQueue:
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself, even if it is resumed."""
-        return not any(self._counts[state] for state in _OPEN) and not self._look_ups
+        to_be_watched = any(place.state is PlaceState.LEFT for place in self._parted)
+        return not (any(self._counts[state] for state in _OPEN) or self._look_ups or to_be_watched)
 
     @property
     def quiet(self) -> bool:
@@ -300,9 +301,8 @@ class JobQueue:
         tasks = [task for task in self._tasks.values() if not task.done()]
         for task in tasks:
             task.cancel()
-        running = [place for place in self.places if place.state is PlaceState.RUNNING]
+        self._parted += [place for place in self.places if place.state is PlaceState.RUNNING]
         await asyncio.gather(*(place.run.part() for place in self.places if place.run.phase is not Phase.NEW))
-        self._parted = [place for place in running if place.state is PlaceState.LEFT]
         if tasks:
             await asyncio.wait(tasks)
         await self._memory.flushed()
@@ -533,7 +533,9 @@ class JobQueue:
         uncertain = []
         for place in places:
             state = place.state
-            if state is PlaceState.LEFT:
+            if state is PlaceState.LEFT and eventloop.current() is None:
+                self._parted.append(place)  # a plain script: watched when somebody waits
+            elif state is PlaceState.LEFT:
                 place.run.keep_watching()
             elif state is PlaceState.UNCERTAIN:
                 uncertain.append(place)

@@ -536,6 +536,46 @@ async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
     assert len(sandbox.jobs) == 1
 
 
+@pytest.mark.parametrize("why", ["time-out", "404"])
+def test_a_plain_script_watches_again_what_was_left(serve, history, why):
+    """Without a loop retry() notes it, and the next wait goes on watching; nothing more is submitted."""
+    sandbox = serve(speed=1.0)
+    settings.configure(limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history, timeout=0.2)
+    sandbox.next_duration(2.0)
+    if why == "404":
+        sandbox.inject(Fault.status(404), method="GET", path="/jobs*", times=None)
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"left": 1}
+    assert queue.settled
+    sandbox.clear_faults()
+    queue.places[0].run.timeout = 20.0
+    queue.retry(queue.places)
+    assert not queue.settled
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 1}
+    assert queue.settled
+    assert len(sandbox.jobs) == 1
+
+
+def test_a_plain_script_that_stops_waiting_keeps_its_batch(serve, history):
+    """Its jobs run on, so that another process can watch them; once they are cancelled there is nothing to watch."""
+    sandbox = serve(speed=1.0)
+    settings.configure(limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history)
+    sandbox.next_duration(60.0)
+    assert queue.wait_blocking(0.5) is False
+    assert states(queue) == {"left": 1}
+    assert not queue.settled
+    assert history.batches.find(queue.batch_id) is not None
+    queue.cancel()
+    assert states(queue) == {"cancelled": 1}
+    assert queue.settled
+    asyncio.run(until(lambda: history.batches.find(queue.batch_id) is None))
+
+
 def test_a_plain_script(serve, history):
     """Without a loop it runs while it is waited for, and the next wait goes on where it was."""
     sandbox = serve(speed=100.0, limits="off", durations={"image": 30})

@@ -143,11 +143,13 @@ class Batches:
             )
 
     def drop(self, batch: str, places: Iterable[int]) -> None:
-        """Note that some places that wait are never to be submitted."""
+        """Note that some places that wait are never to be submitted. Those of a batch that was taken over stay as they are."""
+        own = "batch = (SELECT id FROM batches WHERE id = ? AND process = ?)"
+        statement = f"UPDATE batch_items SET dropped = 1 WHERE {own} AND place = ?"  # noqa: S608 # ours
 
         def work(database: sqlite3.Connection) -> None:
             for place in places:
-                execute(database, "UPDATE batch_items SET dropped = 1 WHERE batch = ? AND place = ?", [batch, place])
+                execute(database, statement, [batch, this_process(), place])
 
         self._run(work, None, write=True)
 

@@ -32,7 +32,7 @@ class QueueMemory:
         history: where it is kept.
 
     Attributes:
-        kept: whether the history has it as it is now.
+        kept: whether the history has it as it is now. What it has may be older, and is dropped and closed all the same.
         looked: whether equal jobs were looked for.
         incomplete: the places whose parameters ended with their kernel.
     """
@@ -41,9 +41,14 @@ class QueueMemory:
         self._history = history
         self._again: set[int] = set()
         self._writing: set[asyncio.Task[None]] = set()
+        self._on_disk = False
         self.kept = False
         self.looked = False
         self.incomplete: set[int] = set()
+
+    def found(self) -> None:
+        """Note that the history has it: it is brought back from there."""
+        self.kept = self._on_disk = self.looked = True
 
     def waits_again(self, place: Place) -> None:
         """Note that a place is tried again, whatever became of its earlier submissions: kept with the next `open`."""
@@ -56,7 +61,7 @@ class QueueMemory:
         Raises:
             JobNotStartedError: another kernel has taken the batch over.
         """
-        self.kept = True
+        self.kept = self._on_disk = True  # even if the waiting is given up: see `DiskThread`
         again = [number for number in self._again if queue.places[number].state is PlaceState.WAITING]
         try:
             await self._history.off_loop(self._history.batches.open, self._record(queue), again=again)
@@ -66,13 +71,13 @@ class QueueMemory:
 
     def drop(self, queue: JobQueue, places: list[int]) -> None:
         """Note that some places are never to be submitted."""
-        if places and self.kept:
+        if places and self._on_disk:
             self._write(partial(self._history.batches.drop, queue.batch_id, places))
 
     def close(self, queue: JobQueue) -> None:
         """Note that nothing of it waits any more."""
-        if self.kept:
-            self.kept = False
+        if self._on_disk:
+            self.kept = self._on_disk = False
             self._write(partial(self._history.batches.close, queue.batch_id))
 
     async def beat(self, queue: JobQueue, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -183,7 +183,7 @@ class JobQueue:
         )
         queue.batch_id, queue.made_at = record.id, record.made_at
         memory = queue._memory
-        memory.kept = memory.looked = True
+        memory.found()
         memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
         for place, item in zip(queue.places, record.items, strict=True):
             restore(place, item, record.id, queue._maker)
@@ -586,6 +586,8 @@ class JobQueue:
         if not self._memory.looked:
             await self._look_for_twins()
             self._memory.looked = True
+        if self.settled:
+            return  # cancelled meanwhile: there is nothing to come back to
         try:
             await self._memory.open(self)
         except NovaKitError as error:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import weakref
 from collections import Counter
 from datetime import datetime, timedelta, timezone
@@ -215,6 +216,8 @@ def test_a_kernel_that_was_taken_over_submits_nothing_more(history):
     assert history.entries() == []
     with pytest.raises(JobNotStartedError, match="taken this batch over"):
         history.batches.open(record({"prompt": "a"}))
+    history.batches.drop("b1", [0])
+    assert history.batches.find("b1").items[0].waits  # there
 
 
 def test_a_place_is_submitted_once_whoever_asks(history):
@@ -328,6 +331,89 @@ def test_what_was_dropped_stays_dropped(sandbox, history):
 
     asyncio.run(main())
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["a"]
+
+
+@pytest.mark.parametrize("what", ["one", "all"])
+def test_what_is_cancelled_after_another_try_does_not_come_back(history, what):
+    """What the history has of a batch is older by then; what is dropped is noted all the same, and that nothing waits any more."""
+
+    async def main(sandbox):
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("fail please", "b", "c", "d")]
+        queue = JobQueue(items, client=client, history=history, max_running=1)
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["failed", "completed", "waiting", "waiting"]
+        queue.retry(queue.places[:1])
+        if what == "one":
+            queue.cancel_place(queue.places[2])
+        else:
+            queue.cancel()
+        assert queue.settled is (what == "all")
+        await queue.leave_loop()
+        return queue.batch_id
+
+    with Sandbox(speed=300.0, limits="off", quotas={"image_generations": 1}, media="canned", seed=1) as sandbox:
+        settings.configure(speed=sandbox.speed, limits="off")
+        batch = asyncio.run(main(sandbox))
+    found = history.batches.find(batch)
+    if what == "one":
+        assert [item.waits for item in found.items] == [False, False, False, True]
+    else:
+        assert found is None
+
+
+def test_a_batch_whose_lost_answer_was_found_is_closed(sandbox, history):
+    """Nothing of it waits any more, though what the history has of it was not written anew."""
+
+    async def main():
+        sandbox.inject(Fault.reset_after(), method="POST", after=1)
+        sandbox.inject(Fault.status(403), method="GET", path="/jobs", times=None)
+        sandbox.next_duration(60.0 * sandbox.speed)
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("runs", "lost")]
+        queue = JobQueue(items, client=client, history=history)
+        queue.start()
+        while queue.places[1].state is not PlaceState.UNCERTAIN:
+            await asyncio.sleep(0.01)
+        sandbox.clear_faults()
+        queue.retry(queue.places[1:])
+        while queue.places[1].state is not PlaceState.COMPLETED:
+            await asyncio.sleep(0.01)
+        queue.cancel_place(queue.places[0])
+        await asyncio.wait_for(queue.wait(), 20)
+        assert queue.settled
+        await queue.leave_loop()
+        return queue.batch_id
+
+    assert history.batches.find(asyncio.run(main())) is None
+
+
+def test_what_is_cancelled_before_it_is_kept_is_not_kept(sandbox, history, monkeypatch):
+    """All are dropped while equal jobs are being looked for: there is nothing to come back to."""
+    reading, cancelled = threading.Event(), threading.Event()
+    twins = history.twins
+
+    def slowly(*args, **kwargs):
+        reading.set()
+        assert cancelled.wait(20)
+        return twins(*args, **kwargs)
+
+    monkeypatch.setattr(history, "twins", slowly)
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        queue = JobQueue([(Tool.IMAGE, {"prompt": "a"})], client=client, history=history)
+        queue.start()
+        while not reading.is_set():
+            await asyncio.sleep(0.01)
+        queue.cancel()
+        assert queue.settled
+        cancelled.set()
+        await asyncio.wait_for(queue._tasks["pump"], 20)
+        await queue.leave_loop()
+        return queue.batch_id
+
+    assert history.batches.find(asyncio.run(main())) is None
 
 
 @pytest.mark.parametrize("moment", ["before it begins", "in mid-work"])

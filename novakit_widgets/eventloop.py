@@ -37,6 +37,7 @@ __all__ = [
 _T = TypeVar("_T")
 
 STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken to wait for us
+_STALLED = 5.0  # seconds that a loop may do something else, such as an import
 
 
 _home: asyncio.AbstractEventLoop | None = None
@@ -199,12 +200,12 @@ def run_blocking(
 
 
 def patience_of(timeout: float | None) -> float:
-    """Return how long a thread that has so many seconds waits for a main loop that stands still.
+    """Return how long a thread that has so many seconds waits for a main loop that stands still: at least 5 s, at most 60 s.
 
     Args:
         timeout: seconds; ``None`` where it has all the time there is.
     """
-    return STANDS_STILL if timeout is None else min(timeout, STANDS_STILL)
+    return STANDS_STILL if timeout is None else min(max(timeout, _STALLED), STANDS_STILL)
 
 
 def _from_a_thread(coroutine: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop, patience: float) -> _T:

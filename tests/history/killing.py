@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import signal
 import sqlite3
@@ -54,12 +55,13 @@ async def _nap(_seconds: float) -> None:
     await asyncio.sleep(0.01)
 
 
-def kill(times: int, folder: Path, *, seed: int = 7) -> Toll:
+def kill(times: int, folder: Path, *, jobs: int = 0, seed: int = 7) -> Toll:
     """Kill a submitting process so many times, recover after each, and count.
 
     Args:
         times: how often.
         folder: for the history.
+        jobs: how many the service is to have made at least: until then the killing goes on, later and later for a slow machine.
         seed: of the moments.
     """
     luck, toll = random.Random(seed), Toll()
@@ -67,13 +69,15 @@ def kill(times: int, folder: Path, *, seed: int = 7) -> Toll:
     submitter = Path(__file__).with_name("submitter.py")
     with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=seed) as sandbox:
         history, client = JobHistory(path), NovaKitClient(sandbox.api_key, sandbox.base_url)
-        for number in range(times):
+        for number in itertools.count():
+            if number >= times and len(sandbox.jobs) >= jobs:
+                break
             process = subprocess.Popen(
                 [sys.executable, submitter, sandbox.base_url, sandbox.api_key, path, f"kill {number}"],
                 stdout=subprocess.PIPE,
             )
             process.stdout.readline()
-            time.sleep(luck.uniform(0.0, 0.1))  # a real process, at a real moment
+            time.sleep(luck.uniform(0.0, 0.1) * (1 + number // times))  # a real process, at a real moment
             process.send_signal(signal.SIGKILL)
             process.wait()
             process.stdout.close()

@@ -21,6 +21,7 @@ from .errors import ConfigurationError, JobNotStartedError
 from .jobhistory_batches import Batches, check_place
 from .jobhistory_file import HistoryFile, HistoryWarning, warn
 from .jobhistory_rows import (
+    DISMISSED,
     INTENT,
     JOB,
     LASTING,
@@ -222,6 +223,17 @@ class JobHistory:
         """Note that a submission may have started a job."""
         self._resolve(intent, UNCERTAIN, reason)
 
+    def dismiss(self, intents: Iterable[str]) -> None:
+        """Note that some submissions, of which it can't be told whether they started a job, are not to be looked up any more.
+
+        Args:
+            intents: what `begin` has returned for them.
+        """
+        for intent in intents:
+            self._resolve(
+                intent, DISMISSED, "it can't be told whether it was started, and it is not looked up any more"
+            )
+
     def _resolve(self, intent: str, stage: Stage, reason: str) -> None:
         # A job that is known stays known: another kernel may have looked for it too early.
         statement = "UPDATE jobs SET stage = ?, reason = ? WHERE intent = ? AND stage != ?"
@@ -285,7 +297,7 @@ class JobHistory:
         Args:
             limit: how many at most; ``None`` for all.
             tool: only this tool's.
-            status: only jobs with this status; or ``"unsent"``, ``"uncertain"`` or ``"intent"``.
+            status: only jobs with this status; or ``"unsent"``, ``"uncertain"``, ``"dismissed"`` or ``"intent"``.
             search: only those with all of these words in the prompt, the job id or the note.
             base_url: only this service's.
 

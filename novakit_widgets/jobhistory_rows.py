@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = [
+    "DISMISSED",
     "INTENT",
     "JOB",
     "LASTING",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 Stage = str
-INTENT, JOB, UNSENT, UNCERTAIN = "intent", "job", "unsent", "uncertain"
+INTENT, JOB, UNSENT, UNCERTAIN, DISMISSED = "intent", "job", "unsent", "uncertain", "dismissed"
 # A condition for two values, both the account or None. A row without one is of an older version, or of another's list: ours.
 OURS = "(account IS NULL OR ? IS NULL OR account = ?)"
 LASTING = (
@@ -69,7 +70,8 @@ class HistoryEntry:
         base_url: the service that it belongs to.
         tool: such as ``"video"``.
         params: the parameters; a text of more than 10,000 characters stands as its digest.
-        stage: ``"intent"`` (the POST was on its way), ``"job"``, ``"unsent"`` or ``"uncertain"``.
+        stage: ``"intent"`` (the POST was on its way), ``"job"``, ``"unsent"``, ``"uncertain"``, or ``"dismissed"`` (uncertain, and
+            not to be looked up any more).
         reason: why it is unsent or uncertain.
         begun_at: when it was begun, with time zone.
         job: what is known of the job; ``None`` before there is one.

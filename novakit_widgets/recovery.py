@@ -44,6 +44,7 @@ class Recovery(Findings):
     batches: tuple[BatchRecord, ...] = ()
     kept: bool = True
     _client: NovaKitClient | None = field(default=None, repr=False, compare=False)
+    _history: JobHistory | None = field(default=None, repr=False, compare=False)
     _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -55,6 +56,17 @@ class Recovery(Findings):
         if not self.kept:
             told = ["there is no history"]
         return f"<Recovery {', '.join(told)}>"
+
+    def dismiss(self) -> None:
+        """Have those that are unclear looked up no more, such as after you have looked for them yourself. It costs nothing.
+
+        They stay in the history with the status ``dismissed``; what asks for the same with ``reuse=True`` is made.
+
+        Example:
+            >>> recover().dismiss()  # doctest: +SKIP
+        """
+        if self._history is not None:
+            self._history.dismiss(entry.intent for entry in self.unclear)
 
     @property
     def boards(self) -> tuple[Any, ...]:
@@ -112,6 +124,7 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         tuple(record for record in records if record is not None),
         history.path is not None,
         client,
+        history,
     )
 
 

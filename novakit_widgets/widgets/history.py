@@ -14,7 +14,7 @@ from ..calls import call_of_kept
 from ..client import default_client
 from ..errors import ConfigurationError, NovaKitError
 from ..jobhistory import HistoryEntry, default_history
-from ..jobhistory_rows import INTENT, UNCERTAIN, UNSENT
+from ..jobhistory_rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
 from ..jobs import JobStatus, Tool
 from ..lookup import look_up_all
 from ..run import JobRun
@@ -71,7 +71,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._limit = limit
         self._entries: list[HistoryEntry] = []
         tools = [("any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
-        states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, INTENT]
+        states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, DISMISSED, INTENT]
         _check_status(status, states)
         statuses = [("any status", _ANY), *((STAGES.get(each, each), each) for each in states)]
         wrap = ipywidgets.Layout(flex_flow="row wrap")
@@ -91,7 +91,13 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._look = ipywidgets.Button(
             description="Look them up", tooltip="Ask the service what became of them; it costs nothing", layout=narrow
         )
-        self._unresolved = ipywidgets.HBox([self._open, self._look], layout=wrap)
+        self._dismiss = ipywidgets.Button(
+            description="Dismiss them",
+            tooltip="Look no more for those of which the service can't tell; it costs nothing",
+            layout=ipywidgets.Layout(width="auto", display="none"),
+        )
+        self._unclear: tuple[str, ...] = ()
+        self._unresolved = ipywidgets.HBox([self._open, self._look, self._dismiss], layout=wrap)
         self._table = ipywidgets.HTML()
         self._choice = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="auto", max_width="520px"))
         self._show = ipywidgets.Button(
@@ -120,6 +126,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._show.on_click(lambda _button: eventloop.at_home(self._show_chosen))
         self._code.on_click(lambda _button: eventloop.at_home(self._write_code))
         self._look.on_click(lambda _button: eventloop.at_home(self._look_up))
+        self._dismiss.on_click(lambda _button: eventloop.at_home(self._dismiss_unclear))
         self._fresh.on_click(lambda _button: eventloop.at_home(self.refresh))
         self.refresh()
 
@@ -228,10 +235,20 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
 
     async def _looked_up(self, client: NovaKitClient) -> None:
         findings = await look_up_all(client, self._jobs)
+        self._unclear = tuple(entry.intent for entry in findings.unclear)
+        self._dismiss.layout.display = None if self._unclear else "none"
         reasons = "; ".join(dict.fromkeys(findings.reasons))
         self._said.value = str(
             Markup("<span dir='auto'>{}.</span>").format(findings.counts + (f": {reasons}" if reasons else ""))
         )
+        self.reload()
+
+    def _dismiss_unclear(self) -> None:
+        """Ask no more about those that were looked up in vain."""
+        self._jobs.dismiss(self._unclear)
+        self._unclear = ()
+        self._dismiss.layout.display = "none"
+        self._said.value = ""
         self.reload()
 
     def _write_code(self) -> None:

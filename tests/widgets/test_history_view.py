@@ -177,6 +177,30 @@ def test_submissions_in_question_are_named_on_top(sandbox, client, tmp_path):
     asyncio.run(main())
 
 
+def test_what_can_not_be_told_can_be_dismissed(sandbox, client, tmp_path):
+    """After it was looked up in vain a button ends the question; the row stays, and says what it is."""
+    kept = JobHistory(tmp_path / "mine.sqlite3")
+    lost = kept.begin(Tool.TTS, {"input": "lost"}, base_url=client.base_url, account=client.account)
+    kept.uncertain(lost, "its answer was lost")
+    view = HistoryView(kept, client)
+    assert view._dismiss.layout.display == "none"
+
+    async def main():
+        view._look.click()
+        while view._dismiss.layout.display == "none":
+            await asyncio.sleep(0.01)
+        assert "1 unclear" in view._said.value
+        view._dismiss.click()
+        await client.aclose()
+
+    asyncio.run(main())
+    assert (view._open.value, view._unresolved.layout.display, view._dismiss.layout.display) == ("", "none", "none")
+    assert kept.lost() == []
+    assert "dismissed" in view._table.value
+    assert [entry.intent for entry in HistoryView(kept, client, status="dismissed")] == [lost]
+    view.close()
+
+
 def test_a_result_that_came_at_once_is_shown_from_its_row(tmp_path):
     """There is no id to attach to: the card is made of what was kept, with its player."""
     with Sandbox(speed=200.0, limits="off", seed=1, media="canned", sync_tools=("tts",)) as sandbox:

@@ -107,6 +107,7 @@ class Setting(Generic[T]):
 
 
 _configured: dict[str, Any] = {}
+_exported: dict[str, str | Path] = {}  # histories that NOVAKIT_HISTORY has named
 _NAMES = ("api_key", "base_url", "history", "limits", "reuse", "save_to", "speed")
 
 
@@ -134,7 +135,7 @@ def configure(
     Args:
         api_key: ``"sk_…"``.
         base_url: such as ``"https://www.novakit.ai/api/v1"``.
-        history: a path, or ``"off"``.
+        history: a path, or ``"off"``. A relative one is that of the folder that the process is in now.
         limits: what a batch keeps to: ``"documented"``, ``"off"``, or ``{"video": (5, 3600)}`` for 5 in 3,600 seconds,
             where a tool left out has no limit.
         reuse: whether to take an equal job of the history instead of paying again.
@@ -229,7 +230,10 @@ def history() -> Setting[Path | None]:
     if "history" in _configured:
         given, source = _configured["history"], "configure"
     elif exported is not None:
-        given, source = _check_history(exported), "NOVAKIT_HISTORY"
+        # Where a relative one is, the first reading says: a kernel that changes its folder must not change its history.
+        if exported not in _exported:
+            _exported[exported] = _check_history(exported)
+        given, source = _exported[exported], "NOVAKIT_HISTORY"
     else:
         import platformdirs
 
@@ -365,7 +369,7 @@ def _check_history(value: object) -> str | Path:
         return "off"
     if not isinstance(value, str | Path) or not str(value).strip():
         raise ConfigurationError(f"history is a file or 'off', not {value!r}.")
-    return Path(value).expanduser()
+    return Path(value).expanduser().absolute()
 
 
 def _check_bool(value: object) -> bool:

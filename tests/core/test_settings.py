@@ -174,6 +174,26 @@ def test_the_speed_is_one_unless_a_sandbox_says_otherwise():
     assert settings.speed() == settings.Setting(12.0, "configure")
 
 
+@pytest.mark.parametrize("way", ["configure", "environment"])
+def test_a_history_stays_where_it_is(monkeypatch, tmp_path, way):
+    """A process that goes to another folder goes on with the same file, or the rows of a job would end in two."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    name = f"{tmp_path.name}.sqlite3"  # no other test's
+    monkeypatch.chdir(first)
+    if way == "configure":
+        settings.configure(history=name)
+    else:
+        monkeypatch.setenv("NOVAKIT_HISTORY", name)
+    assert settings.history().value == first / name
+    monkeypatch.chdir(second)
+    assert settings.history().value == first / name
+    if way == "configure":
+        settings.configure(history=name)  # said anew, it is meant anew
+        assert settings.history().value == second / name
+
+
 def test_the_history_is_a_file_or_off(monkeypatch, tmp_path):
     """It lies in the user's data directory unless somebody says otherwise."""
     assert settings.history() == settings.Setting(tmp_path / "history.sqlite3", "NOVAKIT_HISTORY")

@@ -484,7 +484,7 @@ class JobHistory:
         )
 
     def begun(
-        self, *, base_url: str, since: datetime, before: datetime, late: timedelta
+        self, *, base_url: str, since: datetime, before: datetime, late: timedelta, account: str | None = None
     ) -> list[tuple[Tool, datetime]]:
         """Return what was submitted in a stretch of time, or may have been: what counts against the service's limits.
 
@@ -493,15 +493,16 @@ class JobHistory:
             since: the first moment.
             before: the first moment that is too late.
             late: how long an answer may have taken of which nothing is known.
+            account: none that is known to be another account's, which has limits of its own.
 
         Returns:
             What makes each, and when its answer came.
         """
         statement = (
-            "SELECT tool, coalesce(answered_at, begun_at + ?) FROM jobs "
-            "WHERE base_url = ? AND stage != ? AND begun_at >= ? AND begun_at < ?"
+            "SELECT tool, coalesce(answered_at, begun_at + ?) FROM jobs "  # noqa: S608 # ours
+            f"WHERE base_url = ? AND stage != ? AND begun_at >= ? AND begun_at < ? AND {OURS}"
         )
-        values = [late.total_seconds(), base_url, UNSENT, since.timestamp(), before.timestamp()]
+        values = [late.total_seconds(), base_url, UNSENT, since.timestamp(), before.timestamp(), account, account]
 
         def work(database: sqlite3.Connection) -> list[tuple[Tool, datetime]]:
             rows = [(Tool.known(name), at) for name, at in execute(database, statement, values)]

@@ -602,6 +602,7 @@ class JobQueue:
             since=self._works.now() - allowance.longest,
             before=allowance.born,
             late=allowance.slow_answer,
+            account=self.client.account,
         )
         if not allowance.seeded:  # by another queue of the key, while we read
             allowance.seed(begun, now=self._works.now())

@@ -145,6 +145,42 @@ def test_what_counts_against_the_limits(history):
     assert other.begun(since=MADE - hour, before=MADE, **asked) == []
 
 
+def test_what_another_account_submitted_does_not_count(history):
+    """Each has limits of its own; what is nobody's, as rows of an older version are, counts for all."""
+    for tool, account in ((Tool.VIDEO, "ours"), (Tool.MUSIC, "theirs"), (Tool.IMAGE, None)):
+        history.begin(tool, {"prompt": "a"}, base_url=BASE, account=account)
+    hour = timedelta(hours=1)
+    now = datetime.now(timezone.utc)
+    found = history.begun(base_url=BASE, since=now - hour, before=now + hour, late=timedelta(0), account="ours")
+    assert sorted(tool for tool, _ in found) == [Tool.IMAGE, Tool.VIDEO]
+
+
+def test_a_batch_that_goes_on_knows_what_was_submitted_before(history):
+    """Its kernel had used up the limit, so that what waits has to wait; with another key it would not."""
+    with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1) as sandbox:
+        settings.configure(speed=sandbox.speed, limits={"image": (2, 1_000_000)})
+        left_behind(history, sandbox.base_url, "a", "b")
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        for prompt in ("c", "d"):
+            history.begin(Tool.IMAGE, {"prompt": prompt}, base_url=sandbox.base_url, account=client.account)
+
+        async def goes_on(client):
+            queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
+            queue.resume()
+            while not (queue._allowance.seeded and (sandbox.requests or queue.places[0].reason)):
+                await asyncio.sleep(0.01)
+            reason = queue.places[0].reason
+            await queue.leave_loop()
+            return reason
+
+        history.batches.claim(base_url=sandbox.base_url)
+        assert asyncio.run(asyncio.wait_for(goes_on(client), 20)) == "2 images in 1e+06 s"
+        assert not sandbox.requests
+        another = NovaKitClient(sandbox.add_key(), sandbox.base_url)
+        assert asyncio.run(asyncio.wait_for(goes_on(another), 20)) == ""
+        assert sandbox.requests
+
+
 def test_dropped_and_closed(history):
     """What is dropped never waits again; a closed batch is not brought back, and its items are not kept."""
     history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))

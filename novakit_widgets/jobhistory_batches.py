@@ -121,7 +121,10 @@ class Batches:
             for place, item in enumerate(record.items):
                 execute(
                     database,
-                    "REPLACE INTO batch_items (batch, place, tool, params, job_id, dropped) VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO batch_items (batch, place, tool, params, job_id, dropped) VALUES (?, ?, ?, ?, ?, ?) "
+                    # But not what is over and done with at a place: it waits for another try, as it did.
+                    "ON CONFLICT (batch, place) DO UPDATE SET tool = excluded.tool, params = excluded.params, "
+                    "job_id = excluded.job_id, dropped = excluded.dropped",
                     [record.id, place, str(item.tool), _kept(item.params), item.job_id, item.dropped],
                 )
             self._wait_again(database, record.id, again)

@@ -277,6 +277,19 @@ def test_a_place_is_submitted_once_whoever_asks(history):
         begin(1)
 
 
+def test_a_place_that_waits_again_does_so_whatever_is_kept_later(history):
+    """Its kernel died before it was submitted again; the next one opens the batch for another place."""
+    batch = record({"prompt": "a"}, {"prompt": "b"})
+    history.batches.open(batch)
+    for place in (0, 1):
+        intent = history.begin(Tool.IMAGE, {"prompt": "ab"[place]}, base_url=BASE, batch="b1", place=place)
+        history.started(intent, Job(f"job_{place}", JobStatus.FAILED), base_url=BASE)
+    history.batches.open(batch, again=[0])
+    history.batches.open(batch, again=[1])
+    assert [item.waits for item in history.batches.find("b1").items] == [True, True]
+    assert history.begin(Tool.IMAGE, {"prompt": "a"}, base_url=BASE, batch="b1", place=0)
+
+
 async def recovered(sandbox, history):
     """Recover in a process that was not there before, and return its one queue."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)

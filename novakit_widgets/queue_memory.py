@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import eventloop
+from . import eventloop, settings
 from .errors import ConfigurationError, JobCancelledError, SubmissionUncertainError
 from .jobhistory_batches import BatchItem, BatchRecord
 from .jobhistory_rows import UNSENT
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from .queue_places import Place, RunMaker
     from .queueing import JobQueue
 
-__all__ = ["QueueMemory", "restore", "shown_params"]
+__all__ = ["QueueMemory", "restore", "restored_reuse", "shown_params"]
 
 _BEAT = 60.0  # seconds between two signs of life
+_REUSE = "reuse"  # its name among what else is kept
 
 
 class QueueMemory:
@@ -46,9 +47,14 @@ class QueueMemory:
         self.looked = False
         self.incomplete: set[int] = set()
 
-    def found(self) -> None:
-        """Note that the history has it: it is brought back from there."""
-        self.kept = self._on_disk = self.looked = True
+    def found(self, *, looked: bool) -> None:
+        """Note that the history has it: it is brought back from there.
+
+        Args:
+            looked: whether equal jobs need not be looked for, though there may be some since.
+        """
+        self.kept = self._on_disk = True
+        self.looked = looked
 
     def waits_again(self, place: Place) -> None:
         """Note that a place is tried again, whatever became of its earlier submissions: kept with the next `open`."""
@@ -110,7 +116,7 @@ class QueueMemory:
             max_running=queue.max_running,
             timeout=queue.timeout,
             notebook=notebook(),
-            about=queue.about,
+            about={**queue.about, _REUSE: queue.reuse},
         )
 
     def _item(self, place: Place) -> BatchItem:
@@ -143,6 +149,19 @@ def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
         place.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
     elif item.params is None:
         place.run.give_up(not_kept())
+
+
+def restored_reuse(record: BatchRecord) -> bool:
+    """Return whether a batch takes jobs of the history: as it did, or as the settings say where it was kept without that.
+
+    Args:
+        record: what the history has.
+
+    Raises:
+        ConfigurationError: the setting is of no use.
+    """
+    kept = record.about.get(_REUSE)
+    return kept if isinstance(kept, bool) else settings.reuse().value
 
 
 def not_kept() -> ConfigurationError:

@@ -33,7 +33,7 @@ from .phases import Phase
 from .queue_deletions import Deletions
 from .queue_lines import Lines
 from .queue_lookup import LookUps
-from .queue_memory import QueueMemory, not_kept, restore, shown_params
+from .queue_memory import QueueMemory, not_kept, restore, restored_reuse, shown_params
 from .queue_places import AT_SERVICE, Place, PlaceState, RunMaker
 from .queue_room import Room
 from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
@@ -178,12 +178,13 @@ class JobQueue:
             max_running=record.max_running,
             timeout=record.timeout,
             history=history,
+            reuse=restored_reuse(record),
             about=record.about,
             clockwork=clockwork,
         )
         queue.batch_id, queue.made_at = record.id, record.made_at
         memory = queue._memory
-        memory.found()
+        memory.found(looked=not queue.reuse)
         memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
         for place, item in zip(queue.places, record.items, strict=True):
             restore(place, item, record.id, queue._maker)
@@ -365,7 +366,9 @@ class JobQueue:
         try:
             while (turn := self._next()) is not None:
                 place, seconds = turn
-                if not self._memory.kept:
+                if not self._memory.looked and self._lines.key(place) is not None:
+                    await self._look_for_twins()
+                elif not self._memory.kept:
                     await self._keep()
                 elif not self._allowance.seeded:
                     await self._seed()
@@ -581,13 +584,7 @@ class JobQueue:
     # What is on disk
 
     async def _keep(self) -> None:
-        """Write all places down before the first is submitted, and learn what was submitted before."""
-        # Noted as done only when it is done: a wait that ends in the midst of it leaves it to the next one.
-        if not self._memory.looked:
-            await self._look_for_twins()
-            self._memory.looked = True
-        if self.settled:
-            return  # cancelled meanwhile: there is nothing to come back to
+        """Write all places down before the first is submitted."""
         try:
             await self._memory.open(self)
         except NovaKitError as error:
@@ -609,7 +606,8 @@ class JobQueue:
 
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""
-        asked = [(place.tool, place.params) for place in self.places]
+        waiting = [place for place in self.places if place.state is PlaceState.WAITING]
+        asked = [(place.tool, place.params) for place in waiting]
         if self.reuse:
             # Before the twins are looked for, so that what was lost is one of them.
             lost = await self.history.off_loop(
@@ -620,20 +618,25 @@ class JobQueue:
         twins = await self.history.off_loop(
             self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=age
         )
-        for place, twin in zip(self.places, twins, strict=True):
+        for place, twin in zip(waiting, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
                 continue
+            if twin.batch == self.batch_id:
+                continue  # an equal place's, from before its kernel ended: equal places have a job each
             if self.reuse:
                 # Without the result that was noted then: its address may have expired, so the job is asked for.
                 run = self._maker.known(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
                 run.reused, run.note = True, reused_note(twin)
                 place.give(run)
                 self._lines.add(place)
+                self._memory.kept = False
                 if run.job is not None:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
                 place.run.note = twin_note(twin)
                 self.made_before += bool(place.run.note)
+        # Only now: a wait that ends in the midst of it leaves it to the next one.
+        self._memory.looked = True
         if self.made_before:
             self._tell(None)
 

@@ -493,6 +493,61 @@ def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
     assert len(sandbox.jobs) == (0 if moment == "before it begins" else 1)
 
 
+@pytest.mark.parametrize("reuse", [True, False])
+def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse):
+    """As it did before, whatever the settings say by now: with reuse nothing is paid twice."""
+    settings.configure(reuse=not reuse)
+    items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("a", "b", "c")]
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        first = JobQueue(items, client=client, history=history, max_running=1, reuse=reuse)
+        sandbox.next_duration(60.0 * sandbox.speed)
+        first.start()
+        while not sandbox.jobs:
+            await asyncio.sleep(0.01)
+        await first.leave_loop()
+        between = JobQueue(items[1:2], client=client, history=history)
+        await asyncio.wait_for(between.wait(), 20)
+        queue = JobQueue.restored(history.batches.find(first.batch_id), client=client, history=history)
+        queue.cancel_place(queue.places[0])
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["cancelled", "completed", "completed"]
+        assert (queue.places[1].run.job_id == between.places[0].run.job_id) is reuse
+        await queue.leave_loop()
+
+    asyncio.run(main())
+    made = Counter(job.params["prompt"] for job in sandbox.jobs.values())
+    assert made == {"a": 1, "b": 1 if reuse else 2, "c": 1}
+
+
+def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, history):
+    """It is an older version's. Of its own equal places each still has its job."""
+    settings.configure(reuse=True)
+    left_behind(history, sandbox.base_url, "twice", "twice", "made since")
+
+    async def before():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        await client.submit("image", {"prompt": "twice"})
+        made = JobQueue([(Tool.IMAGE, {"prompt": "made since"})], client=client, history=history)
+        await asyncio.wait_for(made.wait(), 20)
+        await made.leave_loop()
+
+    asyncio.run(before())
+    begun(history, sandbox.base_url, 0, "twice")
+
+    async def after():
+        queue = await recovered(sandbox, history)
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["completed"] * 3
+        await queue.leave_loop()
+
+    asyncio.run(after())
+    assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {"twice": 2, "made since": 1}
+
+
 def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     """It is not submitted by itself; tried again, it is looked up first, and found."""
     left_behind(history, sandbox.base_url, "arrived", "second")

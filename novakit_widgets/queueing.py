@@ -188,6 +188,8 @@ class JobQueue:
         memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
         for place, item in zip(queue.places, record.items, strict=True):
             restore(place, item, record.id, queue._maker)
+            if place.run.job_id is not None:
+                queue._lines.add(place)  # if its result is not known: it is only asked for
         queue.on_change = on_change
         waiting = sum(item.waits and item.params is not None for item in record.items)
         if waiting:

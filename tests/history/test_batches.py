@@ -333,6 +333,26 @@ def test_the_queue_is_where_it_was(sandbox, history):
     assert history.batches.claim(base_url=sandbox.base_url) == []  # it is closed
 
 
+def test_a_result_that_the_history_lacks_is_asked_for(sandbox, history):
+    """The job was found in the service's list, which need not have results; what waits goes on waiting for the user."""
+    left_behind(history, sandbox.base_url, "made", "waits")
+    history.batches.claim(base_url=sandbox.base_url)
+    intent = history.begin(Tool.IMAGE, {"prompt": "made"}, base_url=sandbox.base_url, batch="b1", place=0)
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        job = await client.submit("image", {"prompt": "made"})
+        history.started(intent, Job(job.id, JobStatus.COMPLETED), base_url=sandbox.base_url)
+        queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
+        await asyncio.wait_for(queue.wait(), 20)
+        assert [str(place.state) for place in queue.places] == ["completed", "waiting"]
+        assert queue.places[0].run.result().media
+        await queue.leave_loop()
+
+    asyncio.run(main())
+    assert len(sandbox.jobs) == 1
+
+
 def test_without_a_loop_a_running_job_is_running(sandbox, history):
     """In a plain script nothing is watched yet; cancelling there says nothing untrue, and is done when one waits."""
     left_behind(history, sandbox.base_url, "runs", "waits")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from . import eventloop
 from .allowance import allowance_of
+from .belongings import belonging
 from .errors import NovaKitError
 from .jobhistory_rows import digest_of
 
@@ -189,7 +189,7 @@ class SharedLists:
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
         """Ask for the newest jobs, not before this call; see `NovaKitClient.list`."""
-        coming = _coming.setdefault(asyncio.get_running_loop(), {})
+        coming: dict[tuple[str, str], _List] = belonging(asyncio.get_running_loop(), _List, dict)
         key = (self._client.account, str(tool))
         asked = coming.get(key)
         if asked is None or not asked.waits:
@@ -215,9 +215,6 @@ class _List:
         return await client.list(tool=tool, limit=limit)
 
 
-_coming: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _List]] = (
-    weakref.WeakKeyDictionary()
-)
 _claims: dict[str, Claims] = {}
 
 

@@ -11,11 +11,13 @@ import asyncio
 import random as random_module
 import time
 import weakref
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import settings
 from .allowance import allowance_of
+from .belongings import belonging
 from .errors import (
     APIError,
     AuthenticationError,
@@ -492,8 +494,6 @@ def _call(watch: Watch) -> None:
 
 # Limits and pauses are the key's, whichever client of this process meets them.
 _budgets: weakref.WeakValueDictionary[str, PollingBudget] = weakref.WeakValueDictionary()
-_Trackers = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, "JobTracker"]
-_trackers: weakref.WeakKeyDictionary[Any, _Trackers] = weakref.WeakKeyDictionary()
 
 
 def tracker_of(client: NovaKitClient) -> JobTracker:
@@ -502,14 +502,14 @@ def tracker_of(client: NovaKitClient) -> JobTracker:
     Args:
         client: whose jobs are to be watched.
     """
-    loop = asyncio.get_running_loop()
-    trackers = _trackers.setdefault(client, weakref.WeakKeyDictionary())
-    if loop not in trackers:
-        pace = Pace.at(settings.speed().value)
-        budget = _budgets.get(client.account)
-        if budget is None or budget.window != pace.window:
-            fair = allowance_of(client.account).fair
-            budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=fair)
-            _budgets[client.account] = budget
-        trackers[loop] = JobTracker(client, pace=pace, budget=budget)
-    return trackers[loop]
+    return belonging(asyncio.get_running_loop(), (JobTracker, client), partial(_new_tracker, client))
+
+
+def _new_tracker(client: NovaKitClient) -> JobTracker:
+    pace = Pace.at(settings.speed().value)
+    budget = _budgets.get(client.account)
+    if budget is None or budget.window != pace.window:
+        fair = allowance_of(client.account).fair
+        budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=fair)
+        _budgets[client.account] = budget
+    return JobTracker(client, pace=pace, budget=budget)

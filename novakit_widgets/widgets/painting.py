@@ -11,6 +11,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
+from ..belongings import belonging
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -120,11 +122,6 @@ class Painter:
             self.ask(card)
 
 
-_painters: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Painter] = weakref.WeakKeyDictionary()
-
-
 def painter(loop: asyncio.AbstractEventLoop) -> Painter:
     """Return the one painter of a loop."""
-    if loop not in _painters:
-        _painters[loop] = Painter(loop)
-    return _painters[loop]
+    return belonging(loop, Painter, lambda: Painter(loop))

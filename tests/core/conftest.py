@@ -82,6 +82,10 @@ async def client(sandbox, nothing_left):
     """A client of that sandbox; it closes with the test."""
     made = NovaKitClient(sandbox.api_key, sandbox.base_url)
     yield made
+    # What is still being asked, such as what became of a cancellation, would open connections anew.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        await asyncio.wait(left, timeout=2.0)
     await made.aclose()
 
 

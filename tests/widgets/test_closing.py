@@ -9,8 +9,9 @@ import weakref
 import pytest
 from ipywidgets.widgets.widget import _instances
 
+from novakit_widgets.batching import batch
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.shortforms import video
+from novakit_widgets.shortforms import image, video
 from novakit_widgets.tracking import tracker_of
 
 
@@ -86,3 +87,41 @@ def test_a_closed_card_is_gone_as_soon_as_nobody_holds_it(client, prompt):
             gc.enable()
 
     assert go(main, client) == []
+
+
+def _waited(client):
+    card = image("A lighthouse", client=client)
+    card.wait()
+    return card, card.run, card.run._loop, card.run._tracker
+
+
+def _waited_for_many(client):
+    board = batch("image", ["A lighthouse", "A boat"], client=client)
+    board.wait()
+    run = board._queue.places[0].run
+    return board, board._queue, run, run._loop, run._tracker
+
+
+def _awaited(client):
+    async def main():
+        card = image("A lighthouse", client=client)
+        await card
+        await card._showing  # which opens connections of its own
+        await client.aclose()
+        return card, card.run, card.run._loop, card.run._tracker
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("work", [_waited, _waited_for_many, _awaited])
+def test_a_plain_script_leaves_nothing_behind(client, work):
+    """Each time that it waits it has a loop of its own: the loop, its tracker and the closed card go, the client stays."""
+
+    def weak():
+        things = work(client)
+        things[0].close()
+        return [weakref.ref(thing) for thing in things]
+
+    left = [each for _ in range(2) for each in weak()]
+    gc.collect()
+    assert [each() for each in left if each() is not None] == []

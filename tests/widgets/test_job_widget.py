@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from types import SimpleNamespace
 
@@ -360,7 +361,8 @@ def test_a_card_that_was_made_on_another_thread_has_one_painter(client):
 
         widget = await asyncio.to_thread(lambda: asyncio.run(make()))
         await widget
-        assert [one for one in painting._painters if widget in painting._painters[one]._painted] == [loop]
+        painters = [one for one in gc.get_objects() if isinstance(one, painting.Painter)]
+        assert [one for one in painters if widget in one._painted] == [painting.painter(loop)]
 
     go(main, client)
 

@@ -137,8 +137,8 @@ def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
     """
     entry = item.entry
     if entry is not None and entry.job is not None:
-        run = maker.known(place, entry.job)
-        run.reused, run.saved = item.job_id is not None, entry.files
+        run = maker.known(place, entry.job) if item.job_id is None else maker.reused(place, entry.job)
+        run.saved = entry.files
         place.give(run)
     elif entry is not None and entry.stage != UNSENT:
         place.run.ticket = Ticket(batch, place.number, intent=entry.intent, begun_at=entry.begun_at)

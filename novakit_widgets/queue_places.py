@@ -9,19 +9,22 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import JobCancelledError
+from .errors import JobCancelledError, NovaKitError
 from .jobs import JobStatus
 from .phases import Phase
 from .run import JobRun
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
-    from .errors import NovaKitError
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
     from .origins import Earlier
 
-__all__ = ["AT_SERVICE", "Keeper", "Place", "PlaceState", "RunMaker"]
+__all__ = ["AT_SERVICE", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
+
+
+class NotItsTurnError(NovaKitError):
+    """The job that was to do for a new one is gone, and the new one has to wait for its turn like any other."""
 
 
 class PlaceState(str, Enum):
@@ -176,6 +179,18 @@ class RunMaker:
     def known(self, place: Place, job: Job) -> JobRun:
         """Make the run of a job that there is."""
         return JobRun.known(place.tool, place.params, job, manager=place, **self._common())
+
+    def reused(self, place: Place, job: Job) -> JobRun:
+        """Make the run of a job that is taken for a new one; should the service no longer know it, it is made in its turn."""
+        run = JobRun.known(place.tool, place.params, job, manager=place, earlier=self._in_its_turn, **self._common())
+        run.reused = True
+        return run
+
+    async def _in_its_turn(self, run: JobRun, intent: str) -> Job | None:
+        # What was only asked for has no slot of the allowance, and may be asked for while the queue is held.
+        if run.ticket is None or run.ticket.slot is None:
+            raise NotItsTurnError("The service no longer knows a job of your history, which is to be made anew.")
+        return None if self.earlier is None else await self.earlier(run, intent)
 
     def _common(self) -> dict[str, Any]:
         return {"client": self.client, "timeout": self.timeout, "history": self.history, "clock": self.clock}

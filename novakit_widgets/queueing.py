@@ -34,7 +34,7 @@ from .queue_deletions import Deletions
 from .queue_lines import Lines
 from .queue_lookup import LookUps
 from .queue_memory import QueueMemory, not_kept, restore, restored_reuse, shown_params
-from .queue_places import AT_SERVICE, Place, PlaceState, RunMaker
+from .queue_places import AT_SERVICE, NotItsTurnError, Place, PlaceState, RunMaker
 from .queue_room import Room
 from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
 from .submission import Clockwork, Ticket
@@ -135,6 +135,7 @@ class JobQueue:
         )
         self._deletions = Deletions(self._allowance, self._works, on_failure=partial(self._tell, None))
         self._look_ups = LookUps(self, self._found)
+        self._restored = False  # and not resumed since
         self._ended: list[tuple[Place, JobRun]] = []
         self._parted: list[Place] = []  # to be watched again as soon as there is a loop
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -182,7 +183,7 @@ class JobQueue:
             about=record.about,
             clockwork=clockwork,
         )
-        queue.batch_id, queue.made_at = record.id, record.made_at
+        queue.batch_id, queue.made_at, queue._restored = record.id, record.made_at, True
         memory = queue._memory
         memory.found(looked=not queue.reuse)
         memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
@@ -480,8 +481,13 @@ class JobQueue:
                 seconds, reason = turn, f"{self.max_running} at a time"
         return self._works.now() + timedelta(seconds=max(0.0, seconds)), reason
 
-    def take_back(self, place: Place, error: NovaKitError) -> bool:  # noqa: ARG002 # the error says it all, so far
+    def take_back(self, place: Place, error: NovaKitError) -> bool:
         """Whether a refused place waits for another turn, and what the refusal means for the others."""
+        if isinstance(error, NotItsTurnError):
+            self._memory.waits_again(place)
+            if self._restored and self.held is None:
+                self._hold(JobNotStartedError(f"{error.message} Nothing is submitted or billed until you resume."))
+            return True
         if isinstance(error, QuotaExceededError | AuthenticationError | JobNotStartedError):
             self._hold(error)
         elif isinstance(error, NovaKitConnectionError):
@@ -501,6 +507,7 @@ class JobQueue:
 
     def _resume(self) -> None:
         self.held = None
+        self._restored = False
         self._room.reopen()
         self._tell(None)
         if self._loop is None:
@@ -627,8 +634,8 @@ class JobQueue:
                 continue  # an equal place's, from before its kernel ended: equal places have a job each
             if self.reuse:
                 # Without the result that was noted then: its address may have expired, so the job is asked for.
-                run = self._maker.known(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
-                run.reused, run.note = True, reused_note(twin)
+                run = self._maker.reused(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
+                run.note = reused_note(twin)
                 place.give(run)
                 self._lines.add(place)
                 self._memory.kept = False

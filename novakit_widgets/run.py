@@ -155,12 +155,14 @@ class JobRun:
         history: JobHistory | None = None,
         clock: Callable[[], float] = time.monotonic,
         manager: Manager | None = None,
+        earlier: Earlier | None = None,
     ) -> JobRun:
         """Make a run of a job that the history tells of. Only one whose result it lacks is asked for.
 
         One that has ended is at its end at once; one that runs is watched from `begin` on.
         """
-        run = cls(tool, params, client=client, timeout=timeout, history=history, clock=clock, manager=manager)
+        given: dict[str, Any] = {"history": history, "clock": clock, "manager": manager, "earlier": earlier}
+        run = cls(tool, params, client=client, timeout=timeout, **given)
         run._origin.attached_to = job.id
         if job.id is not None and job.status == JobStatus.COMPLETED and job.output is None:
             return run

@@ -496,6 +496,52 @@ async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
     assert len(sandbox.jobs) == 1
 
 
+async def gone(sandbox, queue):
+    """Have a queue's one job made, and the service forget it."""
+    await asyncio.wait_for(queue.wait(), 20)
+    job_id = queue.places[0].run.job_id
+    sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{job_id}", times=None)
+    return job_id
+
+
+async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue_of, history):
+    """A reused job that is gone: its place waits as any other does, within the limits, and is a place of its batch."""
+    sandbox = serve()
+    first = queue_of(sandbox, ["one"])
+    job_id = await gone(sandbox, first)
+    settings.configure(limits={"image": (2, 1_000_000)})
+    items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("two", "one")]
+    again = JobQueue(items, client=first.client, history=history, reuse=True)
+    again.start()
+    await until(lambda: states(again) == {"completed": 1, "waiting": 1} and again.places[1].reason.startswith("2 im"))
+    assert len(sandbox.jobs) == 2
+    assert job_id in again.places[1].run.note
+    assert not again.places[1].run.reused
+    assert history.batches.find(again.batch_id).items[1].waits
+    again._allowance._tools.clear()  # as if the time were over
+    again._allowance.pause(None, 0.0)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"completed": 2}
+    assert len(sandbox.jobs) == 3
+    (row,) = [entry for entry in history.entries() if entry.job.id == again.places[1].run.job_id]
+    assert (row.batch, row.place) == (again.batch_id, 1)
+    await again.leave_loop()
+
+
+async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
+    """The user wanted it no more while it was being asked for."""
+    sandbox = serve()
+    await gone(sandbox, queue_of(sandbox, ["one"]))
+    sandbox.inject(Fault.delay(0.3), method="GET", path="/jobs/*", times=1)
+    again = queue_of(sandbox, ["one"], reuse=True)
+    again.start()
+    await until(lambda: again.places[0].state is PlaceState.RUNNING)
+    again.cancel()
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"cancelled": 1}
+    assert len(sandbox.jobs) == 1
+
+
 async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left):
     """It is told to the loop, and the jobs go on; each change of a place is told, and the end as a whole."""
     sandbox, told = serve(), []

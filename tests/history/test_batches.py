@@ -568,6 +568,38 @@ def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, h
     assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {"twice": 2, "made since": 1}
 
 
+def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
+    """The service has forgotten a job that a dead kernel's batch had reused: asking for it submits nothing by itself."""
+
+    async def main():
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(Tool.IMAGE, {"prompt": "a"})]
+        first = JobQueue(items, client=client, history=history)
+        await asyncio.wait_for(first.wait(), 20)
+        job = first.places[0].run.job
+        taken = BatchItem(Tool.IMAGE, {"prompt": "a"}, job_id=job.id)
+        left = BatchRecord("b1", sandbox.base_url, MADE, (taken,), 100, about={"reuse": True})
+        history.batches.open(left)
+        history._change("UPDATE jobs SET output = NULL", [])  # it was still running then
+        sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{job.id}", times=None)
+        queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
+        assert queue.places[0].run.reused
+        await asyncio.wait_for(queue.wait(), 20)
+        assert isinstance(queue.held, JobNotStartedError)
+        assert "no longer knows" in str(queue.held)
+        assert "until you resume" in str(queue.held)
+        assert queue.places[0].state is PlaceState.WAITING
+        assert len(sandbox.jobs) == 1
+        queue.resume()
+        await asyncio.wait_for(queue.wait(), 20)
+        assert queue.places[0].state is PlaceState.COMPLETED
+        assert queue.places[0].run.job_id != job.id
+        await queue.leave_loop()
+
+    asyncio.run(main())
+    assert len(sandbox.jobs) == 2
+
+
 def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     """It is not submitted by itself; tried again, it is looked up first, and found."""
     left_behind(history, sandbox.base_url, "arrived", "second")

@@ -293,6 +293,25 @@ def test_a_batch_that_runs_again_says_what_there_is(client):
     go(main, client)
 
 
+def test_a_reused_job_that_is_gone_is_made_anew(sandbox, client):
+    """The service no longer knows it: the board makes it, and says why; what is still there costs nothing."""
+
+    async def main(hold):
+        first = batch("image", prompts(2), size="512x512", client=client)
+        hold(first)
+        gone, there = await first
+        sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{gone.id}", times=None)
+        board = batch("image", prompts(2), size="512x512", client=client, reuse=True)
+        hold(board)
+        made, reused = await board
+        assert made.id != gone.id
+        assert reused.id == there.id
+        assert board._queue.places[0].run.note == f"Made anew: the service no longer knows {gone.id} of your history."
+
+    go(main, client)
+    assert len(sandbox.jobs) == 3
+
+
 def test_a_cancellation_that_fails_is_told(sandbox, client):
     """How many go on is on the board until they have ended, or are cancelled after all."""
     sandbox.next_duration(*[60 * SPEED] * 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -139,6 +140,9 @@ class JobQueue:
         self._ended: list[tuple[Place, JobRun]] = []
         self._parted: list[Place] = []  # to be watched again as soon as there is a loop
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._claiming = threading.Lock()  # of the loop: held for a few instructions
+        self._leaving = False
+        self._departures = 0
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiters = Waiters()
@@ -226,23 +230,36 @@ class JobQueue:
 
     def start(self) -> bool:
         """Begin, unless it has begun; return whether there is a loop to begin on."""
-        loop = eventloop.home()
+        loop = self._home()
         if loop is None:
             return False
-        eventloop.hand_over(loop, self._begin)
+        # Closed at this moment, it is another thread's, whose leaving is told to those who wait.
+        eventloop.hand_over(loop, self._begin, closed_ok=True)
         return True
+
+    def _home(self) -> asyncio.AbstractEventLoop | None:
+        """Return the loop that it works on, or would begin on. Of several threads of a plain script the first that waits has it."""
+        loop = self._loop
+        return loop if loop is not None and loop.is_running() else eventloop.home()
+
+    def _at_home(self, work: Callable[[], object]) -> None:
+        loop = self._home()
+        if loop is None:
+            work()
+        else:
+            eventloop.hand_over(loop, work)
 
     def resume(self) -> None:
         """Go on submitting, after the quota ran out or the kernel was killed."""
-        eventloop.at_home(self._resume)
+        self._at_home(self._resume)
 
     def cancel(self) -> None:
         """Drop what waits, and cancel what runs, as fast as the key's requests allow. What had ended first stays."""
-        eventloop.at_home(self._cancel_all)
+        self._at_home(self._cancel_all)
 
     def cancel_place(self, place: Place) -> None:
         """Drop or cancel one."""
-        eventloop.at_home(partial(self._cancel_places, [place]))
+        self._at_home(partial(self._cancel_places, [place]))
 
     def retry(self, places: Iterable[Place]) -> None:
         """Try again what failed, was refused or was cancelled, and watch again what was left.
@@ -250,16 +267,23 @@ class JobQueue:
         A place of which nobody knows whether it was submitted is looked up first, and only submitted again when the service
         has no such job.
         """
-        eventloop.at_home(partial(self._retry, list(places)))
+        self._at_home(partial(self._retry, list(places)))
 
     async def wait(self) -> None:
         """Wait until all have ended, or it is held and nothing runs. No job's failure is raised."""
-        self.start()
-        await self._waiters.until(lambda: self.quiet)
+        await self._until(lambda: self.quiet)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        """See to it that it is at work until something holds, also when the thread gives up on whose loop it was."""
+        while True:
+            departures = self._departures
+            self.start()
+            await self._waiters.until(lambda: done() or self._departures != departures)  # noqa: B023 # waited for here
+            if done():
+                return
 
     async def settled_places(self) -> AsyncIterator[Place]:
         """Yield the places in the order in which they end, each once; those that ended before come first."""
-        self.start()
         yielded: set[Place] = set()
         index = 0
         while True:
@@ -271,7 +295,7 @@ class JobQueue:
                     yield place
             if self.quiet and index == len(self._ended):
                 return
-            await self._waiters.until(lambda: self.quiet or len(self._ended) > index)  # noqa: B023 # waited for here
+            await self._until(lambda: self.quiet or len(self._ended) > index)  # noqa: B023 # waited for here
 
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -300,8 +324,20 @@ class JobQueue:
         return True
 
     async def leave_loop(self) -> None:
-        """Leave a loop that is about to be closed, without losing a job; `wait` on another one goes on."""
-        self._loop = None
+        """Leave the running loop, which is about to be closed, without losing a job; `wait` on another one goes on."""
+        if self._loop is asyncio.get_running_loop():
+            self._leaving = True
+            try:
+                await self._part()
+            finally:
+                self._loop, self._leaving = None, False
+                self._departures += 1
+                self._waiters.wake()  # another thread's loop takes over
+        await self._memory.flushed()
+        await tracker_of(self.client).aclose()
+        await self.client.aclose()
+
+    async def _part(self) -> None:
         tasks = [task for task in self._tasks.values() if not task.done()]
         for task in tasks:
             task.cancel()
@@ -309,16 +345,17 @@ class JobQueue:
         await asyncio.gather(*(place.run.part() for place in self.places if place.run.phase is not Phase.NEW))
         if tasks:
             await asyncio.wait(tasks)
-        await self._memory.flushed()
-        await tracker_of(self.client).aclose()
-        await self.client.aclose()
 
     # What happens on the loop
 
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
+        with self._claiming:
+            if self._loop is not loop and self._loop is not None and self._loop.is_running():
+                return  # another thread was quicker, and does the work for both
+            begins = self._loop is not loop
             self._loop = loop
+        if begins:
             self._wake = asyncio.Event()
             self._tasks = {}
             parted, self._parted = self._parted, []
@@ -331,7 +368,7 @@ class JobQueue:
 
     def _go(self) -> None:
         """See to it that what is to be done is being done."""
-        if self._loop is None or self._loop is not eventloop.current():
+        if self._loop is None or self._loop is not eventloop.current() or self._leaving:
             return
         if self._lines.asking if self.held is not None else self._lines:
             self._run_task("pump", self._pump)
@@ -422,8 +459,8 @@ class JobQueue:
 
     def _nudge(self) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            eventloop.hand_over(loop, self._wake.set)
+        if loop is not None:
+            eventloop.hand_over(loop, self._wake.set, closed_ok=True)
 
     def changed(self, place: Place, run: JobRun) -> None:
         """Take in a change of a place's run."""
@@ -510,10 +547,7 @@ class JobQueue:
         self._restored = False
         self._room.reopen()
         self._tell(None)
-        if self._loop is None:
-            self.start()
-        else:
-            self._go()
+        self.start()
 
     # Cancelling
 
@@ -545,7 +579,7 @@ class JobQueue:
         uncertain = []
         for place in places:
             state = place.state
-            if state is PlaceState.LEFT and eventloop.current() is None:
+            if state is PlaceState.LEFT and (self._leaving or eventloop.current() is None):
                 self._parted.append(place)  # a plain script: watched when somebody waits
             elif state is PlaceState.LEFT:
                 place.run.keep_watching()
@@ -554,10 +588,7 @@ class JobQueue:
             elif state in _TRIED_AGAIN:
                 self._renew(place)
         self._look_ups.add(uncertain)
-        if self._loop is None:
-            self.start()
-        else:
-            self._go()
+        self.start()
 
     def _renew(self, place: Place, job: Job | None = None) -> None:
         """Give a place another run: a new job, or one that was found."""

@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -677,6 +678,24 @@ def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypa
     assert states(again) == {"completed": 3}
     assert len(sandbox.jobs) == 3
     assert again._allowance.wait(Tool.IMAGE) > 0.0  # three are all that it lets through
+
+
+@pytest.mark.parametrize("gives_up", ["the first", "the second"])
+def test_of_two_threads_that_wait_one_gives_up(serve, history, gives_up):
+    """In a plain script the first thread's loop does the work; when it leaves, the other's goes on, and each job is made once."""
+    sandbox = serve(speed=100.0, durations={"image": 100})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue(
+        [(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history, max_running=1
+    )
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the first" else 20)
+        asyncio.run(until(lambda: queue._loop is not None))
+        second = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the second" else 20)
+        assert [first.result(30), second.result(30)] == [gives_up == "the second", gives_up == "the first"]
+    assert states(queue) == {"completed": 4}
+    assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(4)]
 
 
 def test_a_loop_that_ends_leaves_the_jobs(serve, history):

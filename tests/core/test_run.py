@@ -185,7 +185,8 @@ async def test_cancelled_before_its_request_is_on_its_way(client, sandbox, tmp_p
     run = image(client, history=history)
     before = len(sandbox.requests)
     run.start()
-    await until(lambda: run.phase is Phase.SUBMITTING)
+    await asyncio.sleep(0)  # its row is being written
+    assert run.phase is Phase.SUBMITTING
     run.cancel()
     with pytest.raises(JobCancelledError, match="nothing was started or billed"):
         await run.wait()

@@ -577,6 +577,8 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
         first = JobQueue(items, client=client, history=history)
         await asyncio.wait_for(first.wait(), 20)
         job = first.places[0].run.job
+        while history.find(job.id, base_url=client.base_url).job.output is None:
+            await asyncio.sleep(0.01)  # noted in a thread, a moment after its end
         taken = BatchItem(Tool.IMAGE, {"prompt": "a"}, job_id=job.id)
         left = BatchRecord("b1", sandbox.base_url, MADE, (taken,), 100, about={"reuse": True})
         history.batches.open(left)

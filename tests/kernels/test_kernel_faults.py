@@ -76,7 +76,7 @@ def test_faults_of_the_cancellation(kernel, sandbox):
     faults = (*PASSING, *FINAL.values())
     sandbox.next_duration(*([100_000.0] * len(faults)))
     cell = kernel.ok(f"""
-        made = [nk.image(f"A lighthouse, number {{index}}", size="512x512") for index in range({len(faults)})]
+        made = [nk.image(f"A windmill, number {{index}}", size="512x512") for index in range({len(faults)})]
         display(*made)
     """)
     kernel.until(lambda: kernel.value("all(widget.job_id for widget in made)") == "True")

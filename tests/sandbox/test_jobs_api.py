@@ -24,14 +24,17 @@ def submit(client, tool=STT, params=QUICK):
 
 
 def test_a_long_poll_tells_of_the_end_at_once(serve, client_of):
-    """The answer to a held request leaves within milliseconds of the job's end."""
+    """The answer to a held request leaves within 5 ms of the job's end, beyond what any answer takes on this machine."""
     sandbox = serve(speed=1.0, durations={"stt": 0.15})
-    client, late = client_of(sandbox), []
+    client, late, usual = client_of(sandbox), [], []
     for _ in range(8):
         job_id = submit(client)
         assert client.get(f"jobs/{job_id}", params={"poll": "true"}).json()["status"] == "completed"
         late.append(time.monotonic() - sandbox.jobs[job_id].ended_at)
-    assert statistics.median(late) < 0.005
+        began = time.monotonic()
+        client.get(f"jobs/{job_id}")
+        usual.append(time.monotonic() - began)
+    assert statistics.median(late) < 0.005 + statistics.median(usual)
 
 
 def test_a_long_poll_ends_without_the_job(serve, client_of):

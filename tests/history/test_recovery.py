@@ -359,7 +359,7 @@ def test_a_lost_answer_that_came_at_once_is_not_said_to_be_free(tmp_path):
         assert not recovery.unsent
         assert sum(request.method == "POST" for request in sandbox.requests) == 1
         recovery.dismiss()
-        assert not recover().unclear
+        assert not default_history().lost()
         assert batch("tts", ["Good morning"], reuse=True).wait()
         assert [entry.stage for entry in default_history().entries()] == ["job", "dismissed"]
 

@@ -96,6 +96,7 @@ def test_faults_of_the_cancellation(kernel, sandbox):
 @on_both_ends
 def test_faults_of_the_quota(kernel, sandbox):
     """What is left is told, or the error that says why not; the kernel goes on."""
+    kernel.ok("import stamina; stamina.set_testing(True, attempts=2)")  # no waits between two tries
     for fault in (*PASSING, *FINAL.values()):
         injected = sandbox.inject(fault, path="/quota", times=None)
         cell = kernel.run("nk.quota()")

@@ -37,7 +37,7 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
     "import": _Benchmark(startup.imports, "imports, next to those of ipywidgets", {"rounds": (10, "of each")}),
     "card": _Benchmark(startup.card, "making a card, next to a bare box", {"rounds": (50, "of each")}),
     "cell": _Benchmark(
-        startup.first_cell, "the first cell that starts a job, next to a bare box", {"rounds": (5, "kernels of each")}
+        startup.first_cell, "the first cell that starts a job, next to a bare box", {"rounds": (9, "kernels of each")}
     ),
     "memory": _Benchmark(
         memory.run, "what a running job takes, next to the guide's loop", {"count": (1000, "jobs of each")}

@@ -84,7 +84,7 @@ def card(*, rounds: int = 50) -> Report:
     return report
 
 
-def first_cell(*, rounds: int = 5) -> Report:
+def first_cell(*, rounds: int = 9) -> Report:
     """Measure the first cell of a kernel that shows something, after the import, until the kernel is ready for the next one.
 
     Args:

@@ -28,7 +28,6 @@ __all__ = [
     "ended_here",
     "hand_over",
     "home",
-    "patience_of",
     "run_blocking",
     "run_on",
     "spawn",
@@ -36,9 +35,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken to wait for us
+_STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken to wait for us
 _STALLED = 5.0  # seconds that a loop may do something else, such as an import
-
 
 _home: asyncio.AbstractEventLoop | None = None
 # The loop itself keeps weak references only.
@@ -174,7 +172,7 @@ def run_blocking(
     coroutine: Coroutine[Any, Any, _T],
     *,
     farewell: Callable[[], Coroutine[Any, Any, None]] | None = None,
-    patience: float = STANDS_STILL,
+    timeout: float | None = None,
 ) -> _T:
     """Run a coroutine to its end and return its result, from a cell, a thread, or a plain script.
 
@@ -184,7 +182,8 @@ def run_blocking(
     Args:
         coroutine: what to wait for.
         farewell: what to do before a loop is closed that was made for this call alone.
-        patience: seconds that a thread waits for a main loop that stands still.
+        timeout: seconds after which the coroutine ends by itself. A thread waits as long for a main loop that stands still, but at
+            least 5 s, and at most a minute.
 
     Raises:
         KeyboardInterrupt: the user interrupted it.
@@ -194,18 +193,10 @@ def run_blocking(
     if running is None and main is None:
         return asyncio.run(_and_then(coroutine, farewell))
     if main is not None and running is not main:
+        patience = _STANDS_STILL if timeout is None else min(max(timeout, _STALLED), _STANDS_STILL)
         return _from_a_thread(coroutine, main, patience)
     assert running is not None  # for the type checker: what is left
     return _run_nested(running, coroutine)
-
-
-def patience_of(timeout: float | None) -> float:
-    """Return how long a thread that has so many seconds waits for a main loop that stands still: at least 5 s, at most 60 s.
-
-    Args:
-        timeout: seconds; ``None`` where it has all the time there is.
-    """
-    return STANDS_STILL if timeout is None else min(max(timeout, _STALLED), STANDS_STILL)
 
 
 def _from_a_thread(coroutine: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop, patience: float) -> _T:

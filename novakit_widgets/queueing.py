@@ -314,7 +314,7 @@ class JobQueue:
         """
         seconds = check_timeout(timeout, waiting=True)
         waiting = self._rests_within(seconds, wait or self.wait)
-        return eventloop.run_blocking(waiting, farewell=self.leave_loop, patience=eventloop.patience_of(seconds))
+        return eventloop.run_blocking(waiting, farewell=self.leave_loop, timeout=seconds)
 
     async def _rests_within(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         ended = await within(timeout, wait())

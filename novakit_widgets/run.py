@@ -161,8 +161,16 @@ class JobRun:
 
         One that has ended is at its end at once; one that runs is watched from `begin` on.
         """
-        given: dict[str, Any] = {"history": history, "clock": clock, "manager": manager, "earlier": earlier}
-        run = cls(tool, params, client=client, timeout=timeout, **given)
+        run = cls(
+            tool,
+            params,
+            client=client,
+            timeout=timeout,
+            history=history,
+            clock=clock,
+            manager=manager,
+            earlier=earlier,
+        )
         run._origin.attached_to = job.id
         if job.id is not None and job.status == JobStatus.COMPLETED and job.output is None:
             return run
@@ -343,7 +351,7 @@ class JobRun:
         """
         seconds = check_timeout(timeout, waiting=True)
         waiting = self._wait_for(seconds, wait or self.wait)
-        return eventloop.run_blocking(waiting, farewell=self._leave_loop, patience=eventloop.patience_of(seconds))
+        return eventloop.run_blocking(waiting, farewell=self._leave_loop, timeout=seconds)
 
     async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
         ended = await within(timeout, wait())
@@ -453,7 +461,7 @@ class JobRun:
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
         if self._takes_back(error):
-            self._set(Phase.NEW)
+            self._begins_again()
         elif self.cancelling and self._manager is not None and self._started_nothing(error):
             self.give_up(nothing_started(cancelled=self.cancelling))
         else:
@@ -463,10 +471,7 @@ class JobRun:
         """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
         if self._manager is None or self.cancelling or not self._started_nothing(error):
             return False
-        if not self._manager.takes_back(error):
-            return False
-        self.trouble = self._began = None
-        return True
+        return self._manager.takes_back(error)
 
     def _started_nothing(self, error: NovaKitError) -> bool:
         return self._origin.attached_to is None and not isinstance(error, SubmissionUncertainError)

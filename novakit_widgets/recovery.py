@@ -38,11 +38,9 @@ class Recovery(Findings):
             stay for the next look.
         reasons: why, for each that is unclear.
         batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
-        kept: whether there is a history; without one, nothing is known of earlier submissions.
     """
 
     batches: tuple[BatchRecord, ...] = ()
-    kept: bool = True
     _client: NovaKitClient | None = field(default=None, repr=False, compare=False)
     _history: JobHistory | None = field(default=None, repr=False, compare=False)
     _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
@@ -56,6 +54,11 @@ class Recovery(Findings):
         if not self.kept:
             told = ["there is no history"]
         return f"<Recovery {', '.join(told)}>"
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a history; without one, nothing is known of earlier submissions."""
+        return self._history is None or self._history.path is not None
 
     def dismiss(self) -> None:
         """Have those that are unclear looked up no more, such as after you have looked for them yourself. It costs nothing.
@@ -122,7 +125,6 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
         outcome.unclear,
         outcome.reasons,
         tuple(record for record in records if record is not None),
-        history.path is not None,
         client,
         history,
     )

@@ -215,13 +215,17 @@ async def _other(
     try:
         with at_rest():
             job = await instead(intent)
-    except BaseException:
-        history.forget(intent)  # not in a thread, because the loop may be closing
+    except NovaKitError:
         slot.released()
+        await history.off_loop(history.forget, intent)
+        raise
+    except BaseException:
+        slot.released()
+        history.forget(intent)  # not in a thread, because the loop may be closing
         raise
     if job is not None:
-        await history.off_loop(history.forget, intent)
         slot.released()
+        await history.off_loop(history.forget, intent)
     return job
 
 

@@ -208,25 +208,31 @@ async def ask(reader, writer, key, line, body=b""):
 
 
 def test_a_hundred_held_requests(serve):
-    """A class of notebooks can wait on one sandbox, and each is told of its end rather than after the time that a poll is held."""
+    """A class of notebooks can wait on one sandbox; each is told within 0.1 s, beyond what as many answers take on this machine."""
     sandbox = serve(speed=1.0, durations={"stt": 3.0})
     port = int(sandbox.origin.rpartition(":")[2])
 
-    async def watch():
+    async def asked(line, body=b""):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        submitted = f"POST /api/v1/{STT.endpoint}?async=true"
-        job, _ = await ask(reader, writer, sandbox.api_key, submitted, json.dumps(QUICK).encode())
-        body, at = await ask(reader, writer, sandbox.api_key, f"GET /api/v1/jobs/{job['id']}?poll=true")
+        answer = await ask(reader, writer, sandbox.api_key, line, body)
         writer.close()
         await writer.wait_closed()
+        return answer
+
+    async def watch():
+        job, _ = await asked(f"POST /api/v1/{STT.endpoint}?async=true", json.dumps(QUICK).encode())
+        body, at = await asked(f"GET /api/v1/jobs/{job['id']}?poll=true")
         return body["status"], at - sandbox.jobs[job["id"]].ended_at
 
     async def everybody():
-        return await asyncio.gather(*(watch() for _ in range(100)))
+        results = await asyncio.gather(*(watch() for _ in range(100)))
+        began = time.monotonic()
+        await asyncio.gather(*(asked(f"GET /api/v1/jobs/{job_id}") for job_id in sandbox.jobs))
+        return results, time.monotonic() - began
 
-    results = asyncio.run(everybody())
+    results, usual = asyncio.run(everybody())
     assert {status for status, _ in results} == {"completed"}
-    assert max(late for _, late in results) < HOLD_SECONDS / 2
+    assert max(late for _, late in results) < 0.1 + usual
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", '[1, {"a": -1e999}]'])

@@ -209,6 +209,8 @@ async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sand
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
 async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, status):
     """With reuse, it is taken now; one that was cancelled will not do, and nothing is submitted for it."""
+    if status == "cancelled":
+        sandbox.next_duration(FOREVER)
     first, second = await in_question(client, sandbox)
     if status == "cancelled":
         await client.cancel(next(iter(sandbox.jobs)))

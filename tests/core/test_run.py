@@ -908,19 +908,42 @@ async def stay(run, phase):
 
 
 def test_a_thread_that_leaves_does_not_leave_the_others(script_client, sandbox):
-    """Two threads wait for one job, and the one on whose loop it is watched gives up: the other watches it."""
-    sandbox.next_duration(1_000.0)
+    """Three threads wait for one job, and the one on whose loop it is watched gives up, as does another: the third watches it."""
+    sandbox.next_duration(FOREVER)
     run = image(script_client)
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(run.wait_blocking, 0.3)
-        while run.phase is not Phase.WATCHING:
-            threading.Event().wait(0.001)
-        second = pool.submit(run.wait_blocking, 30.0)
-        third = pool.submit(run.wait_blocking, 0.1)
-        for impatient in (first, third):
+    watched, others_wait = threading.Event(), threading.Event()
+
+    async def until_the_others_wait():
+        waiting = asyncio.create_task(run.wait())
+        await until(lambda: run.phase is Phase.WATCHING)
+        watched.set()
+        await asyncio.to_thread(others_wait.wait, 30.0)
+        waiting.cancel()
+        raise JobTimeoutError("It takes too long.")
+
+    async def to_the_end():
+        others_wait.set()
+        return await run.wait()
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(run.wait_blocking, None, until_the_others_wait)
+        assert watched.wait(30.0)
+        second = pool.submit(run.wait_blocking, 0.1)
+        third = pool.submit(run.wait_blocking, 30.0, to_the_end)
+        for impatient in (first, second):
             with pytest.raises(JobTimeoutError):
-                impatient.result()
-        assert second.result().status == JobStatus.COMPLETED
+                impatient.result(30.0)
+        # By somebody else, so that only who still watches it hears of it.
+        asyncio.run(cancelled_elsewhere(sandbox, run.job_id))
+        with pytest.raises(JobCancelledError):
+            third.result(30.0)
+
+
+async def cancelled_elsewhere(sandbox, job_id):
+    """Cancel a job with another client."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    await client.cancel(job_id)
+    await client.aclose()
 
 
 def test_many_threads_of_a_plain_script(sandbox):

@@ -766,10 +766,17 @@ def test_an_answer_that_does_not_come(script_client, sandbox, monkeypatch):
     """After those seconds we say that there may be a job; an attached one is only left."""
     monkeypatch.setattr(module, "_PARTING_SECONDS", 0.05)
     made = len(sandbox.jobs)
-    sandbox.inject(Fault.delay(0.6), times=2)
+    late = sandbox.inject(Fault.delay(0.6), times=2)
     run = image(script_client)
+
+    async def until_it_has_come():
+        waiting = asyncio.create_task(run.wait())
+        await until(lambda: late.hits == 1)
+        waiting.cancel()
+        raise JobTimeoutError("It takes too long.")
+
     with pytest.raises(JobTimeoutError):
-        run.wait_blocking(0.05)
+        run.wait_blocking(None, until_it_has_come)
     assert run.phase is Phase.UNCERTAIN
     with pytest.raises(SubmissionUncertainError, match="may run and be billed"):
         run.wait_blocking()

@@ -496,7 +496,7 @@ def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
         if moment == "before it begins":
             history.batches.open(record({"prompt": "a"}, batch=queue.batch_id, base_url=sandbox.base_url))
         else:
-            sandbox.next_duration(0.5 * sandbox.speed)
+            sandbox.next_duration(2.0 * sandbox.speed)
             queue.start()
             while not sandbox.jobs:
                 await asyncio.sleep(0.01)

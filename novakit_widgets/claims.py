@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from .clockwork import Clockwork
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
-    from .submission import Clockwork
 
 __all__ = ["Claim", "Claims", "Owner", "SharedLists", "claims_of"]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .claims import Owner, SharedLists, claims_of
+from .clockwork import Clockwork
 from .errors import NovaKitError
 from .jobhistory_rows import digest_of
 from .jobs import Job, Tool
-from .submission import Clockwork, all_candidates
+from .sightings import sightings_of
 
 if TYPE_CHECKING:
     from .jobhistory import HistoryEntry, JobHistory
@@ -86,7 +87,7 @@ async def look_up_entries(
     for tool, alike in groups.items():
         asked = [(entries[0].params, min(entry.begun_at for entry in entries)) for entries in alike.values()]
         try:
-            listed = await all_candidates(SharedLists(client), tool, asked, owner=owner, clockwork=works)
+            listed = await sightings_of(SharedLists(client), tool, asked, owner=owner, clockwork=works)
         except NovaKitError as error:
             for entries in alike.values():
                 unclear.extend(entries)

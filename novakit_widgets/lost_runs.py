@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from .claims import Owner, SharedLists, claims_of
 from .errors import NovaKitError, SubmissionUncertainError
 from .jobhistory_rows import digest_of
-from .submission import all_candidates
+from .sightings import sightings_of
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
+    from .clockwork import Clockwork
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
     from .run import JobRun
-    from .submission import Clockwork
 
 __all__ = ["look_up_runs"]
 
@@ -59,7 +59,7 @@ async def look_up_runs(
         begun = [run.ticket.begun_at for run in group if run.ticket is not None and run.ticket.begun_at is not None]
         asked.append((group[0].params, min(begun, default=since)))
     try:
-        found = await all_candidates(SharedLists(client), tool, asked, known=ours, owner=owner, clockwork=clockwork)
+        found = await sightings_of(SharedLists(client), tool, asked, known=ours, owner=owner, clockwork=clockwork)
     except NovaKitError as error:
         unknown = SubmissionUncertainError(f"It can't be looked up. {error.message}", error.status_code, error.response)
         return [*outcomes, *((run, unknown) for group in groups for run in group)]

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .clockwork import Clockwork
 from .errors import NotFoundError, SubmissionUncertainError
 from .jobs import JobStatus
 from .lost_runs import look_up_runs
 from .outcomes import never_started, nothing_instead, nothing_started, still_lost
-from .submission import Clockwork, Ticket, submit
+from .submission import Ticket, submit
 
 if TYPE_CHECKING:
     from .jobs import Job

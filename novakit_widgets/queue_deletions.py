@@ -10,8 +10,8 @@ from .queue_places import AT_SERVICE
 
 if TYPE_CHECKING:
     from .allowance import Allowance
+    from .clockwork import Clockwork
     from .queue_places import Place
-    from .submission import Clockwork
 
 __all__ = ["Deletions"]
 

@@ -11,11 +11,11 @@ from .parameters import canonical
 from .queue_places import PlaceState
 
 if TYPE_CHECKING:
+    from .clockwork import Clockwork
     from .errors import SubmissionUncertainError
     from .jobs import Job, Tool
     from .queue_places import Place
     from .queueing import JobQueue
-    from .submission import Clockwork
 
 __all__ = ["LookUps"]
 

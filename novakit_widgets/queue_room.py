@@ -8,10 +8,10 @@ from .errors import SubmissionUncertainError
 from .phases import Phase
 
 if TYPE_CHECKING:
+    from .clockwork import Clockwork
     from .pacing import Pace
     from .queue_places import Place
     from .run import JobRun
-    from .submission import Clockwork
 
 __all__ = ["Room"]
 

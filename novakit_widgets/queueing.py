@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import eventloop, settings
 from .allowance import allowance_of
+from .clockwork import Clockwork
 from .errors import (
     APIError,
     AuthenticationError,
@@ -38,7 +39,7 @@ from .queue_memory import QueueMemory, not_kept, restore, restored_reuse, shown_
 from .queue_places import AT_SERVICE, NotItsTurnError, Place, PlaceState, RunMaker
 from .queue_room import Room
 from .reusing import TWIN_AGE, lost_job, reused_note, twin_note
-from .submission import Clockwork, Ticket
+from .submission import Ticket
 from .tracking import LIST_LIMIT, tracker_of
 from .waiting import Waiters, check_timeout, within
 

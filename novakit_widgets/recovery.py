@@ -13,9 +13,9 @@ from .queueing import active_batches
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
+    from .clockwork import Clockwork
     from .jobhistory import JobHistory
     from .jobhistory_batches import BatchRecord
-    from .submission import Clockwork
 
 __all__ = ["Recovery", "recover", "recover_all"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from .clockwork import Clockwork
 from .errors import SubmissionUncertainError
 from .jobhistory import default_history
 from .jobs import JobStatus
 from .lookup import look_up_entries
 from .run import JobRun
-from .submission import Clockwork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.downloads import save_all
 from novakit_widgets.errors import (
     APIError,
@@ -35,7 +36,7 @@ from novakit_widgets.lookup import look_up_all
 from novakit_widgets.phases import Phase
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault, Sandbox
-from novakit_widgets.submission import Clockwork, submit
+from novakit_widgets.submission import submit
 
 if TYPE_CHECKING:
     from novakit_widgets.client import NovaKitClient

@@ -13,6 +13,7 @@ import pytest
 
 from novakit_widgets import NovaKitClient
 from novakit_widgets.client import MAX_JSON_BYTES
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
@@ -31,7 +32,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import JobStatus, Tool
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.submission import Clockwork, submit
+from novakit_widgets.submission import submit
 
 KEY = "sk_" + "a" * 64
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from novakit_widgets import submission
+from novakit_widgets import sightings
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
@@ -166,7 +166,7 @@ async def test_a_run_outlives_what_passes(client, sandbox, fault):
 @pytest.mark.parametrize("fault", PASSING[4:9], ids=lambda fault: f"{fault.name}")
 async def test_a_submission_whose_answer_is_lost(client, sandbox, fault, monkeypatch):
     """The job is found in the list where there is one, and never started twice; where there is none we say so."""
-    monkeypatch.setattr(submission, "_LOOKS", (0.0, 0.0))
+    monkeypatch.setattr(sightings, "_LOOKS", (0.0, 0.0))
     before = set(sandbox.jobs)
     sandbox.inject(fault, method="POST")
     run = JobRun(Tool.IMAGE, {"prompt": f"lost by {fault.name}"}, client=client)

@@ -9,6 +9,7 @@ import pytest
 from test_run import FOREVER, image
 
 from novakit_widgets import NovaKitClient
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     AuthenticationError,
     JobCancelledError,
@@ -24,7 +25,7 @@ from novakit_widgets.queueing import JobQueue
 from novakit_widgets.reusing import lost_job
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.submission import Clockwork, Ticket
+from novakit_widgets.submission import Ticket
 
 
 @pytest.fixture

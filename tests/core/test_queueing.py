@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 import pytest
 
 from novakit_widgets import NovaKitClient, Sandbox, allowance, settings
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -25,7 +26,6 @@ from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Tool
 from novakit_widgets.queueing import JobQueue, PlaceState
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.submission import Clockwork
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import nested
 from virtual import run
 
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
@@ -25,7 +26,8 @@ from novakit_widgets.errors import (
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.parameters import PARAMETERS, same
 from novakit_widgets.parsing import jobs_of
-from novakit_widgets.submission import CLOCK_SKEW, Clockwork, look_up
+from novakit_widgets.sightings import CLOCK_SKEW
+from novakit_widgets.submission import look_up
 
 START = datetime(2025, 6, 1, 10, tzinfo=timezone.utc)
 PARAMS = {"prompt": "A sunset", "duration_seconds": 5}

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from novakit_widgets import NovaKitClient, Tool, settings
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.queueing import JobQueue
 from novakit_widgets.recovery import recover_all
-from novakit_widgets.submission import Clockwork
 
 
 async def nap(_seconds: float) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 from batcher import go_on
 
 from novakit_widgets import NovaKitClient, settings
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import JobStatus
 from novakit_widgets.lookup import look_up_all
 from novakit_widgets.queueing import PlaceState
 from novakit_widgets.sandbox import Sandbox
-from novakit_widgets.submission import Clockwork
 
 
 @dataclass

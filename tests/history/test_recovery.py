@@ -14,6 +14,7 @@ import pytest
 from killing import kill
 
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, batch, configure
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.jobhistory import JobHistory, default_history
 from novakit_widgets.jobs import Job, JobStatus
 from novakit_widgets.lookup import look_up_all
@@ -21,7 +22,7 @@ from novakit_widgets.recovery import recover, recover_all
 from novakit_widgets.reusing import lost_job
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.submission import Clockwork, Ticket, submit
+from novakit_widgets.submission import Ticket, submit
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .accounts import Accounts
     from .faults import FaultPlan
     from .limits import Limits
+    from .store import SandboxJob
 
 __all__ = ["Running", "Settings"]
 
@@ -81,6 +82,11 @@ class Running:
         except BaseException:
             self._clean_up()
             raise
+
+    def finish(self, jobs: Iterable[SandboxJob]) -> None:
+        """Let jobs come to their ends at once."""
+        for job in jobs:
+            self._loop.call_soon_threadsafe(self.store.finish, job)
 
     def stop(self) -> None:
         """End the server, its jobs and its files."""

@@ -259,6 +259,30 @@ class Sandbox:
         """Fix how long the next jobs take, one number each, in seconds before `speed`."""
         self._pace.next_seconds.extend(float(number) for number in seconds)
 
+    def finish(self, job_id: str | None = None) -> int:
+        """Let jobs that run come to their ends now: a result, or a failure where that is what they come to.
+
+        With a long `next_duration` before it, a test decides when a job ends, rather than a clock.
+
+        Args:
+            job_id: which; ``None`` for all that run.
+
+        Returns:
+            How many there are. Each ends as soon as its media are made.
+
+        Raises:
+            RuntimeError: the sandbox does not run.
+        """
+        if self._running is None:
+            raise RuntimeError("This sandbox does not run.")
+        running = [
+            job
+            for job in list(self._running.store.jobs.values())
+            if job_id in (None, job.id) and not job.status.is_final
+        ]
+        self._running.finish(running)
+        return len(running)
+
     def _state(self) -> Running:
         if self._last is None:
             raise RuntimeError("This sandbox has not been started: use it in a with statement, or call start().")

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from novakit_widgets.jobs import Tool
+from novakit_widgets.sandbox import Sandbox
 
 VIDEO, MUSIC, STT = Tool.VIDEO, Tool.MUSIC, Tool.STT
 HOLD_SECONDS = 30.0  # that a long poll is held unless it is said otherwise
@@ -93,6 +94,31 @@ def test_the_next_durations(serve, client_of):
     for _ in range(2):
         submit(client)
     assert [job.seconds for job in sandbox.jobs.values()] == [5.0, 2.0]
+
+
+def test_finishing(serve, client_of):
+    """A test can say when jobs end: those that run come to what they would come to, and who waits is told."""
+    sandbox = serve(speed=1.0, durations={"stt": 600, "image": 600})
+    with pytest.raises(RuntimeError, match="does not run"):
+        Sandbox().finish()
+    client, other = client_of(sandbox), client_of(sandbox)
+    first, second = submit(client), submit(client)
+    fails = submit(client, Tool.IMAGE, {"prompt": "A lighthouse, fail please"})
+    answers = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(other.get(f"jobs/{first}", params={"poll": "true"}).json())
+    )
+    waiting.start()
+    assert sandbox.finish("job_unknown") == 0
+    assert sandbox.finish(first) == 1
+    waiting.join(HOLD_SECONDS / 2)
+    assert answers[0]["status"] == "completed"
+    assert answers[0]["outputData"]["text"]
+    assert not sandbox.jobs[second].status.is_final
+    assert sandbox.finish() == 2
+    told = {job_id: client.get(f"jobs/{job_id}", params={"poll": "true"}).json()["status"] for job_id in sandbox.jobs}
+    assert told == {first: "completed", second: "completed", fails: "failed"}
+    assert sandbox.finish() == 0
 
 
 def test_cancelling(serve, client_of):

@@ -91,6 +91,7 @@ def sandbox(_sandbox):
     yield _sandbox
     _sandbox.clear_faults()
     _sandbox._pace.next_seconds.clear()
+    _sandbox.finish()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Dialog, Locator, Page, WebSocket
     from servers import Server
 
+LONG = 1_000_000  # seconds, more than any test waits: its jobs are cancelled, or end when the sandbox is told to finish them
 PATIENCE = 30_000  # milliseconds that a page on a busy machine may take for one step
 _DEAF_SECONDS = 15.0  # a kernel that has not said what it is by then did not hear the question
 _LOADS = 2  # before the last one, for which nothing is done if it fails

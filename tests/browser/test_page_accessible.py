@@ -6,6 +6,7 @@ import re
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from page import LONG
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -36,7 +37,7 @@ async def _violations(page) -> list[str]:
 
 async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     """In each state, live and plain, in the light theme and in the dark one."""
-    sandbox.next_duration(600, 600, 5, 5, 5, 5, 5, 5, 5, 5)
+    sandbox.next_duration(LONG, LONG, 5, 5, 5, 5, 5, 5, 5, 5)
     page = await open_notebook(
         "nk.video('A sunset that runs')",
         "ipywidgets.VBox([nk.video('A sunset that is left', timeout=0.5)])",
@@ -76,7 +77,7 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
 
 async def test_the_keyboard_alone(open_notebook, sandbox):
     """Tab reaches the button, which shows that it has the focus, and Enter presses it."""
-    sandbox.next_duration(600)
+    sandbox.next_duration(LONG)
     page = await open_notebook("nk.video('A sunset')")
     await page.run_all()
     button = page.card(1).get_by_role("button", name="Cancel")
@@ -95,7 +96,7 @@ async def test_the_keyboard_alone(open_notebook, sandbox):
 
 async def test_what_a_screen_reader_learns(open_notebook, sandbox):
     """The bar is a progressbar with a name and a value, and the status is announced politely."""
-    sandbox.next_duration(100)
+    sandbox.next_duration(200)
     page = await open_notebook("nk.video('A sunset')")
     await page.run_all()
     bar = page.card(1).get_by_role("progressbar", name="Video: progress")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from page import LONG
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-LONG = 600  # a minute of ours, which no test waits for
 
 
 def _newest_job(sandbox):
@@ -74,7 +73,7 @@ async def test_cancelled_while_a_cell_waits(open_notebook, sandbox, kernel):
 
 async def test_an_interrupt_ends_the_wait_alone(open_notebook, sandbox, kernel):
     """With `wait()` and with `await` the cell ends at once, the card goes on, and the job is done in its time."""
-    sandbox.next_duration(60)
+    sandbox.next_duration(LONG)
     page = await open_notebook("w = nk.video('A sunset', duration_seconds=1); w", "w.wait()", "await w", kernel=kernel)
     await page.run(0)
     await page.run(1)
@@ -86,6 +85,7 @@ async def test_an_interrupt_ends_the_wait_alone(open_notebook, sandbox, kernel):
         await page.has_run(index)
         await expect(page.output(index)).to_contain_text(told)
         await _is_running(page, sandbox)
+    sandbox.finish()
     await expect(page.plain(1).locator("video")).to_be_visible()
     assert _newest_job(sandbox).status == "completed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from media import assert_plays
+from page import LONG
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -11,11 +12,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 async def test_the_same_widget_shown_twice(open_notebook, sandbox):
     """Both cards run, and both become the plain result, each in its own cell."""
-    sandbox.next_duration(20)
+    sandbox.next_duration(LONG)
     page = await open_notebook("w = nk.video('A sunset', duration_seconds=1); w", "w")
     await page.run_all()
     for index in (1, 2):
         await expect(page.card(index).get_by_role("progressbar")).to_be_visible()
+    await page.until(sandbox.finish)
     for index in (1, 2):
         await expect(page.plain(index)).to_have_count(1)
         await expect(page.card(index)).to_have_count(0)
@@ -24,7 +26,7 @@ async def test_the_same_widget_shown_twice(open_notebook, sandbox):
 
 async def test_two_widgets_in_one_cell(open_notebook, sandbox):
     """Each becomes its own result, in the order in which they were shown, whichever is done first."""
-    sandbox.next_duration(30, 5)
+    sandbox.next_duration(LONG, 5)
     page = await open_notebook("""
         first = nk.image("first", size="512x512")
         display(first)
@@ -35,6 +37,7 @@ async def test_two_widgets_in_one_cell(open_notebook, sandbox):
     await expect(page.plain(1)).to_have_count(1)
     await expect(page.plain(1)).to_contain_text("second")
     await expect(page.card(1)).to_contain_text("first")
+    await page.until(sandbox.finish)
     await expect(page.plain(1)).to_have_count(2)
     await expect(page.plain(1).nth(0)).to_contain_text("first")
     await expect(page.plain(1).nth(1)).to_contain_text("second")
@@ -71,13 +74,14 @@ async def test_a_nested_card_shows_what_stands_beside_the_notebook(open_notebook
 
 async def test_in_an_output_widget(open_notebook, sandbox):
     """Shown inside an Output widget it runs, and its result can be seen there."""
-    sandbox.next_duration(20)
+    sandbox.next_duration(LONG)
     page = await open_notebook(
         "out = ipywidgets.Output(); display(out)",
         "with out: display(nk.video('in an output', duration_seconds=1))",
     )
     await page.run_all()
     await expect(page.card(1).get_by_role("progressbar")).to_be_visible()
+    await page.until(sandbox.finish)
     result = page.output(1).locator("video")
     await expect(result).to_be_visible()
     await assert_plays(result, seconds=1)
@@ -86,13 +90,14 @@ async def test_in_an_output_widget(open_notebook, sandbox):
 
 async def test_the_output_is_collapsed_while_the_job_ends(open_notebook, sandbox):
     """Expanded again, the output has the plain result."""
-    sandbox.next_duration(20)
+    sandbox.next_duration(LONG)
     page = await open_notebook("w = nk.video('A sunset', duration_seconds=1); w", "await w; 'ended'")
     await page.run_all()
     await expect(page.card(1)).to_be_visible()
     await page.cell(1).locator(".cm-content").click()
     await page.choose("View", "Collapse Selected Outputs")
     await expect(page.card(1)).to_be_hidden()
+    await page.until(sandbox.finish)
     await page.has_run(2)
     await expect(page.output(2)).to_contain_text("ended")
     await page.cell(1).locator(".cm-content").click()
@@ -102,7 +107,7 @@ async def test_the_output_is_collapsed_while_the_job_ends(open_notebook, sandbox
 
 async def test_another_page_is_in_front_while_the_job_ends(open_notebook, sandbox, context_of):
     """A notebook in a background tab gets its plain result too."""
-    sandbox.next_duration(20)
+    sandbox.next_duration(LONG)
     context = await context_of()
     page = await open_notebook("nk.video('A sunset', duration_seconds=1)", context=context)
     await page.run_all()
@@ -110,12 +115,13 @@ async def test_another_page_is_in_front_while_the_job_ends(open_notebook, sandbo
     other = await context.new_page()
     await other.goto("about:blank")
     await other.bring_to_front()
+    await page.until(sandbox.finish)
     await expect(page.plain(1)).to_have_count(1)
 
 
 async def test_narrow_and_wide(open_notebook, sandbox):
     """At 400 px nothing of the card or of the plain result is cut off or makes the page scroll sideways."""
-    sandbox.next_duration(100, 5)
+    sandbox.next_duration(LONG, 5)
     page = await open_notebook(
         "nk.video('A sunset over mountains, with ' + 'very ' * 30 + 'many birds')",
         "nk.video('A-sunset-over-mountains' * 20, duration_seconds=1)",

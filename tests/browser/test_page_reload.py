@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from media import assert_plays
-from page import Notebook
+from page import LONG, Notebook
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -24,7 +24,7 @@ async def _assert_it_can_be_shown_again(page) -> None:
 
 async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, context_of, lab):
     """Opened again, the card has the result, and `show()` in a new cell leaves the plain one."""
-    sandbox.next_duration(20)
+    sandbox.next_duration(LONG)
     page = await open_notebook(WIDGET)
     known = len(sandbox.jobs)
     await page.run_all()
@@ -33,6 +33,7 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, con
     await page.save()
     await page.close()
     job = list(sandbox.jobs)[-1]
+    sandbox.finish(job)
     again = await context_of()
     await page.until(lambda: sandbox.jobs[job].ended_at is not None)
     reopened = await Notebook.open(again, lab, page.path)
@@ -42,7 +43,7 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, con
 
 async def test_reloaded_in_mid_job(open_notebook, sandbox):
     """The card comes back and goes on; the result is in it, and `show()` leaves the plain one."""
-    sandbox.next_duration(120)
+    sandbox.next_duration(200)
     page = await open_notebook(WIDGET)
     await page.run_all()
     bar = page.card(1).get_by_role("progressbar", name="Video")
@@ -52,6 +53,7 @@ async def test_reloaded_in_mid_job(open_notebook, sandbox):
     await expect(bar).to_be_visible()
     before = float(await bar.get_attribute("aria-valuenow") or 0)
     await expect(bar).not_to_have_attribute("aria-valuenow", f"{before:.0f}")
+    sandbox.finish()
     await expect(page.card(1).get_by_role("status")).to_have_text("done")
     await _assert_it_can_be_shown_again(page)
 
@@ -72,7 +74,7 @@ async def test_reloaded_after_the_end(open_notebook):
 
 async def test_the_kernel_is_restarted_in_mid_job(open_notebook, sandbox):
     """The job goes on at the service; another kernel attaches to it, finishes it and is not billed for a second one."""
-    sandbox.next_duration(150)
+    sandbox.next_duration(LONG)
     page = await open_notebook(WIDGET, "print(w.job_id)")
     known = len(sandbox.jobs)
     await page.run_all()
@@ -83,5 +85,6 @@ async def test_the_kernel_is_restarted_in_mid_job(open_notebook, sandbox):
     await page.run(0)
     new = await page.add(f"nk.attach({job!r})")
     await expect(page.card(new).get_by_role("progressbar", name="Video")).to_be_visible()
+    sandbox.finish(job)
     await assert_plays(page.plain(new).locator("video"), seconds=1)
     assert len(sandbox.jobs) == known + 1

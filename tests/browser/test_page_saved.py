@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from media import assert_plays
-from page import Notebook
+from page import LONG, Notebook
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -83,7 +83,7 @@ async def test_a_saved_notebook_plays_without_its_kernel(open_notebook, context_
 
 async def test_a_failed_and_a_cancelled_job_stay_too(open_notebook, sandbox):
     """What went wrong, what it means and what to do is saved as text, and so is what a user has cancelled."""
-    sandbox.next_duration(5, 200)
+    sandbox.next_duration(5, LONG)
     page = await open_notebook("nk.video('fail please')", "nk.video('A sunset')")
     await page.run_all()
     await page.card(2).get_by_role("button", name="Cancel").click()

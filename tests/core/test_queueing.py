@@ -233,15 +233,15 @@ async def test_limits_are_kept_without_a_429(serve, queue_of):
 
 
 async def test_many_in_the_least_time(serve, queue_of):
-    """Fifteen videos of five an hour, an hour in three seconds: two hours, with less than another on top, and no 429."""
-    sandbox = serve(speed=1200.0, limits="documented", durations={"video": 30})
-    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(15)], Tool.VIDEO)
+    """Ten videos of five an hour, an hour in six seconds: one hour, with less than another on top, and no 429."""
+    sandbox = serve(speed=600.0, limits="documented", durations={"video": 30})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(10)], Tool.VIDEO)
     began = asyncio.get_running_loop().time()
     await asyncio.wait_for(queue.wait(), 20)
     seconds = asyncio.get_running_loop().time() - began
-    assert states(queue) == {"completed": 15}
-    assert answers(sandbox) == {200: 15}
-    assert 6.0 <= seconds < 9.0  # the benchmark measures it
+    assert states(queue) == {"completed": 10}
+    assert answers(sandbox) == {200: 10}
+    assert 6.0 <= seconds < 12.0  # the benchmark measures it
 
 
 async def test_two_queues_share_the_limits(serve, queue_of):
@@ -518,7 +518,7 @@ async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue
     assert len(sandbox.jobs) == 2
     assert job_id in again.places[1].run.note
     assert not again.places[1].run.reused
-    assert history.batches.find(again.batch_id).items[1].waits
+    await until(lambda: history.batches.find(again.batch_id).items[1].waits)  # written down a moment later
     again._allowance._tools.clear()  # as if the time were over
     again._allowance.pause(None, 0.0)
     await asyncio.wait_for(again.wait(), 20)

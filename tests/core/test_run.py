@@ -345,10 +345,11 @@ async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
     run = image(client, timeout=0.05)
     with pytest.raises(JobTimeoutError):
         await run.wait()
-    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}")
+    sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}", times=None)
     run.cancel()
     await until(lambda: "has taken the cancellation" in run.note)
     assert not run.cancelling
+    sandbox.clear_faults()
     run.timeout = None  # however busy the machine is
     with pytest.raises(JobCancelledError):
         await run.wait()
@@ -385,11 +386,12 @@ async def test_a_cancellation_that_fails_after_we_left(client, sandbox):
 
 async def test_a_job_that_ended_while_nobody_watched(client, sandbox):
     """Cancelling it learns of its end."""
-    sandbox.next_duration(200.0)
+    sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.05)
     with pytest.raises(JobTimeoutError):
         await run.wait()
-    await asyncio.sleep(0.25)
+    sandbox.finish(run.job_id)
+    await until(lambda: sandbox.jobs[run.job_id].status.is_final)
     run.cancel()
     await until(lambda: run.phase is Phase.ENDED)
     assert run.result().status == JobStatus.COMPLETED

@@ -6,6 +6,7 @@ import pytest
 from generations import on_both_ends
 
 _CALL = 'nk.image("A lighthouse", size="512x512")'
+FOREVER = 1_000_000.0
 _MARK = "print('waiting', flush=True)"
 
 
@@ -22,7 +23,7 @@ def interrupted(kernel, code, seconds=0.3):
 @pytest.mark.parametrize("wait", ["widget.wait()", "await widget"])
 def test_an_interrupt_ends_the_waiting_only(kernel, sandbox, wait):
     """The cell ends at once; the job, the card and the kernel go on, and waiting again works."""
-    sandbox.next_duration(40.0)
+    sandbox.next_duration(400.0)  # as slow as a bar may be that is to move
     shown = kernel.ok(f"widget = {_CALL}; widget")
     card = kernel.card(shown)
     kernel.job_id("widget")
@@ -33,6 +34,7 @@ def test_an_interrupt_ends_the_waiting_only(kernel, sandbox, wait):
     kernel.until(lambda: len(card.bar.changes) > before + 1, what="the bar moves on")
     cell = interrupted(kernel, f"{_MARK}; {wait}", 0.1)
     assert cell.status == "error"
+    sandbox.finish()
     assert kernel.value("widget.wait().status") == "completed"
     card.says("done")
     assert sandbox.jobs[kernel.value("widget.job_id")].status == "completed"
@@ -41,15 +43,18 @@ def test_an_interrupt_ends_the_waiting_only(kernel, sandbox, wait):
 
 def test_an_interrupt_of_one_cell_lets_the_next_wait(kernel, sandbox):
     """Cells that are queued behind an interrupted wait run, and may wait for the same job."""
-    sandbox.next_duration(40.0)
+    sandbox.next_duration(FOREVER)
     kernel.ok(f"widget = {_CALL}")
+    kernel.job_id("widget")
     first = kernel.send(f"{_MARK}; widget.wait()")
     second = kernel.send("print(widget.wait().status)")
     third = kernel.send("print((await widget).status)")
     kernel.until(lambda: "waiting" in first.text)
     kernel.listen(0.2)
     kernel.interrupt()
-    kernel.finish(first, second, third)
+    kernel.finish(first)
+    sandbox.finish()
+    kernel.finish(second, third)
     assert first.error == "KeyboardInterrupt"
     # ipykernel may abort what is queued behind an error; what is sent again then runs.
     assert {cell.status for cell in (second, third)} <= {"ok", "aborted"}
@@ -60,7 +65,7 @@ def test_an_interrupt_of_one_cell_lets_the_next_wait(kernel, sandbox):
 
 def test_an_interrupt_spares_busy_background_tasks(kernel, sandbox):
     """SIGINT lands in whatever Python code runs; while we wait, it never ends a task that computes."""
-    sandbox.next_duration(200.0)
+    sandbox.next_duration(FOREVER)
     kernel.ok(f"""
         import asyncio, time
         widget = {_CALL}
@@ -86,12 +91,14 @@ def test_an_interrupt_spares_busy_background_tasks(kernel, sandbox):
 @on_both_ends
 def test_an_interrupt_while_idle_does_nothing(kernel, sandbox):
     """A job in the background, and its card, do not notice."""
-    sandbox.next_duration(30.0)
+    sandbox.next_duration(FOREVER)
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    kernel.job_id("widget")
     kernel.listen(0.3)
     kernel.interrupt()
     kernel.listen(0.1)
     kernel.interrupt()
+    sandbox.finish()
     card.says("done")
     assert kernel.value("widget.wait().status") == "completed"
 

@@ -45,7 +45,7 @@ def test_the_cell_does_not_wait_for_the_service(kernel, sandbox):
 
 def test_a_job_runs_behind_the_cells(kernel, sandbox):
     """Other cells run meanwhile, the bar rises step by step, and both results decode to the asked duration."""
-    sandbox.next_duration(60.0)
+    sandbox.next_duration(100.0)
     made = kernel.ok(f"clip = {_VIDEO}; clip")
     card = kernel.card(made)
     during = [kernel.ok(f"print({index}, clip.job and clip.job.ended)") for index in range(3)]

@@ -571,7 +571,7 @@ async def test_a_fault_of_ours_holds_the_queue(serve, queue_of, nothing_left, mo
 
 async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
     """A time-out is no end of the job: retry() goes on watching, and submits nothing."""
-    sandbox = serve(speed=1.0, durations={"image": 1.0})
+    sandbox = serve(speed=1.0, durations={"image": 600.0})
     queue = queue_of(sandbox, ["one"], timeout=0.2)
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"left": 1}
@@ -579,6 +579,8 @@ async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
     queue.timeout = 20.0
     queue.places[0].run.timeout = 20.0
     queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.RUNNING)
+    sandbox.finish()
     await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
     assert len(sandbox.jobs) == 1
 
@@ -590,7 +592,7 @@ def test_a_plain_script_watches_again_what_was_left(serve, history, why):
     settings.configure(limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history, timeout=0.2)
-    sandbox.next_duration(2.0)
+    sandbox.next_duration(600.0)
     if why == "404":
         sandbox.inject(Fault.status(404), method="GET", path="/jobs*", times=None)
     assert queue.wait_blocking(20) is True
@@ -600,6 +602,7 @@ def test_a_plain_script_watches_again_what_was_left(serve, history, why):
     queue.places[0].run.timeout = 20.0
     queue.retry(queue.places)
     assert not queue.settled
+    threading.Timer(0.2, sandbox.finish).start()
     assert queue.wait_blocking(20) is True
     assert states(queue) == {"completed": 1}
     assert queue.settled

@@ -18,6 +18,7 @@ from .boardmedia import save_places
 from .boardorder import picked
 from .boardparts import CELLS, BoardParts
 from .boardview import FAILED, Row, Totals, prompt_and_title, remarks, thumbnail_of
+from .changes import when_changed
 from .places import notebook_folder
 from .view import prompt_of
 
@@ -118,8 +119,8 @@ class BoardPainter:
         ):
             button.on_click(lambda _button, work=work: eventloop.at_home(work))
         for control in (parts.wanted, parts.sort, parts.as_grid):
-            control.observe(lambda _change: eventloop.at_home(self._from_the_start), "value")
-        parts.number.observe(lambda _change: eventloop.at_home(self._choose), "value")
+            when_changed(control, self._from_the_start)
+        when_changed(parts.number, self._choose)
 
     def words(self) -> str:
         """Return how far the queue is, in a line."""

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from .. import eventloop
 from ..errors import InvalidParameterError
 from ..sources import MAX_UPLOAD_BYTES, upload
+from .changes import when_changed
 
 if TYPE_CHECKING:
     from ..jobs import Tool
@@ -88,10 +89,6 @@ class Field(ABC):
     def shown(self, shown: bool) -> None:
         self.row.layout.display = None if shown else "none"
 
-    def _told(self, _change: object) -> None:
-        # Callbacks come on any thread.
-        eventloop.at_home(self._changed)
-
     def _look(self, *, width: str = "420px", placeholder: bool = True) -> dict[str, Any]:
         """Return what all controls have in common."""
         look: dict[str, Any] = {
@@ -120,7 +117,7 @@ class _Words(Field):
             control = ipywidgets.Combobox(options=[str(each) for each in self.parameter.choices], **look)
         else:
             control = ipywidgets.Text(**look)
-        control.observe(self._told, "value")
+        when_changed(control, self._changed)
         return control, ()
 
     @property
@@ -142,7 +139,7 @@ class _Choice(Field):
         values = (True, False) if self.parameter.kind is bool else self.parameter.choices
         options = [(nothing, _NOTHING), *((label_of_value(each), each) for each in values)]
         control = ipywidgets.Dropdown(options=options, **self._look(placeholder=False))
-        control.observe(self._told, "value")
+        when_changed(control, self._changed)
         return control, ()
 
     @property
@@ -167,13 +164,13 @@ class _Number(Field):
         look = self._look(width="250px")
         look["placeholder"] = "" if self.parameter.default is None else f"{self._default} (default)"
         box = ipywidgets.Text(**look)
-        box.observe(self._told, "value")
+        when_changed(box, self._changed)
         self._slider = self._make_slider()
         beside = self._make_unit()
         if self._slider is None:
             return box, beside
-        box.observe(lambda _change: eventloop.at_home(self._follow), "value")
-        self._slider.observe(lambda _change: eventloop.at_home(self._slid), "value")
+        when_changed(box, self._follow)
+        when_changed(self._slider, self._slid)
         return box, (*beside, self._slider)
 
     def _make_unit(self) -> tuple[ipywidgets.HTML, ...]:
@@ -257,7 +254,7 @@ class _Ticks(Field):
             for each in self.parameter.choices
         }
         for box in self._boxes.values():
-            box.observe(self._told, "value")
+            when_changed(box, self._changed)
         label = ipywidgets.Label(
             label_of_parameter(self.parameter),
             tooltip=self.parameter.help,
@@ -281,7 +278,7 @@ class _Object(Field):
 
     def _make(self) -> tuple[ipywidgets.DOMWidget, tuple[ipywidgets.DOMWidget, ...]]:
         control = ipywidgets.Textarea(rows=2, **{**self._look(width="560px"), "placeholder": '{"name": 1}'})
-        control.observe(self._told, "value")
+        when_changed(control, self._changed)
         return control, ()
 
     @property
@@ -309,7 +306,7 @@ class _Address(Field):
 
     def _make(self) -> tuple[ipywidgets.DOMWidget, tuple[ipywidgets.DOMWidget, ...]]:
         control = ipywidgets.Text(**{**self._look(), "placeholder": "https://…, or choose a file"})
-        control.observe(self._told, "value")
+        when_changed(control, self._changed)
         narrow = ipywidgets.Layout(width="auto", margin="2px 4px")
         kind = self.parameter.media
         name = label_of_parameter(self.parameter)
@@ -319,7 +316,7 @@ class _Address(Field):
             tooltip=f"{name}: choose a file of at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB",
             layout=narrow,
         )
-        self._chooser.observe(lambda _change: eventloop.at_home(self._chosen), "value")
+        when_changed(self._chooser, self._chosen)
         self._name = ipywidgets.HTML()
         self._drop = ipywidgets.Button(
             description="Take away",

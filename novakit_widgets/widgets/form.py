@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from .. import eventloop
 from ..parameters import PARAMETERS, problems
 from ..sources import address_problem, excess
+from .changes import when_changed
 from .fields import Field, field_of
 from .player import close_all
 
@@ -69,7 +69,7 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self._folded = ipywidgets.VBox(
             [field.row for field in folded], layout=ipywidgets.Layout(display="none", overflow="hidden")
         )
-        self._more.observe(lambda _change: eventloop.at_home(self._fold), "value")
+        when_changed(self._more, self._fold)
         super().__init__(
             children=[*(field.row for field in open_ones), self._more, self._folded],
             layout=ipywidgets.Layout(overflow="hidden"),

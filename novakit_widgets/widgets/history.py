@@ -18,6 +18,7 @@ from ..jobhistory_rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
 from ..jobs import JobStatus, Tool
 from ..lookup import look_up_all
 from ..run import JobRun
+from .changes import when_changed
 from .historytable import STAGES, line_of, table, unresolved
 from .job import JobWidget
 from .player import close_all
@@ -74,7 +75,6 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, DISMISSED, INTENT]
         _check_status(status, states)
         statuses = [("any status", _ANY), *((STAGES.get(each, each), each) for each in states)]
-        wrap = ipywidgets.Layout(flex_flow="row wrap")
         narrow = ipywidgets.Layout(width="auto")
         self._search = ipywidgets.Text(
             search or "", placeholder="words or job id", continuous_update=False, layout=narrow
@@ -97,7 +97,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             layout=ipywidgets.Layout(width="auto", display="none"),
         )
         self._unclear: tuple[str, ...] = ()
-        self._unresolved = ipywidgets.HBox([self._open, self._look, self._dismiss], layout=wrap)
+        self._unresolved = _row(self._open, self._look, self._dismiss)
         self._table = ipywidgets.HTML()
         self._choice = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="auto", max_width="520px"))
         self._show = ipywidgets.Button(
@@ -114,15 +114,16 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         super().__init__(
             children=[
                 self._unresolved,
-                ipywidgets.HBox([self._search, self._tool, self._status, self._fresh], layout=wrap),
+                _row(self._search, self._tool, self._status, self._fresh),
                 self._table,
-                ipywidgets.HBox([self._choice, self._show, self._code], layout=wrap),
+                _row(self._choice, self._show, self._code),
                 self._said,
                 self._result,
             ]
         )
         for control in (self._search, self._tool, self._status):
-            control.observe(lambda _change: eventloop.at_home(self.reload), "value")
+            when_changed(control, self.reload)
+        when_changed(self._choice, lambda: None)  # read when a button is pressed
         self._show.on_click(lambda _button: eventloop.at_home(self._show_chosen))
         self._code.on_click(lambda _button: eventloop.at_home(self._write_code))
         self._look.on_click(lambda _button: eventloop.at_home(self._look_up))
@@ -166,7 +167,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._open.value = self._told = str(unresolved(count))
         self._unresolved.layout.display = None if count else "none"
         self._look.disabled = self._client is None
-        self._table.value = str(table(self._entries, self._lost))
+        self._table.value = str(self._rows)
         chosen = self._choice.value
         intents = [entry.intent for entry in self._entries]
         self._choice.options = [(line_of(entry, self._lost), entry.intent) for entry in self._entries]
@@ -187,7 +188,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         # For readers without a kernel, where the sanitiser or the converter takes HTML.
-        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._told + str(table(self._entries, self._lost))}
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._told + str(self._rows)}
 
     async def _merge(self, client: NovaKitClient) -> None:
         """Take in the jobs that only the service knows."""
@@ -199,6 +200,12 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         for job in reversed(jobs):
             await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url, account=client.account)
         self.reload()
+
+    @property
+    def _rows(self) -> Markup:
+        filtered = self._search.value or self._tool.value != _ANY or self._status.value != _ANY
+        nothing = "No job is found by these words and filters." if filtered else "No jobs yet."
+        return table(self._entries, self._lost, nothing=nothing)
 
     @property
     def _chosen(self) -> HistoryEntry | None:
@@ -256,6 +263,11 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         tool = None if entry is None else Tool.known(entry.tool)
         if entry is not None and tool is not None:
             self._said.value = str(Markup("<pre>{}</pre>").format(call_of_kept(tool, entry.params)))
+
+
+def _row(*controls: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Put controls beside each other, with a layout of their own: one row may be hidden while the others are shown."""
+    return ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
 def _check_status(status: str | None, states: Sequence[str]) -> None:

@@ -26,12 +26,13 @@ _STYLE = Markup("""<style>
 </style>""")
 
 
-def table(entries: Sequence[HistoryEntry], lost: Collection[str] = ()) -> Markup:
+def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothing: str = "No jobs yet.") -> Markup:
     """Return jobs as a table of plain HTML, newest first.
 
     Args:
         entries: the rows.
         lost: the intents of those of which nobody knows whether they were started.
+        nothing: what is said in place of a table without rows.
     """
     row = Markup('<tr><td>{}</td><td>{}</td><td dir="auto">{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>')
     rows = [
@@ -46,7 +47,7 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = ()) -> Markup
         for entry in entries
     ]
     if not rows:
-        return Markup("<p>No jobs yet.</p>")
+        return Markup("<p>{}</p>").format(nothing)
     return _STYLE + Markup(
         '<table class="novakit-history"><thead><tr>'
         "<th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"

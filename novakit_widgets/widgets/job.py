@@ -403,7 +403,8 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         if run is not self._run or not self._made:
             return  # tried again, or closed, in the meantime: nobody would close what is made now
         self._kept = kept
-        title = "" if self._view is None else self._view.full_prompt
+        # A job that was attached to tells only now what it was made of, and the page has not been painted since.
+        title = View.of(run, self._samples).full_prompt
         made = players(kept, title=title)
         if job.text is not None:
             made.append(text_block(job.text))

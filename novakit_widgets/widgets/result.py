@@ -14,6 +14,7 @@ from ..calls import call_with_files
 from ..differing import differences
 from ..embedding import FOLDER
 from ..sources import write_files
+from .changes import when_changed
 from .comparison import Compared, marked
 from .fields import label_of_value
 from .places import notebook_folder
@@ -89,9 +90,9 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._said = ipywidgets.HTML()
         for button, work in ((self.again, again), (self._vary, vary), (self._code, Result._write_code)):
             button.on_click(lambda _button, work=work: eventloop.at_home(lambda: work(self)))
-        self._star.observe(lambda _change: eventloop.at_home(self._starred), "value")
-        self._note.observe(lambda _change: eventloop.at_home(self._noted), "value")
-        self._choose.observe(lambda _change: eventloop.at_home(lambda: chosen(self)), "value")
+        when_changed(self._star, self._starred)
+        when_changed(self._note, self._noted)
+        when_changed(self._choose, lambda: chosen(self))
         actions = [self.again, self._vary, self._code, self._star, self._choose, self._note]
         super().__init__(
             children=[

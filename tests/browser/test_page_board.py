@@ -235,11 +235,10 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
     await expect(board).to_contain_text("1 of 3 done")
     for target in (board, board.locator(".widget-html:has(.nk-table)")):
         assert await target.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
-    time = board.locator("tbody .nk-t").first
-    # The widest there is; how long the job took is the machine's to say.
-    # At one go, since the next painting puts another element in its place.
-    lines, fits = await time.evaluate(
-        f"""element => {{
+    # The widest there is; how long the job took is the machine's to say. At one go, since the next painting puts others there.
+    lines, fits = await board.evaluate(
+        f"""board => {{
+            const element = board.querySelector('tbody .nk-t');
             element.textContent = 'under 1 s';
             return [({_LINES})(element), element.scrollWidth <= element.clientWidth + 1];
         }}"""

@@ -25,6 +25,31 @@ async def tab_to(page, control, *, most=60):
     raise AssertionError(f"{most} times Tab do not lead to {control}")
 
 
+async def test_what_is_seen_is_sent_while_a_cell_awaits(open_notebook, sandbox, kernel):
+    """Typed and clicked in a new form while a cell waits, the whole prompt goes out, at once or (ipykernel 6) after the cell."""
+    known = len(sandbox.jobs)
+    notebook = await open_notebook("nk.explore('image', size='512x512')", "await asyncio.sleep(20)", kernel=kernel)
+    await notebook.run_all()
+    await notebook.is_running(2)
+    page, output = notebook.page, notebook.output(1)
+    prompt = output.get_by_role("textbox", name="Prompt", exact=True)
+
+    def sent():
+        return [job.params["prompt"] for job in list(sandbox.jobs.values())[known:]]
+
+    for text in ("A red boat", "A blue boat"):
+        await prompt.focus()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type(text, delay=20)
+        await output.get_by_role("button", name="Generate", exact=True).click()
+        if "-6." not in kernel:
+            await notebook.until(lambda: sent()[-1:] == [text])  # noqa: B023 # waited for here
+            await notebook.is_running(2)
+    await notebook.has_run(2)
+    await notebook.until(sent)
+    assert sent() == (["A blue boat"] if "-6." in kernel else ["A red boat", "A blue boat"])
+
+
 async def test_by_keyboard_from_a_prompt_to_code(open_notebook, sandbox):
     """Two videos that differ in one parameter, compared in step; the second one's code asks for the same again."""
     before = set(sandbox.jobs)

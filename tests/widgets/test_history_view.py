@@ -61,7 +61,10 @@ def test_its_filters_read_again(jobs):
     assert "job_0" not in view._table.value
     view._search.value = "nothing like it"
     assert view._show.disabled
-    assert "No jobs yet" in view._table.value
+    assert "No job is found by these words" in view._table.value
+    view._search.value, view._status.value = "", "any"
+    assert len(view) == 4
+    assert "No jobs yet" in HistoryView(JobHistory(None), None)._table.value
 
 
 def test_it_writes_the_call_that_makes_a_job_again(jobs):

@@ -7,6 +7,7 @@ subshells do). So nobody here takes the running loop for the kernel's: the kerne
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -39,6 +40,7 @@ _STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken 
 _STALLED = 5.0  # seconds that a loop may do something else, such as an import
 
 _home: asyncio.AbstractEventLoop | None = None
+_process = os.getpid()  # that has asked for it
 # The loop itself keeps weak references only.
 _tasks: set[asyncio.Task[Any]] = set()
 
@@ -56,10 +58,12 @@ def home() -> asyncio.AbstractEventLoop | None:
 
     That is the main thread's: the one running now, or the one that was running when this was last asked there.
     """
-    global _home  # one main thread, one loop
+    global _home, _process  # one main thread, one loop
     running = current()
     if running is not None and threading.current_thread() is threading.main_thread():
-        _home = running
+        _home, _process = running, os.getpid()
+    if _is_a_parents():
+        return running
     if _home is None or not _home.is_running():
         _home = _kernel_loop()
     return _home or running
@@ -67,12 +71,24 @@ def home() -> asyncio.AbstractEventLoop | None:
 
 def _kernel_loop() -> asyncio.AbstractEventLoop | None:
     """Ask ipykernel, for a callback that comes on another thread before a cell has asked for the loop."""
+    kernel = _kernel_application()
+    loop = getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
+
+
+def _kernel_application() -> Any:
     application = sys.modules.get("ipykernel.kernelapp")
     if application is None or not application.IPKernelApp.initialized():
         return None
-    io_loop = getattr(application.IPKernelApp.instance(), "io_loop", None)
-    loop = getattr(io_loop, "asyncio_loop", None)
-    return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
+    return application.IPKernelApp.instance()
+
+
+def _is_a_parents() -> bool:
+    """Whether a loop runs in the process that this one was forked from: it says so here, too, and nobody turns it."""
+    if _process != os.getpid() and _home is not None and _home.is_running():
+        return True
+    session = getattr(_kernel_application(), "session", None)
+    return session is not None and session.pid != os.getpid() and _kernel_loop() is not None
 
 
 def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object], *, closed_ok: bool = False) -> None:
@@ -187,8 +203,16 @@ def run_blocking(
 
     Raises:
         KeyboardInterrupt: the user interrupted it.
-        LoopStandsStillError: a thread waits, and the main thread does not run its loop, since it waits for that thread, say.
+        LoopStandsStillError: a thread waits, and the main thread does not run its loop, since it waits for that thread, say; or
+            this process was forked from one with a loop.
     """
+    if current() is None and _is_a_parents():
+        coroutine.close()
+        raise LoopStandsStillError(
+            "This process was forked, as multiprocessing does, from one whose event loop runs, such as a notebook's kernel. That "
+            "loop does not run here, so nothing was sent or billed. In the notebook write nk.batch(…), or use "
+            "multiprocessing.get_context('spawn')."
+        )
     running, main = current(), home()
     if running is None and main is None:
         return asyncio.run(_and_then(coroutine, farewell))

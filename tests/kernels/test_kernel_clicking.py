@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from generations import on_both_ends, on_subshells, on_the_newest
 from packaging.version import Version
 
@@ -131,6 +132,27 @@ def test_threads_that_a_cell_waits_for(kernel, sandbox):
     assert "nk.batch" in cell.content["evalue"]
     assert kernel.value(f"(await {_CALL}).status") == "completed"
     assert kernel.troubles() == ""
+
+
+@on_the_newest
+@pytest.mark.parametrize("waited", [False, True])
+def test_a_forked_process_is_told_at_once(start, sandbox, waited):
+    """It has the kernel's loop, which does not run there, and must not use what that one shares with the kernel."""
+    kernel = start()
+    before = len(sandbox.jobs)
+    kernel.ok(f"{_CALL}.wait()" if waited else "pass")
+    cell = kernel.run(f"""
+        import multiprocessing
+        def make(_number):
+            return {_CALL}.wait(timeout=30)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            pool.map(make, range(1))
+    """)
+    assert cell.error == "LoopStandsStillError"
+    assert "spawn" in cell.content["evalue"]
+    assert len(sandbox.jobs) - before == waited
+    # ipykernel says in many words that a forked process can't show its card.
+    assert "completed" in kernel.run(f"print((await {_CALL}).status)").text
 
 
 @on_the_newest

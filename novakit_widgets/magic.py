@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import shlex
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from .calls import main_parameter
 from .embedding import check_embed
@@ -47,6 +48,24 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(
             f"{message}. Nothing was sent or billed. %novakit {self.prog.split()[-1]} --help shows the options."
         )
+
+
+class _Once(argparse.Action):
+    """Keeps a value, and refuses a second one: which of them was meant, nobody knows."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if hasattr(namespace, self.dest):
+            parser.error(f"{option_string} is there twice: say it once")
+        setattr(namespace, self.dest, values)
+
+
+class _OnceEither(argparse.BooleanOptionalAction):
+    """``--name`` or ``--no-name``, and not both."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if hasattr(namespace, self.dest):
+            parser.error(f"{option_string} stands beside {' or '.join(self.option_strings)}: say one of them, once")
+        super().__call__(parser, namespace, values, option_string)
 
 
 def _value_of(parameter: Parameter) -> Any:
@@ -91,15 +110,18 @@ def _parser_of(tool: Tool) -> _Parser:
             continue
         options: dict[str, Any] = {"dest": parameter.name, "help": _help_of(parameter).replace("%", "%%")}
         if parameter.kind is bool:
-            parser.add_argument(_option(parameter.name), action=argparse.BooleanOptionalAction, **options)
+            parser.add_argument(_option(parameter.name), action=_OnceEither, **options)
         else:
             name = parameter.unit or parameter.kind.__name__
-            parser.add_argument(_option(parameter.name), type=_value_of(parameter), metavar=name.upper(), **options)
-    parser.add_argument("--as", dest="_as", metavar="NAME", help=_OURS["as"])
+            options |= {"type": _value_of(parameter), "metavar": name.upper()}
+            parser.add_argument(_option(parameter.name), action=_Once, **options)
+    parser.add_argument("--as", dest="_as", action=_Once, metavar="NAME", help=_OURS["as"])
     parser.add_argument("--wait", dest="_wait", action="store_true", help=_OURS["wait"])
-    parser.add_argument("--timeout", dest="_timeout", type=float, metavar="SECONDS", help=_OURS["timeout"])
-    parser.add_argument("--embed", dest="_embed", metavar="WHERE", help=_OURS["embed"])
-    parser.add_argument("--reuse", dest="_reuse", action=argparse.BooleanOptionalAction, help=_OURS["reuse"])
+    parser.add_argument(
+        "--timeout", dest="_timeout", action=_Once, type=float, metavar="SECONDS", help=_OURS["timeout"]
+    )
+    parser.add_argument("--embed", dest="_embed", action=_Once, metavar="WHERE", help=_OURS["embed"])
+    parser.add_argument("--reuse", dest="_reuse", action=_OnceEither, help=_OURS["reuse"])
     parser.add_argument("--help", dest="_help", action="store_true", help=_OURS["help"])
     return parser
 
@@ -143,12 +165,15 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
         words, text = _before_prompt(after, parser)
     else:
         words, text = _words_of(after), cell.strip()
+        _refuse_truth(words, parser)
     said, rest = _pairs(tool, words)
     options = vars(parser.parse_intermixed_args(rest))
     left: list[str] = options.pop("words", [])
     ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
     if left:
         parser.error(f"{' '.join(left)!r} is no option: with %%novakit the prompt is the cell")
+    if twice := sorted(options.keys() & said):
+        parser.error(f"{twice[0]} is there twice, as {_option(twice[0])} and as {twice[0]}=…: say it once")
     main = main_parameter(tool)
     if text and main in said:
         parser.error(f"{main} is there twice: as {main}=… and as {'the cell' if cell is not None else 'the words'}")
@@ -185,6 +210,7 @@ def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
             at = found.end()
             break
         if not takes_value and not word.startswith("--") and _PAIR.fullmatch(word) is None:
+            _refuse_truth([*words[-1:], word], parser)
             break
         words.append(word)
         at = found.end()
@@ -197,8 +223,20 @@ def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
     return words, prompt[1:-1] if _QUOTED.fullmatch(prompt) else prompt
 
 
+def _refuse_truth(words: Sequence[str], parser: _Parser) -> None:
+    """Refuse ``--loop true``: a flag takes no value, so that word would be the prompt's first."""
+    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    for flag, word in itertools.pairwise(words):
+        action = options.get(flag)
+        if action is not None and action.nargs == 0 and word.lower() in ("true", "false"):
+            parser.error(
+                f"{flag} takes no value, and {word!r} stands behind it. Write {' or '.join(action.option_strings)} alone; "
+                f"on a line, a prompt that begins with {word!r} stands behind --"
+            )
+
+
 def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Take the words that are ``name=value`` out of a line; what JSON does not say is text."""
+    """Take the words that are ``name=value`` out of a line; what JSON does not say is text, unless it begins like JSON."""
     said: dict[str, Any] = {}
     rest: list[str] = []
     for word in words:
@@ -207,10 +245,21 @@ def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]
             rest.append(word)
             continue
         name, text = found.groups()
+        if name in _OURS:
+            raise UsageError(
+                f"{name!r} is none of the service's parameters. Write --{name}, with dashes. Nothing was sent or billed."
+            )
+        if name in said:
+            raise UsageError(f"{name} is there twice: say it once. Nothing was sent or billed.")
         known = PARAMETERS[tool].get(name)
         try:
             said[name] = json.loads(text) if known is None else _value_of(known)(text)
         except ValueError:
+            if text.startswith(("[", "{")):
+                raise UsageError(
+                    f"{name}: {text!r} begins like JSON and is none. Write it without spaces, or in quotes as in "
+                    f"'{name}=[\"a\", 2]'; a prompt that begins like this stands behind --. Nothing was sent or billed."
+                ) from None
             said[name] = text
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"{name}: {error}. Nothing was sent or billed.") from None
@@ -221,6 +270,7 @@ def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]
 class NovaKitMagics(Magics):
     """The magic ``novakit``, for a line and for a cell."""
 
+    @no_var_expand  # a prompt with a dollar or a brace in it is no template
     @line_cell_magic
     def novakit(self, line: str, cell: str | None = None) -> JobWidget | None:
         """Generate with NovaKit: the cell is the prompt, the options stand on the line.
@@ -241,7 +291,7 @@ class NovaKitMagics(Magics):
             --reuse         take an equal job of the history instead of paying again
 
         On a line, options and ``name=value`` stand before the prompt, which is sent as it stands; ``--`` ends them, for a prompt
-        that begins like one of them.
+        that begins like one of them. Braces and dollars are the prompt's own: for the value of a variable, nk.image(f"…").
 
         The card shows itself and the job runs in the background, as with nk.video(…).
         """

@@ -140,6 +140,41 @@ def test_what_would_change_the_prompt_is_refused(line, cell, told):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("image --seed 7 seed=8 A cat", "seed is there twice"),
+        ("image --seed 7 --seed 8 A cat", "--seed is there twice"),
+        ("image seed=7 seed=8 A cat", "seed is there twice"),
+        ("video --loop --no-loop A cat", "--no-loop stands beside --loop or --no-loop"),
+        ("video --loop loop=false A cat", "loop is there twice"),
+        ("image --as x --as y A cat", "--as is there twice"),
+        ("image as=x A cat", "Write --as, with dashes"),
+        ("image timeout=5 A cat", "Write --timeout, with dashes"),
+        ("image loras=[1, 2] A cat", "without spaces, or in quotes"),
+        ("image loras={a A cat", "begins like JSON"),
+        ("video --loop true A cat", "Write --loop or --no-loop alone"),
+        ("video --no-loop False A cat", "Write --loop or --no-loop alone"),
+        ("image --wait true A cat", "Write --wait alone"),
+    ],
+)
+def test_a_slip_is_not_sent(line, told):
+    """What it would send instead would be billed: a prompt with a flag's value in it, the one of two seeds, half a list."""
+    head, _, cell = line.partition(" A cat")
+    for slip in ((line, None), (head, f"A cat{cell}")):
+        with pytest.raises(UsageError, match=told) as refused:
+            parse(*slip)
+        assert "Nothing was sent or billed" in str(refused.value)
+
+
+def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
+    """And a list without spaces, or in quotes, is one."""
+    assert parse("video --loop -- True love")[1] == {"loop": True, "prompt": "True love"}
+    assert parse("image loras=[1,2] A cat")[1] == {"loras": [1, 2], "prompt": "A cat"}
+    assert parse("image 'loras=[1, 2]' A cat")[1] == {"loras": [1, 2], "prompt": "A cat"}
+    assert parse("image negative_prompt=[blurry] A cat")[1] == {"negative_prompt": "[blurry]", "prompt": "A cat"}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
         ("", "Say which tool"),
         ("--seed 7", "Say which tool"),
         ("vidio", "none of NovaKit's tools"),

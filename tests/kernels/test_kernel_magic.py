@@ -24,11 +24,21 @@ def test_the_cell_is_the_prompt(kernel, sandbox):
 
 
 def test_waiting_and_a_line(kernel, sandbox):
-    """``--wait`` returns when the job has ended; a line ends in its prompt, and knows the kernel's variables."""
+    """``--wait`` returns when the job has ended; a line ends in its prompt."""
     sandbox.next_duration(5)
     kernel.ok("%load_ext novakit_widgets")
-    kernel.ok("what = 'boat'\n%novakit image --size 512x512 --wait --as picture A red {what}")
+    kernel.ok("%novakit image --size 512x512 --wait --as picture A red boat")
     assert kernel.value("(picture.status, picture.job.params['prompt'])") == "('completed', 'A red boat')"
+
+
+def test_braces_and_dollars_are_the_prompts_own(kernel, sandbox):
+    """A variable that happens to have the name is not put in, neither in a line nor in a cell."""
+    prompt = "A tag that says $price and {price}"
+    kernel.ok("%load_ext novakit_widgets")
+    kernel.ok(f"price = 3\n%novakit image --wait --as line {prompt}")
+    kernel.ok(f"%%novakit image --wait --as cell negative_prompt={{price}}$price\n{prompt}")
+    assert kernel.value("line.job.params") == repr({"prompt": prompt})
+    assert kernel.value("cell.job.params") == repr({"prompt": prompt, "negative_prompt": "{price}$price"})
 
 
 def test_bad_lines_end_in_one_line(kernel, sandbox):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .client import NovaKitClient
 
-__all__ = ["Job", "JobStatus", "Tool", "is_job_id"]
+__all__ = ["Job", "JobStatus", "Tool", "is_job_id", "tool_names"]
 
 
 class Tool(str, Enum):
@@ -71,12 +71,23 @@ class Tool(str, Enum):
             return _SHORT_FORMS[key]
         raise InvalidParameterError(
             f"{name!r} is none of NovaKit's tools. Nothing was sent. "
-            f"Use one of {', '.join(cls)} or an endpoint such as {cls.VIDEO.endpoint!r}.",
+            f"Use one of {tool_names()}, or an endpoint such as {cls.VIDEO.endpoint!r}.",
             parameter="tool",
         )
 
 
 _SHORT_FORMS = {"edit_image": Tool.IMAGE_EDIT, "speech": Tool.TTS, "transcribe": Tool.STT}
+
+
+def tool_names() -> str:
+    """List the tools as they are called, the service's own name in brackets where it is another one.
+
+    Example:
+        >>> tool_names()
+        'video, music, image, edit_image (image_edit), speech (tts), transcribe (stt)'
+    """
+    called = {tool: name for name, tool in _SHORT_FORMS.items()}
+    return ", ".join(f"{called[tool]} ({tool})" if tool in called else str(tool) for tool in Tool)
 
 
 class JobStatus(str, Enum):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import itertools
 import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
@@ -17,7 +18,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from .calls import main_parameter
 from .embedding import check_embed
 from .errors import ConfigurationError, InvalidParameterError
-from .jobs import Tool
+from .jobs import Tool, tool_names
 from .parameters import PARAMETERS, Parameter, check_names
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ _OURS = {  # what is not the service's
     "reuse": "take an equal job of the history instead of paying again",
     "help": "show these options, and do nothing",
 }
-_TOOLS = " ".join(Tool)
 
 
 class _Parser(argparse.ArgumentParser):
     """One that raises what IPython shows in one line, instead of ending the kernel."""
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
+        end = "" if message.endswith("?") else "."
         raise UsageError(
-            f"{message}. Nothing was sent or billed. %novakit {self.prog.split()[-1]} --help shows the options."
+            f"{message}{end} Nothing was sent or billed. %novakit {self.prog.split()[-1]} --help shows the options."
         )
 
 
@@ -155,7 +156,10 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     """
     name, after = [*line.split(None, 1), "", ""][:2]
     if not name or name.startswith("-"):
-        raise UsageError(f"Say which tool: %%novakit TOOL [options], where TOOL is one of: {_TOOLS}.")
+        raise UsageError(
+            f"Say which tool: %%novakit TOOL [options], where TOOL is one of {tool_names()}. "
+            "%novakit TOOL --help shows its options."
+        )
     try:
         tool = Tool.of(name)
     except InvalidParameterError as error:
@@ -167,7 +171,10 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
         words, text = _words_of(after), cell.strip()
         _refuse_truth(words, parser)
     said, rest = _pairs(tool, words)
-    options = vars(parser.parse_intermixed_args(rest))
+    found, unknown = parser.parse_known_intermixed_args(rest)
+    if unknown:
+        _refuse_unknown(unknown[0], parser)
+    options = vars(found)
     left: list[str] = options.pop("words", [])
     ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
     if left:
@@ -233,6 +240,13 @@ def _refuse_truth(words: Sequence[str], parser: _Parser) -> None:
                 f"{flag} takes no value, and {word!r} stands behind it. Write {' or '.join(action.option_strings)} alone; "
                 f"on a line, a prompt that begins with {word!r} stands behind --"
             )
+
+
+def _refuse_unknown(word: str, parser: _Parser) -> NoReturn:
+    """Refuse a word with dashes that is no option, and say which one is nearly the same."""
+    name = word.partition("=")[0]
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), parser._option_string_actions, n=1, cutoff=0.75)  # noqa: SLF001
+    parser.error(f"{name!r} is no option{f': did you mean {close[0]}?' if close else ''}")
 
 
 def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -127,7 +127,7 @@ def test_any_words_are_sent_as_they_stand(first, others):
         ("image prompt=hello", "The cell", "prompt is there twice: as prompt=… and as the cell"),
         ("tts input=hello Good morning", None, "input is there twice"),
         ("image A boat --seed 7", None, "'--seed' stands behind the first words of the prompt"),
-        ("image --sede 7 A boat", None, "--sede"),
+        ("image --sise 512x512 A boat", None, "did you mean --size[?]"),
         ("image --seed", None, "expected one argument"),
     ],
 )
@@ -175,11 +175,14 @@ def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("", "Say which tool"),
+        ("", r"Say which tool: .* edit_image \(image_edit\), speech \(tts\), transcribe \(stt\)"),
         ("--seed 7", "Say which tool"),
-        ("vidio", "none of NovaKit's tools"),
+        ("vidio", r"none of NovaKit's tools\. .* speech \(tts\)"),
         ("video --seed many", "'many' is not a whole number"),
-        ("video --sede 7", "--sede"),
+        ("video --sede 7", "'--sede' is no option: did you mean --seed[?] Nothing was sent"),
+        ("image --sise=512x512", "did you mean --size[?]"),
+        ("video --duration_seconds 5", "did you mean --duration-seconds[?]"),
+        ("video --sparkle", "'--sparkle' is no option[.] Nothing was sent"),
         ("video duration_second=5", "did you mean 'duration_seconds'"),
         ("video fast", "the prompt is the cell"),
         ("video 'open", "No closing quotation"),

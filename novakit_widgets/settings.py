@@ -32,6 +32,7 @@ __all__ = [
     "describe",
     "forget_key",
     "remember_key",
+    "use_key",
     "veiled",
 ]
 
@@ -200,8 +201,9 @@ def api_key(argument: str | Secret | None = None) -> Setting[Secret]:
     if stored is not None:
         return Setting(_check_key(stored, "the keyring"), "keyring")
     raise MissingKeyError(
-        "There is no NovaKit API key, so nothing was sent. Set the environment variable NOVAKIT_API_KEY before the "
-        "kernel starts, or call nk.configure(api_key=…). Without a key, nk.use_sandbox() practises on this machine."
+        "There is no NovaKit API key, so nothing was sent. nk.login() asks for it; or set the environment variable "
+        "NOVAKIT_API_KEY before the kernel starts, or call nk.configure(api_key=…). Without a key, nk.use_sandbox() practises "
+        "on this machine."
     )
 
 
@@ -444,6 +446,19 @@ def _from_keyring() -> Secret | None:
     return None
 
 
+def use_key(key: str | Secret) -> None:
+    """Use a key that somebody typed, in this process: what `configure` does, but a slip is told as one of `login`.
+
+    Args:
+        key: ``"sk_"`` and 64 hex digits.
+
+    Raises:
+        InvalidKeyError: it has not the form of a key; nothing was changed.
+    """
+    key = veiled(key)
+    _configured["api_key"] = _check_key(key, "nk.login()")
+
+
 def remember_key(key: str | Secret) -> None:
     """Put the key into this machine's keyring, where later kernels find it.
 
@@ -455,7 +470,7 @@ def remember_key(key: str | Secret) -> None:
         ConfigurationError: there is no keyring.
     """
     key = veiled(key)
-    secret = _check_key(key, "login()")
+    secret = _check_key(key, "nk.login()")
     try:
         import keyring
     except ImportError:

@@ -49,23 +49,34 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._take(None)
 
     def _take(self, _button: object) -> None:
-        if not self._key.value:
+        if not self._key.value.strip():
+            self._key.value, self._said.value = "", _state()  # an earlier complaint is over
             return
         # Never in a variable as it is: a verbose traceback shows them.
         typed, self._key.value = settings.Secret(self._key.value.strip()), ""
         try:
-            settings.configure(api_key=typed)
+            settings.use_key(typed)
             if self._keep.value:
                 settings.remember_key(typed)
         except ConfigurationError as error:
-            self._said.value = str(Markup("<span dir='auto'>{}</span>").format(error.message))
+            self._said.value = _told(error.message)
         else:
             self._said.value = _state()
 
 
 def _state() -> str:
     """Say which key holds, by its last characters."""
-    return str(Markup("<span>Key: {}</span>").format(settings.describe()["api_key"]))
+    try:
+        key = settings.api_key()
+    except MissingKeyError:
+        return _told("No key yet. Paste it into the box; the dashboard has it.")
+    except ConfigurationError as error:
+        return _told(error.message)
+    return _told(f"Key: {key.value} ({key.source})")
+
+
+def _told(words: str) -> str:
+    return str(Markup("<span dir='auto'>{}</span>").format(words))
 
 
 def login() -> LoginForm | None:
@@ -90,5 +101,5 @@ def login() -> LoginForm | None:
             "There is neither a page nor a terminal to ask for the key on. Set NOVAKIT_API_KEY, or call "
             "nk.configure(api_key=…). Nothing was sent."
         ) from None
-    settings.configure(api_key=typed)
+    settings.use_key(typed)
     return None

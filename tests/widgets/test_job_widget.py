@@ -473,7 +473,7 @@ def test_without_a_key_it_says_what_to_do(monkeypatch):
     """No key: the error names the variable, the function and the sandbox."""
     monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)
     configure(api_key=None)
-    with pytest.raises(MissingKeyError, match=r"NOVAKIT_API_KEY.*configure.*use_sandbox"):
+    with pytest.raises(MissingKeyError, match=r"nk\.login\(\).*NOVAKIT_API_KEY.*configure.*use_sandbox"):
         video("x")
 
 

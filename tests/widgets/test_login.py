@@ -7,7 +7,7 @@ import keyring.backend
 import keyring.errors
 import pytest
 
-from novakit_widgets import MissingKeyError, configure, settings
+from novakit_widgets import InvalidKeyError, MissingKeyError, configure, settings
 from novakit_widgets.widgets import login as login_module
 from novakit_widgets.widgets.login import LoginForm, login
 
@@ -88,8 +88,33 @@ def test_a_slip_of_the_hand_is_told_without_repeating_it(ring):
     """What is no key is refused, and stands nowhere."""
     form = LoginForm()
     type_in(form, KEY[:-1])
+    assert "The API key from nk.login() is not one" in form._said.value
     assert "64 hexadecimal digits" in form._said.value
     assert KEY[:-1] not in everything(form)
+
+
+def test_without_a_key_it_says_so(ring, monkeypatch):
+    """That there is none yet is why the box is there, and no complaint; one about an earlier try ends with an empty box."""
+    monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)
+    configure(api_key=None)
+    form = LoginForm()
+    assert "No key yet" in form._said.value
+    type_in(form, KEY[:-1])
+    assert "No key yet" not in form._said.value
+    form._button.click()
+    assert "No key yet" in form._said.value
+    type_in(form, KEY)
+    type_in(form, KEY[:-1])
+    type_in(form, "  ")
+    assert form._key.value == ""
+    assert "sk_…beef (configure)" in form._said.value
+
+
+def test_a_key_elsewhere_that_is_none_is_told(ring, monkeypatch):
+    """The one of the environment, where its owner finds it."""
+    configure(api_key=None)
+    monkeypatch.setenv("NOVAKIT_API_KEY", KEY[:-1])
+    assert "The API key from NOVAKIT_API_KEY is not one" in LoginForm()._said.value
 
 
 def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
@@ -108,6 +133,9 @@ def test_at_a_terminal_it_asks_there(ring, monkeypatch):
     monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY)
     assert login() is None
     assert settings.api_key().value.reveal() == KEY
+    monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY[:-1])
+    with pytest.raises(InvalidKeyError, match=r"The API key from nk\.login\(\) is not one"):
+        login()
 
 
 def test_without_a_terminal_it_says_what_to_do(ring, monkeypatch):

@@ -298,7 +298,7 @@ class JobHistory:
             limit: how many at most; ``None`` for all.
             tool: only this tool's.
             status: only jobs with this status; or ``"unsent"``, ``"uncertain"``, ``"dismissed"`` or ``"intent"``.
-            search: only those with all of these words in the prompt, the job id or the note.
+            search: only those with all of these words in the prompt or the note, or as the beginning of the job id.
             base_url: only this service's.
 
         Raises:
@@ -311,7 +311,7 @@ class JobHistory:
             wanted.append(("coalesce(status, stage) = ?", str(status)))
         if search:
             # No LIKE: its pattern ends at a NUL, may have 50,000 bytes at most, and takes Ü for no ü.
-            text = "CAST(words || ' ' || coalesce(job_id, '') || ' ' || note AS BLOB)"
+            text = "CAST(words || ' ' || note AS BLOB), CAST(job_id AS BLOB)"
             wanted.append((f"has_words({text}, ?)", search.casefold()))
         if base_url is not None:
             wanted.append(("base_url = ?", base_url))
@@ -320,7 +320,7 @@ class JobHistory:
         values.append(_rows(limit))
 
         def work(database: sqlite3.Connection) -> list[HistoryEntry]:
-            database.create_function("has_words", 2, has_words, deterministic=True)
+            database.create_function("has_words", 3, has_words, deterministic=True)
             found = select(database, f"{where} ORDER BY begun_at DESC, number DESC LIMIT ?", values)
             return [entry_of(row) for row in found]
 

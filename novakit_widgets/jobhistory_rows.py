@@ -154,13 +154,21 @@ def words_of(params: Mapping[str, Any]) -> str:
     return redact(" ".join(text for text in texts if isinstance(text, str)))[:LONG].casefold()
 
 
-def has_words(text: bytes, search: str) -> bool:
-    """Whether a text has all words of a search, in any order and without the difference of great and small letters.
+def has_words(text: bytes, job_id: bytes | None, search: str) -> bool:
+    """Whether a row has all words of a search, in any order and without the difference of great and small letters.
 
     For SQLite, whose own functions know only English letters; as bytes, because a text may hold anything.
+
+    Args:
+        text: what may have a word anywhere in it.
+        job_id: what a word is the beginning of, with ``job_`` or without it: anywhere in its hexadecimal digits, most rows
+            have an ``ad`` or a ``1``.
+        search: the words, folded.
     """
     folded = text.decode("utf-8", "replace").casefold()
-    return all(word in folded for word in search.split())
+    name = (job_id or b"").decode("utf-8", "replace").casefold()
+    beginnings = (name, name.removeprefix("job_"))
+    return all(word in folded or any(one.startswith(word) for one in beginnings) for word in search.split())
 
 
 def facts_of(job: Job) -> dict[str, Any]:

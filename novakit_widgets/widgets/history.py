@@ -46,7 +46,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         limit: rows at most; ``None`` for all.
         tool: only this tool's.
         status: only jobs with this status; or ``"unsent"``, ``"uncertain"`` or ``"intent"``.
-        search: only those with all of these words in the prompt, the job id or the note.
+        search: only those with all of these words in the prompt or the note, or as the beginning of the job id.
 
     Raises:
         ConfigurationError: a filter is of no use.
@@ -297,7 +297,7 @@ def history(
         tool: only this tool's, such as ``"video"``.
         status: only jobs with this status; or ``"unsent"`` (certainly not started), ``"uncertain"`` (its answer was lost) or
             ``"intent"`` (under way, or cut off in the midst of it).
-        search: only those with all of these words in the prompt, the job id or the note.
+        search: only those with all of these words in the prompt or the note, or as the beginning of the job id.
         client: asks the service for jobs started elsewhere; where it is left out, one is made from the settings.
 
     Raises:

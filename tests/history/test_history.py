@@ -228,6 +228,16 @@ def test_search_takes_words_as_they_are(history):
     assert found(limit=2) == ["job_3", "job_2"]
 
 
+def test_search_takes_a_job_id_from_its_beginning(history):
+    """With or without ``job_``; short words would else be found in most ids' hexadecimal digits."""
+    add(history, "job_1ad0", {"prompt": "A boat"})
+    add(history, "job_c01a", {"prompt": "A mad hatter"})
+    found = lambda search: [entry.job.id for entry in history.entries(search=search)]  # noqa: E731 # short for many
+    assert found("1") == found("1AD") == found("job_1ad0") == found("boat job_1") == ["job_1ad0"]
+    assert found("ad") == found("C01 hatter") == ["job_c01a"]
+    assert found("0") == found("_c01a") == []
+
+
 @pytest.mark.parametrize(
     "search", ["boat paper", "PAPER  Boat", "über", "ÜBER straße", "STRASSE paper", "job_1 boat", "paper " * 3_000]
 )

@@ -109,9 +109,10 @@ def _counts(places: Sequence[Place]) -> str:
 
 
 def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    # Number and media side by side: so they read well where the sanitiser has taken the grid's style away.
+    # A block each: where the sanitiser has taken the grid's style away, a line that breaks between a number and its picture
+    # puts every number beside the picture before. Not even a non-breaking space holds a picture.
     shown = [
-        Markup('<span class="nk-result"><strong>{}</strong> {}</span>').format(
+        Markup('<div class="nk-result"><strong>{}</strong> {}</div>').format(
             place.number, media_tag(one, f"{place.number}: {readable(prompt_of(place.params))}", alone=False)
         )
         for place in places
@@ -119,7 +120,7 @@ def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
     ]
     if not shown:
         return []
-    return [Markup('<div class="nk-results">{}</div>').format(Markup(" ").join(shown)), *_lost(kept)]
+    return [Markup('<div class="nk-results">{}</div>').format(_BLANK.join(shown)), *_lost(kept)]
 
 
 def _lost(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -609,6 +610,10 @@ def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
     assert "All with size 512x512" in texts(html)
     assert all(job.id in html for job in board)
     assert "<script" not in html
+    # An untrusted notebook drops the style: only a block of its own holds a picture to its number there.
+    numbered = re.findall(r'<div class="nk-result"><strong>(\d)</strong> <img [^>]*></div>', html)
+    assert numbered == ["0", "1", "2", "3", "4"]
+    assert html.count("<img ") == 5
 
 
 def test_together_they_share_eight_megabytes(client, monkeypatch, tmp_path):

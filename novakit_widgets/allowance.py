@@ -30,7 +30,7 @@ from .windows import SlidingWindow
 if TYPE_CHECKING:
     from .answers import RateLimit
 
-__all__ = ["TOOL_LIMITS", "Allowance", "Slot", "allowance_of"]
+__all__ = ["TOOL_LIMITS", "Allowance", "Slot", "allowance_of", "limit_of"]
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -46,6 +46,7 @@ TOOL_LIMITS: Mapping[Tool, tuple[int, float]] = MappingProxyType(
 )
 """Documented: how many generations in how many seconds."""
 
+_LENGTHS = {_MINUTE: "a minute", _HOUR: "an hour"}
 _MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch for one longer than it was
 _SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
 _RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
@@ -59,6 +60,17 @@ _PLURALS = {
     Tool.TTS: "speeches",
     Tool.STT: "transcriptions",
 }
+
+
+def limit_of(tool: Tool) -> str:
+    """Say how many generations of a tool are documented to be let through.
+
+    Example:
+        >>> limit_of(Tool.VIDEO), limit_of(Tool.TTS)
+        ('5 in an hour', '20 in a minute')
+    """
+    count, seconds = TOOL_LIMITS[tool]
+    return f"{count} in {_LENGTHS[seconds]}"
 
 
 class Slot:

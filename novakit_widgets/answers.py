@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,10 @@ _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABL
 DEFAULT_RETRY_AFTER = 30.0
 _LARGEST = 10**12  # a larger number in a header is no count and no time
 _KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
+_DAY = 86_400
+_LONG_WAIT = 120  # seconds; nobody counts more of them
+_MOST_MINUTES = 120
+_LONGEST_WAIT = 30 * _DAY  # seconds; of more, the hour does not matter
 _MESSAGE_LIMIT = 500  # characters of the service's own words that an error repeats
 
 
@@ -71,12 +76,14 @@ class Action:
         meaning: what holds when the service refused it, such as ``"Nothing was started or billed."``
         job_id: the job it is about.
         reads_jobs: whether it needs a scope to read jobs.
+        limit: how many of the tool's jobs are documented to be let through, in words such as ``"5 in an hour"``.
     """
 
     name: str
     meaning: str
     job_id: str | None = None
     reads_jobs: bool = False
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +162,13 @@ def error_of(
     """Turn an answer that is no success into the error to raise."""
     said = _said(body)
     wait = retry_after(headers, body, now=now) if status in _WITH_RETRY_AFTER else None
-    kind, explanation = _explain(status, body, action, wait)
+    kind, explanation = _explain(status, body, action, None if wait is None else _when(wait, now()))
     verb = "could not" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "would not"
     message = f"NovaKit {verb} {action.name} ({status}{': ' + said if said else ''}). {action.meaning} {explanation}"
     return kind(message, status, body, job_id=action.job_id, retry_after=wait)
 
 
-def _explain(status: int, body: object, action: Action, wait: float | None) -> tuple[type[APIError], str]:
+def _explain(status: int, body: object, action: Action, when: str | None) -> tuple[type[APIError], str]:
     """Find the error for a status, and say what to do about it."""
     again = f", then nk.attach({action.job_id!r})" if action.job_id else ""
     if status == HTTPStatus.UNAUTHORIZED:
@@ -183,13 +190,31 @@ def _explain(status: int, body: object, action: Action, wait: float | None) -> t
         what = f"This key knows no job {action.job_id!r}" if action.job_id else "There is nothing at this address"
         return NotFoundError, f"{what}. Check the id, the key and the base URL."
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        hint = "a minute" if wait is None else f"{wait:.0f} s"
-        return RateLimitError, f"Too many requests with this key: try again in {hint}."
+        which = f", or of this tool (documented are {action.limit})" if action.limit else ""
+        return RateLimitError, f"Too many requests with this key{which}: try again in {when or 'a minute'}."
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return APIError, "A redirect is not followed with an API key. Check the base URL."
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return APIError, "Try again later."
     return APIError, "Check the parameters."
+
+
+def _when(wait: float, now: datetime) -> str:
+    """Say how long a wait is, and a long one also by the clock on the wall, in this machine's time zone.
+
+    Args:
+        wait: seconds.
+        now: the present moment with time zone.
+    """
+    if wait <= _LONG_WAIT:
+        return f"{wait:.0f} s"
+    if wait >= _LONGEST_WAIT:
+        return f"{wait / _DAY:.0f} days"
+    minutes = math.ceil(wait / 60)  # who comes too early is refused once more
+    then = (now + timedelta(seconds=wait + 59)).astimezone()
+    if minutes <= _MOST_MINUTES:
+        return f"{minutes} minutes (about {then:%H:%M})"
+    return f"{math.ceil(wait / 3600)} hours (about {then:%d %b %H:%M})"
 
 
 def _said(body: object) -> str:

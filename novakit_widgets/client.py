@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from . import settings
+from .allowance import limit_of
 from .answers import HEADERS, Action, Answer, RateLimit, answer_of
 from .errors import (
     InvalidParameterError,
@@ -167,7 +168,7 @@ class NovaKitClient:
         """
         tool = Tool.of(endpoint)
         content = _encode(params)
-        action = Action(f"submit the {tool} job", "Nothing was started or billed.")
+        action = Action(f"submit the {tool} job", "Nothing was started or billed.", limit=limit_of(tool))
 
         async def post() -> Answer:
             return await self._exchange(

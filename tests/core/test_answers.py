@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import JSON
 
+from novakit_widgets.allowance import limit_of
 from novakit_widgets.answers import Action, Answer, RateLimit, answer_of, error_of, retry_after
 from novakit_widgets.errors import (
     APIError,
@@ -88,6 +91,39 @@ def test_the_message_says_what_to_do(status, hints):
     """Each message ends in advice."""
     message = error_of(status, {}, None, ACTION).message
     assert all(hint in message for hint in hints), message
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        ("7", "in 7 s."),
+        ("120", "in 120 s."),
+        ("1749", "in 30 minutes (about 12:30)."),
+        ("7200", "in 120 minutes (about 14:00)."),
+        ("9000", "in 3 hours (about 01 Jun 14:30)."),
+        ("8640000", "in 100 days."),
+        ("1e300", " days."),
+    ],
+)
+def test_a_long_wait_is_told_by_the_clock(wait, told, monkeypatch):
+    """In the machine's own time zone."""
+    monkeypatch.setenv("TZ", "XYZ-2")
+    time.tzset()
+    try:
+        message = error_of(429, {"retry-after": wait}, None, SUBMIT, now=lambda: NOW).message
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert message.endswith(told)
+
+
+def test_too_many_requests_may_be_the_tools_limit():
+    """Which is named where it is known; a request that is no submission has none."""
+    submit = replace(SUBMIT, limit=limit_of(Tool.VIDEO))
+    assert (
+        "with this key, or of this tool (documented are 5 in an hour): try" in error_of(429, {}, None, submit).message
+    )
+    assert "with this key: try" in error_of(429, {}, None, ACTION).message
 
 
 def test_a_quota_error_has_the_services_figures():

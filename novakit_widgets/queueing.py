@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["JobQueue", "Place", "PlaceState", "active_batches"]
 
 _DELETING = 4  # cancellations at once
+_UNTIL = "Nothing is submitted or billed until you resume: Continue, or board.resume()."
 _A_WHILE = 60.0  # seconds to wait for what wakes us
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
 _TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
@@ -200,8 +201,7 @@ class JobQueue:
         waiting = sum(item.waits and item.params is not None for item in record.items)
         if waiting:
             queue.held = JobNotStartedError(
-                f"{waiting} of {len(queue.places)} had not been submitted when their kernel ended. Nothing is submitted or billed "
-                "until you resume."
+                f"{waiting} of {len(queue.places)} had not been submitted when their kernel ended. {_UNTIL}"
             )
         queue.start()
         return queue
@@ -524,7 +524,7 @@ class JobQueue:
         if isinstance(error, NotItsTurnError):
             self._memory.waits_again(place)
             if self._restored and self.held is None:
-                self._hold(JobNotStartedError(f"{error.message} Nothing is submitted or billed until you resume."))
+                self._hold(JobNotStartedError(f"{error.message} {_UNTIL}"))
             return True
         if isinstance(error, QuotaExceededError | AuthenticationError | JobNotStartedError):
             self._hold(error)

@@ -589,7 +589,7 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
         await asyncio.wait_for(queue.wait(), 20)
         assert isinstance(queue.held, JobNotStartedError)
         assert "no longer knows" in str(queue.held)
-        assert "until you resume" in str(queue.held)
+        assert "until you resume: Continue, or board.resume()." in str(queue.held)
         assert queue.places[0].state is PlaceState.WAITING
         assert len(sandbox.jobs) == 1
         queue.resume()

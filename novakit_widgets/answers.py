@@ -164,7 +164,9 @@ def error_of(
     wait = retry_after(headers, body, now=now) if status in _WITH_RETRY_AFTER else None
     kind, explanation = _explain(status, body, action, None if wait is None else _when(wait, now()))
     verb = "could not" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "would not"
-    message = f"NovaKit {verb} {action.name} ({status}{': ' + said if said else ''}). {action.meaning} {explanation}"
+    # Of a job that it does not know, nobody can say how it is.
+    meaning = "" if status == HTTPStatus.NOT_FOUND and action.reads_jobs else f"{action.meaning} "
+    message = f"NovaKit {verb} {action.name} ({status}{': ' + said if said else ''}). {meaning}{explanation}"
     return kind(message, status, body, job_id=action.job_id, retry_after=wait)
 
 
@@ -187,7 +189,8 @@ def _explain(status: int, body: object, action: Action, when: str | None) -> tup
             f"The key lacks a scope, or the plan a feature or a model tier.{scopes} Change the key in the dashboard{again}."
         )
     if status == HTTPStatus.NOT_FOUND:
-        what = f"This key knows no job {action.job_id!r}" if action.job_id else "There is nothing at this address"
+        unknown = f"This key knows no job {action.job_id!r}: it may be another key's, or too old"
+        what = unknown if action.job_id else "There is nothing at this address"
         return NotFoundError, f"{what}. Check the id, the key and the base URL."
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         which = f", or of this tool (documented are {action.limit})" if action.limit else ""

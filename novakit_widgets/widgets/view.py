@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from ..errors import RateLimitError, SubmissionUncertainError
+from ..errors import NotFoundError, RateLimitError, SubmissionUncertainError
 from ..jobs import Job, JobStatus, Tool
 from ..phases import Phase
 
@@ -194,7 +194,8 @@ def status_of(run: JobRun) -> tuple[str, Tone]:
     if run.phase is Phase.SUBMITTING:
         return ("looking for it" if run.job_id else "submitting"), "waiting"
     if run.phase is Phase.LEFT:
-        return "not being watched", "waiting"
+        unknown = isinstance(run.error, NotFoundError)
+        return ("not found", "bad") if unknown else ("not being watched", "waiting")
     if run.phase is Phase.UNCERTAIN:
         return "answer lost", "bad"
     if run.job is None:

@@ -13,6 +13,7 @@ from novakit_widgets import settings
 from novakit_widgets.errors import (
     APIError,
     JobFailedError,
+    NotFoundError,
     NovaKitConnectionError,
     RateLimitError,
     SubmissionUncertainError,
@@ -70,6 +71,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "cancelling", "waiting", "cancel"),
         (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "not being watched", "waiting", "watch"),
         (Phase.LEFT, {"job": DONE, "reused": True}, "not being watched", "waiting", "watch"),
+        (Phase.LEFT, {"error": NotFoundError("x", 404)}, "not found", "bad", "watch"),
         (Phase.UNCERTAIN, {}, "answer lost", "bad", "look"),
         (Phase.UNCERTAIN, {"reused": True}, "answer lost", "bad", "look"),
         (Phase.REFUSED, {}, "not started", "bad", "again"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, overload
 
@@ -30,7 +31,10 @@ class JobSequence:
     def __getitem__(self, index: int | slice) -> Job | list[Job | None] | None:
         if isinstance(index, slice):
             return [place.run.job for place in self._queue.places[index]]
-        return self._queue.places[index].run.job
+        places = self._queue.places
+        if not -len(places) <= operator.index(index) < len(places):
+            raise IndexError(f"There is no job {index}; they are numbered from 0 to {len(places) - 1}.")
+        return places[index].run.job
 
     def __iter__(self) -> Iterator[Job | None]:
         return (place.run.job for place in self._queue.places)

@@ -116,6 +116,9 @@ def test_all_go_through_in_order_and_one_failure_stops_nobody(client):
         assert board[6].status == "failed"
         assert board[0] == jobs[0] == board[-8]
         assert board[6:] == [board[6], board[7]]
+        for beyond in (8, -9):
+            with pytest.raises(IndexError, match=f"There is no job {beyond}; they are numbered from 0 to 7"):
+                board[beyond]
         assert jobs[2] in board
         assert board.index(jobs[2]) == 2
         assert board.count(None) == 0

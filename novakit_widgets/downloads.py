@@ -254,7 +254,10 @@ async def save_all(
     if target.is_dir() or not target.suffix:
         target.mkdir(parents=True, exist_ok=True)
     elif len(job.media) > 1:
-        raise MediaError(f"There are {len(job.media)} results, so {target.name!r} should be a folder.")
+        raise MediaError(
+            f"There are {len(job.media)} results, and {target.name!r} is one file. Save them into a folder: "
+            f"save({str(target.with_suffix(''))!r}); or one of them: job.media[0].save({str(target)!r})."
+        )
     if not job.media and job.text is not None:
         words = job.text.encode("utf-8", "replace")
         suffix = _TEXT_SUFFIXES.get(str((job.params or {}).get("response_format")), ".txt")

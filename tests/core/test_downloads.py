@@ -257,8 +257,10 @@ async def test_all_results_of_a_job(tmp_path):
     job = _job("https://c.example/a", "https://c.example/b")
     saved = await downloads.save_all(Host(), job, tmp_path / "new")
     assert [file.name for file in saved] == ["novakit-job_1-1.mp4", "novakit-job_1-2.mp4"]
-    with pytest.raises(MediaError, match="should be a folder"):
+    with pytest.raises(MediaError) as refused:
         await downloads.save_all(Host(), job, tmp_path / "one.mp4")
+    assert f"save({str(tmp_path / 'one')!r})" in str(refused.value)
+    assert f"job.media[0].save({str(tmp_path / 'one.mp4')!r})" in str(refused.value)
     one = await downloads.save_all(Host(), _job("https://c.example/a"), tmp_path / "one.mp4")
     assert one == [tmp_path / "one.mp4"]
     with pytest.raises(MediaError, match="no media to save"):

@@ -218,6 +218,7 @@ def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
             break
         if not takes_value and not word.startswith("--") and _PAIR.fullmatch(word) is None:
             _refuse_truth([*words[-1:], word], parser)
+            _refuse_other_dashes(word, parser)
             break
         words.append(word)
         at = found.end()
@@ -240,6 +241,14 @@ def _refuse_truth(words: Sequence[str], parser: _Parser) -> None:
                 f"{flag} takes no value, and {word!r} stands behind it. Write {' or '.join(action.option_strings)} alone; "
                 f"on a line, a prompt that begins with {word!r} stands behind --"
             )
+
+
+def _refuse_other_dashes(word: str, parser: _Parser) -> None:
+    """Refuse ``-seed``, ``—seed`` and ``aspect-ratio=1:1`` as a prompt's first word: two dashes were meant."""
+    bare = word.lstrip("-\N{EN DASH}\N{EM DASH}")  # pages and keyboards make one of two
+    name = f"--{bare.partition('=')[0]}"
+    if name in parser._option_string_actions and (bare != word or "=" in word):  # noqa: SLF001
+        parser.error(f"{word!r} is no option. Write {name}; a prompt that begins like this stands behind --")
 
 
 def _refuse_unknown(word: str, parser: _Parser) -> NoReturn:

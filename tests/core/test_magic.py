@@ -153,6 +153,9 @@ def test_what_would_change_the_prompt_is_refused(line, cell, told):
         ("video --loop true A cat", "Write --loop or --no-loop alone"),
         ("video --no-loop False A cat", "Write --loop or --no-loop alone"),
         ("image --wait true A cat", "Write --wait alone"),
+        ("image -seed 7 A cat", "--seed"),
+        ("image \N{EM DASH}seed 7 A cat", "is no option"),
+        ("video aspect-ratio=1:1 A cat", "is no option"),
     ],
 )
 def test_a_slip_is_not_sent(line, told):
@@ -167,6 +170,9 @@ def test_a_slip_is_not_sent(line, told):
 def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
     """And a list without spaces, or in quotes, is one."""
     assert parse("video --loop -- True love")[1] == {"loop": True, "prompt": "True love"}
+    assert parse("video -- -seed of a fig")[1] == {"prompt": "-seed of a fig"}
+    assert parse("video - loop of wire")[1] == {"prompt": "- loop of wire"}
+    assert parse("video loop of wire")[1] == {"prompt": "loop of wire"}
     assert parse("image loras=[1,2] A cat")[1] == {"loras": [1, 2], "prompt": "A cat"}
     assert parse("image 'loras=[1, 2]' A cat")[1] == {"loras": [1, 2], "prompt": "A cat"}
     assert parse("image negative_prompt=[blurry] A cat")[1] == {"negative_prompt": "[blurry]", "prompt": "A cat"}

@@ -50,6 +50,11 @@ async def _pick(page, menu, entry, steps):
     await expect(menu.locator("option:checked")).to_have_text(entry)
 
 
+# Whether no result shares a part of its place with another: where a line breaks between number and picture, one does.
+_APART = """results => results.map(one => one.getBoundingClientRect()).every((a, at, all) => all.slice(at + 1).every(
+    b => a.bottom <= b.top + 1 || b.bottom <= a.top + 1 || a.right <= b.left + 1 || b.right <= a.left + 1))"""
+
+
 async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, context_of, sandbox, lab):
     """Each row goes its way, totals and bar with it; the plain result plays without a kernel, trusted or not."""
     sandbox.next_duration(*[30, 60] * 4)
@@ -84,6 +89,7 @@ async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, context
             "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
         )
         assert widths == [512] * 6
+        assert await plain.locator(".nk-result").evaluate_all(_APART)
         await expect(plain.get_by_role("row", name=re.compile("fail please"))).to_contain_text(
             re.compile("NovaKit could not finish.*failed")
         )

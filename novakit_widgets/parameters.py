@@ -29,6 +29,7 @@ __all__ = [
     "check",
     "check_names",
     "name_problem",
+    "owned",
     "problems",
     "same",
 ]
@@ -444,6 +445,33 @@ def bounded(value: Any) -> Any:
         return {str(key): bounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [bounded(item) for item in value]
+    return value
+
+
+def owned(value: Any) -> Any:
+    """Copy dicts, lists and tuples, however deep: what the user does with his own later is of no account.
+
+    Texts and all else stay what they are, so that an upload is not there twice.
+
+    Args:
+        value: parameters, or one's value.
+
+    Raises:
+        RecursionError: it contains itself, or is nested too deeply.
+
+    Example:
+        >>> inputs = {"steps": [10]}
+        >>> copy = owned(inputs)
+        >>> inputs["steps"].append(20)
+        >>> copy
+        {'steps': [10]}
+    """
+    if isinstance(value, Mapping):
+        return {name: owned(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [owned(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(owned(item) for item in value)
     return value
 
 

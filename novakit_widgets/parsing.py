@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import UnreadableAnswerError
 from .jobs import Job, Tool, is_job_id
+from .parameters import owned
 
 if TYPE_CHECKING:
     from .answers import Answer
@@ -41,11 +42,11 @@ def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> 
     """Read the answer to a submission: a job, or the result itself."""
     body = answer.body
     if isinstance(body, Mapping) and body and not {"id", "status", "error"} & body.keys():
-        return Job.from_result(tool, params, body)
+        return Job.from_result(tool, owned(params), body)
     job = parsed(answer, Job.from_json, None)
     if not _can_be_followed(job):
         raise UnreadableAnswerError("NovaKit's answer has a job id that can't be asked for.", answer.status, body)
-    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(dict(params))).advanced(job)
+    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(owned(dict(params)))).advanced(job)
 
 
 def jobs_of(body: Any) -> tuple[Job, ...]:

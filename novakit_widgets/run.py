@@ -26,6 +26,7 @@ from .outcomes import (
     nothing_started,
     unfinished,
 )
+from .parameters import owned
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
 from .tracking import tracker_of
@@ -92,7 +93,7 @@ class JobRun:
         earlier: Earlier | None = None,
     ) -> None:
         self.tool = tool
-        self.params: Mapping[str, Any] = MappingProxyType(dict(params))
+        self.params: Mapping[str, Any] = MappingProxyType(owned(dict(params)))
         self.client = client
         self.history = history or default_history()
         self.timeout = check_timeout(timeout)

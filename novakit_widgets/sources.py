@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .media import sniff, suffix_of
-from .parameters import PARAMETERS, check
+from .parameters import PARAMETERS, check, owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ __all__ = [
     "checked",
     "excess",
     "named_files",
+    "own",
     "said",
     "sendable",
     "upload",
@@ -58,13 +59,15 @@ def _is_none(value: object) -> bool:
 def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
     """Leave out what was not said, and give the rest as the service takes it: numpy's scalars as Python's, files as `sendable`.
 
+    It is a copy, however deep: what is asked for is what it says now, and not when it is submitted.
+
     Args:
         tool: what the parameters are for.
         params: by the service's names.
         missing: whether a value says nothing.
 
     Raises:
-        InvalidParameterError: as for `sendable`.
+        InvalidParameterError: as for `sendable`; or a value contains itself.
 
     Example:
         >>> said(Tool.IMAGE, {"prompt": "A lighthouse", "seed": None, "n": 2.0})
@@ -75,7 +78,7 @@ def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], b
     for name, value in params.items():
         if missing(value):
             continue
-        plain = _plain(value)
+        plain = own(tool, name, _plain(value))
         if name in table and table[name].kind is int and isinstance(plain, float) and plain.is_integer():
             plain = int(plain)  # a column of whole numbers with a hole in it holds floats
         kept[name] = plain
@@ -99,6 +102,20 @@ def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
     kept = said(tool, params) if isinstance(params, Mapping) else params
     check(tool, kept)
     return kept
+
+
+def own(tool: Tool, name: str, value: Any) -> Any:
+    """Copy a parameter's value, as `novakit_widgets.parameters.owned`.
+
+    Raises:
+        InvalidParameterError: it contains itself, or is nested too deeply.
+    """
+    try:
+        return owned(value)
+    except RecursionError:
+        raise InvalidParameterError(
+            f"{tool}: {name}: it contains itself, or is nested too deeply. Nothing was sent or billed.", parameter=name
+        ) from None
 
 
 def _plain(value: object) -> Any:

@@ -13,6 +13,7 @@ from .batching import MOST_ITEMS, OURS, parse_items
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, canonical, check_names
+from .sources import own
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -131,7 +132,8 @@ def _several(tool: Tool, name: str, given: Any) -> tuple[Any, ...] | None:
         return None
     if getattr(given, "shape", None) == ():
         return None  # a scalar of numpy's, which says that it can be iterated over
-    values = tuple(itertools.islice(given, MOST_ITEMS + 1))
+    # Copied one by one: a generator may fill the same dict anew for each.
+    values = tuple(own(tool, name, value) for value in itertools.islice(given, MOST_ITEMS + 1))
     known = PARAMETERS[tool].get(name)
     takes_lists = known is not None and known.kind is list
     if takes_lists and not any(isinstance(value, list | tuple) for value in values):

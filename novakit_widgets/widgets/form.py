@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from ..parameters import PARAMETERS, problems
+from ..parameters import PARAMETERS, owned, problems
 from ..sources import address_problem, excess
 from .changes import when_changed
 from .fields import Field, field_of
@@ -93,7 +93,7 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
                 continue
             if value is not None:
                 said[name] = value
-        return {**said, **self.fixed}
+        return {**said, **owned(self.fixed)}
 
     @property
     def refused(self) -> dict[str, str]:

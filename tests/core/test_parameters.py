@@ -394,6 +394,21 @@ def test_without_the_prompt_python_says_so(widget_of):
         shortforms.video()
 
 
+def test_parameters_are_a_copy_of_what_was_given():
+    """However deep; but not of a text, which may be long."""
+    text = "x" * 20_000
+    given_ = {"prompt": "A", "model_inputs": {"deep": [1, (2, [text])]}}
+    kept = sources.checked(Tool.MUSIC, given_)
+    assert kept == {"prompt": "A", "model_inputs": {"deep": [1, (2, [text])]}}
+    assert kept["model_inputs"]["deep"][1][1][0] is text
+    given_["model_inputs"]["deep"][1][1].append(3)
+    given_["model_inputs"]["other"] = 4
+    assert kept == {"prompt": "A", "model_inputs": {"deep": [1, (2, [text])]}}
+    given_["model_inputs"]["itself"] = given_
+    with pytest.raises(InvalidParameterError, match=r"music: model_inputs: it contains itself.*Nothing was sent"):
+        sources.checked(Tool.MUSIC, given_)
+
+
 def test_what_was_made_sendable_stays_so():
     """However short a sound is: its base64 is not asked whether it is any, by a board that gets it from a batch."""
     once = sources.checked(Tool.STT, {"file": b"123456"})

@@ -90,6 +90,18 @@ async def test_from_new_to_ended(client):
     assert not tracker_of(client).busy
 
 
+async def test_its_parameters_are_its_own(client):
+    """Neither those who gave them nor those who are given the job change what is sent, or sent once more."""
+    inputs = {"steps": [10]}
+    run = JobRun(Tool.MUSIC, {"prompt": "Jazz", "model_inputs": inputs}, client=client)
+    inputs["steps"].append(20)
+    submitted = []
+    run.on_change = lambda: submitted.append(run.job) if run.job is not None else None
+    job = await run.wait()
+    submitted[0].params["model_inputs"]["steps"].append(30)
+    assert job.raw["inputParams"]["model_inputs"] == run.params["model_inputs"] == {"steps": [10]}
+
+
 async def test_a_result_that_is_not_there_yet(client, sandbox):
     """A job that runs was submitted and will be billed: nobody may take it for one that was never started, and start another."""
     sandbox.next_duration(FOREVER)

@@ -24,10 +24,14 @@ from novakit_widgets import (
     MissingKeyError,
     SubmissionUncertainError,
     Tool,
+    batch,
     configure,
     eventloop,
+    explore,
     image,
+    music,
     speech,
+    sweep,
     transcribe,
     video,
 )
@@ -81,6 +85,41 @@ def test_a_video_goes_from_submission_to_a_player(client):
         assert (player.autoplay, player.loop, player.controls) == (False, False, True)
 
     go(main, client)
+
+
+def test_a_job_is_what_was_asked_for_at_the_call(client):
+    """A dict that is filled anew for each is read when it is given, however deep, and not when the job is submitted."""
+
+    async def main():
+        inputs = {"steps": [0]}
+
+        def with_steps(number):
+            inputs["steps"][0] = number
+            return inputs
+
+        asked = [10, 20]  # the service's limit is ten pieces of music an hour
+        jobs = [music("Jazz", model_inputs=with_steps(number), client=client) for number in asked]
+        jobs += [JobWidget("music", {"prompt": "Jazz", "model_inputs": with_steps(40)}, client=client)]
+        jobs += [explore("music", prompt="Jazz", model_inputs=with_steps(50), client=client).generate()]
+        board = JobBoard([("music", {"prompt": "Jazz", "model_inputs": with_steps(60)})], client=client)
+        many = batch(
+            "music", ({"prompt": "Jazz", "model_inputs": with_steps(number)} for number in asked), client=client
+        )
+        table = sweep("music", prompt="Jazz", model_inputs=map(with_steps, asked), confirm=False, client=client)
+        with_steps(99)
+        done = [await job for job in jobs] + [*await board, *await many, *await table]
+        assert [job.raw["inputParams"]["model_inputs"]["steps"] for job in done] == [
+            [number] for number in (10, 20, 40, 50, 60, *asked, *asked)
+        ]
+
+    go(main, client)
+
+
+def test_what_an_explorer_tells_is_a_copy(client):
+    """What is done to it does not change what is fixed."""
+    explorer = explore("music", prompt="Jazz", model_inputs={"steps": [10]}, client=client)
+    explorer.params["model_inputs"]["steps"].append(20)
+    assert explorer.params == {"prompt": "Jazz", "model_inputs": {"steps": [10]}}
 
 
 def test_raw_parameters_are_taken_as_those_of_a_short_form(client, tmp_path):

@@ -12,7 +12,7 @@ from .calls import main_parameter
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import check, check_names
-from .sources import said
+from .sources import check_size, said
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -182,6 +182,7 @@ def _is_missing(value: object) -> bool:
 
 def _check(tool: Tool, params: Mapping[str, Any]) -> None:
     check(tool, params)
+    check_size(tool, params)  # what is common and the item's own were weighed apart
     try:
         json.dumps(params, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

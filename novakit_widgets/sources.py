@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_UPLOAD_BYTES",
     "address_problem",
+    "check_size",
     "checked",
     "excess",
     "named_files",
@@ -146,9 +147,22 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         name: upload(value, tool=tool, name=name) if name in table and table[name].url else value
         for name, value in params.items()
     }
-    for name, reason in excess(tool, sent).items():
-        raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
+    check_size(tool, sent)
     return sent
+
+
+def check_size(tool: Tool, params: Mapping[str, Any]) -> None:
+    """Refuse files that are too large together.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they would be sent.
+
+    Raises:
+        InvalidParameterError: they are; the message says how large, in MB. Nothing was sent or billed.
+    """
+    for name, reason in excess(tool, params).items():
+        raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
 
 
 def excess(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novakit_widgets import InvalidParameterError, Tool, batch, configure
+from novakit_widgets import InvalidParameterError, Tool, batch, configure, sweep
 from novakit_widgets.batching import MOST_ITEMS, parse_items
 from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.parameters import check
@@ -104,6 +104,22 @@ def test_a_file_becomes_base64(tmp_path):
     assert parse_items(Tool.STT, [sound, b"RIFF", {"file": sound}]) == [{"file": "UklGRg=="}] * 3
     with pytest.raises(InvalidParameterError, match=r"item 1: stt: file: .* can't be read"):
         parse_items(Tool.STT, [sound, tmp_path / "none.wav"])
+
+
+def test_what_is_common_is_weighed_with_each_items_own(sandbox, client):
+    """Files that are too large together would make answers that nobody reads: the item that they are too large with is named."""
+    head = b"\x89PNG\r\n\x1a\n"
+    small, large = head + bytes(100_000), head + bytes(3_000_000)
+    common = {"operation": "inpainting", "image": large}
+    with pytest.raises(
+        InvalidParameterError, match=r"item 1: image_edit: .*the files have 6\.1 MB, at most 5 MB"
+    ) as caught:
+        batch("image_edit", [{"mask": small}, {"mask": large}], client=client, **common)
+    assert "Nothing was sent or billed." in str(caught.value)
+    with pytest.raises(InvalidParameterError, match=r"item 1: image_edit: .*the files have 6\.1 MB, at most 5 MB"):
+        sweep("image_edit", mask=[small, large], client=client, **common)
+    assert not sandbox.requests
+    assert len(parse_items(Tool.IMAGE_EDIT, [{"mask": small}, {"image": small, "mask": large}], common)) == 2
 
 
 def test_rows_of_a_table_with_holes():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .embedding import Embed
     from .widgets.board import JobBoard
 
-__all__ = ["OURS", "batch", "parse_items"]
+__all__ = ["OURS", "batch", "is_missing", "json_problem", "parse_items"]
 
 MOST_ITEMS = 10_000  # also what ends a generator that has no end
 OURS = ("max_running", "client", "timeout", "embed", "reuse")  # what a batch takes for itself
@@ -106,7 +106,7 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
         >>> parse_items(Tool.TTS, ["Hello", {"input": "Bye", "speed": float("nan")}], {"voice": "echo"})
         [{'voice': 'echo', 'input': 'Hello'}, {'voice': 'echo', 'input': 'Bye'}]
     """
-    shared = said(tool, common or {}, missing=_is_missing)
+    shared = said(tool, common or {}, missing=is_missing)
     parsed: list[dict[str, Any]] = []
     problems: list[tuple[int, str, str | None]] = []
     for number, item in enumerate(_rows(items)):
@@ -115,7 +115,7 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
                 f"There are more than {MOST_ITEMS:,} items. Nothing was sent or billed. Make several batches of them."
             )
         try:
-            params = {**shared, **said(tool, _mapping(tool, item), missing=_is_missing)}
+            params = {**shared, **said(tool, _mapping(tool, item), missing=is_missing)}
             _check(tool, params)
         except InvalidParameterError as error:
             problems.append((number, error.message, error.parameter))
@@ -163,15 +163,20 @@ def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
     if isinstance(item, str) or (tool is Tool.STT and isinstance(item, bytes | Path)):
         return {main_parameter(tool): item}
     # Where a column has a hole, or a list a None: the required parameter is what is missing.
-    if _is_missing(item):
+    if is_missing(item):
         return {}
     raise InvalidParameterError(
         f"it is neither text nor a dict, but {type(item).__name__}. Nothing was sent or billed."
     )
 
 
-def _is_missing(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, pandas' NaT and NA."""
+def is_missing(value: object) -> bool:
+    """Whether a value says nothing: None, NaN, pandas' NaT and NA.
+
+    Example:
+        >>> is_missing(float("nan")), is_missing(0)
+        (True, False)
+    """
     if value is None:
         return True
     try:
@@ -183,12 +188,23 @@ def _is_missing(value: object) -> bool:
 def _check(tool: Tool, params: Mapping[str, Any]) -> None:
     check(tool, params)
     check_size(tool, params)  # what is common and the item's own were weighed apart
+    problem = json_problem(params)
+    if problem is not None:
+        raise InvalidParameterError(f"{tool}: {problem}. Nothing was sent or billed.")
+
+
+def json_problem(value: object) -> str | None:
+    """Say why something can't be sent; ``None`` where JSON can say it.
+
+    Example:
+        >>> json_problem({"seed": 1}), json_problem(float("inf"))
+        (None, "what JSON can't say can't be sent (Out of range float values are not JSON compliant)")
+    """
     try:
-        json.dumps(params, allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameterError(
-            f"{tool}: what JSON can't say can't be sent ({error}). Nothing was sent or billed."
-        ) from None
+        return f"what JSON can't say can't be sent ({error})"
+    return None
 
 
 def _others(numbers: list[int]) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .batching import MOST_ITEMS, OURS, parse_items
+from .batching import MOST_ITEMS, OURS, is_missing, json_problem, parse_items
 from .errors import InvalidParameterError
 from .jobs import Tool
 from .parameters import PARAMETERS, canonical, check_names
-from .sources import own
+from .sources import own, said
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
@@ -29,11 +30,14 @@ class Axis:
 
     Attributes:
         name: the parameter's.
-        values: what it takes, in order; ``None`` for the service's default.
+        values: what it takes, in order, as a label says it and the history keeps it: a file is its name, ``None`` the service's
+            default.
+        sent: the same as the service takes it; empty where that is `values`, or is no more to be sent.
     """
 
     name: str
     values: tuple[Any, ...]
+    sent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,14 @@ class Grid:
             params: by the service's names.
 
         Raises:
-            InvalidParameterError: nothing varies, or a parameter has no value, the same one twice, or too many.
+            InvalidParameterError: nothing varies, or a parameter has no value, the same one twice, too many, or one that can't be
+                sent.
         """
         axes = []
         for name, given in params.items():
             values = _several(tool, name, given)
             if values is not None:
-                _check_values(tool, name, values)
-                axes.append(Axis(name, values))
+                axes.append(_axis(tool, name, values))
         if not axes:
             raise InvalidParameterError(
                 f"{tool}: nothing varies. Give at least one parameter a list, such as seed=[1, 2, 3]. Nothing was sent or billed."
@@ -122,7 +126,7 @@ class Grid:
         names = [axis.name for axis in self.axes]
         return [
             {name: value for name, value in zip(names, values, strict=True) if value is not None}
-            for values in itertools.product(*(axis.values for axis in self.axes))
+            for values in itertools.product(*(axis.sent or axis.values for axis in self.axes))
         ]
 
 
@@ -141,19 +145,50 @@ def _several(tool: Tool, name: str, given: Any) -> tuple[Any, ...] | None:
     return values
 
 
-def _check_values(tool: Tool, name: str, values: Sequence[Any]) -> None:
-    problem = ""
+def _axis(tool: Tool, name: str, values: Sequence[Any]) -> Axis:
+    """Take a parameter's values, once each: as the service takes them, and as a label says them."""
     if not values:
-        problem = "it has no value"
-    elif len(values) > MOST_ITEMS:
-        problem = f"it has more than {MOST_ITEMS:,} values"
-    else:
-        written = [canonical(tool, {name: value}) for value in values]
-        twice = next((value for place, value in enumerate(values) if written[place] in written[:place]), None)
-        if twice is not None or len(set(written)) < len(written):
-            problem = f"{str(twice)[:40]!r} is there twice" if twice is not None else "the default is there twice"
-    if problem:
-        raise InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
+        raise _refusal(tool, name, "it has no value")
+    if len(values) > MOST_ITEMS:
+        raise _refusal(tool, name, f"it has more than {MOST_ITEMS:,} values")
+    # Converted here already, since 1 and numpy's 1, or two files with the same bytes, are the same job.
+    sent = tuple(_sent(tool, name, value) for value in values)
+    seen: set[str] = set()
+    for value, plain in zip(values, sent, strict=True):
+        written = canonical(tool, {name: plain})
+        if written in seen:
+            what = "the default" if plain is None else repr(str(value.name if isinstance(value, Path) else value)[:40])
+            raise _refusal(tool, name, f"{what} is there twice")
+        seen.add(written)
+    return Axis(name, _labels(tool, name, values, sent), sent)
+
+
+def _sent(tool: Tool, name: str, value: Any) -> Any:
+    """Return a value as the service takes it; ``None`` for the service's default."""
+    plain = said(tool, {name: value}, missing=is_missing).get(name)
+    problem = json_problem(plain)  # such as a row of a table of numpy's
+    if problem is not None:
+        raise _refusal(tool, name, problem)
+    return plain
+
+
+def _labels(tool: Tool, name: str, values: Sequence[Any], sent: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what tells the values apart, also when only the history has them: a file's name, or its number."""
+    takes_files = name in PARAMETERS[tool] and PARAMETERS[tool][name].url
+    names = Counter(value.name for value in values if isinstance(value, Path))
+    labels = []
+    for number, (value, plain) in enumerate(zip(values, sent, strict=True), start=1):
+        if isinstance(value, Path):
+            labels.append(value.name if names[value.name] == 1 else value.as_posix())
+        elif takes_files and plain is not None and not isinstance(value, str):
+            labels.append(f"{name} {number}")
+        else:
+            labels.append(plain)
+    return tuple(labels)
+
+
+def _refusal(tool: Tool, name: str, problem: str) -> InvalidParameterError:
+    return InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
 
 
 def sweep(

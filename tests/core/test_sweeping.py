@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,10 +70,39 @@ def test_what_varies_is_what_has_several_values():
     assert Grid.of(Tool.IMAGE, {"prompt": "A", "seed": range(3)}).rows == [(0,), (1,), (2,)]
 
 
+def test_labels_are_what_json_keeps(tmp_path):
+    """The history has nothing else to tell the values apart by. What is sent are the files themselves."""
+    head = b"\x89PNG\r\n\x1a\n"
+    files = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "more" / "b.png"]
+    files[2].parent.mkdir()
+    for number, file in enumerate(files):
+        file.write_bytes(head + bytes([number]))
+    uris = [f"data:image/png;base64,{base64.b64encode(head + bytes([number])).decode()}" for number in range(5)]
+    grid = Grid.of(
+        Tool.IMAGE_EDIT,
+        {"image": [*files, head + bytes([3]), uris[4], None], "strength": np.array([0.5, 2]), "seed": [np.int64(7)]},
+    )
+    image, strength, seed = grid.axes
+    assert image.values == ("a.png", files[1].as_posix(), files[2].as_posix(), "image 4", uris[4], None)
+    assert (strength.values, seed.values) == ((0.5, 2.0), (7,))
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json())), count=len(grid)) == grid
+    made = grid.combinations()
+    assert [one.get("image") for one in made[::2]] == [*uris, None]
+    assert made[1] == {"image": uris[0], "strength": 2.0, "seed": 7}
+
+
+def test_files_with_the_same_bytes_are_the_same_job(tmp_path):
+    """It would be paid for twice."""
+    files = [tmp_path / "a.png", tmp_path / "copy.png"]
+    for file in files:
+        file.write_bytes(b"\x89PNG\r\n\x1a\n0000")
+    with pytest.raises(InvalidParameterError, match=r"image_edit: image: 'copy.png' is there twice"):
+        Grid.of(Tool.IMAGE_EDIT, {"image": files})
+
+
 def test_numpy_and_pandas_are_lists_too():
     """A scalar of numpy's is one value."""
-    numpy = pytest.importorskip("numpy")
-    grid = Grid.of(Tool.IMAGE, {"n": numpy.int64(2), "seed": numpy.arange(2)})
+    grid = Grid.of(Tool.IMAGE, {"n": np.int64(2), "seed": np.arange(2)})
     assert [axis.name for axis in grid.axes] == ["seed"]
 
 
@@ -81,6 +113,10 @@ def test_numpy_and_pandas_are_lists_too():
         ({"seed": []}, "seed: it has no value"),
         ({"seed": [1, 2, 1.0]}, "seed: '1.0' is there twice"),
         ({"style": ["natural", "vivid", None]}, "style: the default is there twice"),
+        ({"seed": [1, np.int64(1)]}, "seed: '1' is there twice"),
+        ({"seed": [np.float64(7), 8, 7]}, "seed: '7' is there twice"),
+        ({"seed": [1, None, math.nan]}, "seed: the default is there twice"),
+        ({"seed": np.arange(4).reshape(2, 2)}, "seed: what JSON can't say can't be sent"),
         ({"seed": itertools.count()}, "more than 10,000 values"),
     ],
 )

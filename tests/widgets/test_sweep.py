@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 import ipywidgets
+import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 from markupsafe import Markup
@@ -22,6 +23,7 @@ from novakit_widgets import (
     recover,
     sweep,
 )
+from novakit_widgets.jobhistory_rows import written
 from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets.boardplain import plain_board
 
@@ -57,6 +59,13 @@ async def until(fact):
     """Wait for something that nobody tells."""
     while not fact():
         await asyncio.sleep(0.01)
+
+
+def restored(table, client):
+    """Return what another kernel makes of it."""
+    record = table._queue._memory._record(table._queue)
+    about = json.loads(written(dict(record.about)))  # through the disk
+    return JobBoard.restored(replace(record, about=about), client=client)
 
 
 def posts(sandbox):
@@ -208,6 +217,21 @@ def test_a_large_table_is_shown_in_rows(limited):
     go(main, client)
 
 
+def test_after_a_kernels_death_numbers_of_numpy_still_head_their_columns(limited):
+    """What the history has of them are Python's."""
+    _, client = limited
+
+    async def main():
+        table = sweep("image", prompt=["A", "B"], seed=np.arange(1, 4), confirm=False, client=client)
+        await table
+        board = restored(table, client)
+        await until(lambda: "seed 3" in board._painter.parts.table.value)
+        for each in (table, board):
+            each.close()
+
+    go(main, client)
+
+
 def test_after_a_kernels_death_the_table_is_a_table_again(limited):
     """Its labels are kept with the batch; what had not been submitted waits for a word."""
     _, client = limited
@@ -215,9 +239,7 @@ def test_after_a_kernels_death_the_table_is_a_table_again(limited):
     async def main():
         table = sweep("image", prompt=["A", "B"], seed=[1, None], confirm=False, client=client)
         await table
-        record = table._queue._memory._record(table._queue)
-        about = json.loads(json.dumps(dict(record.about)))  # through the disk
-        board = JobBoard.restored(replace(record, about=about), client=client)
+        board = restored(table, client)
         await until(lambda: "seed the default" in board._painter.parts.table.value)
         assert board._painter.parts.table.value.count('<th scope="row"') == 2
         for each in (table, board):

@@ -31,7 +31,8 @@ _REACH = 20.0
 _STEPS = 40  # of a slider at most
 _NOTHING = ""  # a dropdown takes the value None for no choice, and shows nothing
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or three decimals, where a comma is the decimal point
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
+_WHOLE = re.compile(r"[+-]?\d+(_\d+)*")
+_MOST_DIGITS = 40  # more than any seed has, and fewer than Python takes long to read
 
 
 class Field(ABC):
@@ -227,7 +228,9 @@ class _Number(Field):
         text = self.control.value.strip()
         if not text:
             return None
-        if _WHOLE.fullmatch(text):
+        if _WHOLE.fullmatch(text):  # never as a float, which ends after some sixteen digits
+            if sum(map(str.isdigit, text)) > _MOST_DIGITS:
+                raise ValueError(f"{_quoted(text)} has more than {_MOST_DIGITS} digits")
             return int(text)
         if _THOUSANDS.fullmatch(text):
             raise ValueError(f"{_quoted(text)} can be read in two ways: write it without the comma, or with a point")

@@ -162,6 +162,30 @@ def test_a_comma_is_a_point_where_it_can_be_nothing_else(typed, sent):
     assert ("in two ways" in reason(form, "duration_seconds")) == (sent is None)
 
 
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**64 - 1, -(2**63) + 1, 10**38 + 7])
+def test_a_long_seed_is_sent_to_its_last_digit(seed):
+    """Another one would make, and bill, something else."""
+    form = ParameterForm(Tool.IMAGE)
+    form.fill({"seed": seed})
+    assert form.params == {"seed": seed}
+    for typed in (f" {seed:+} ", f"{seed:_}"):
+        type_into(form, "seed", typed)
+        assert form.params == {"seed": seed}
+    assert not reason(form, "seed")
+
+
+@pytest.mark.parametrize("tool", [Tool.IMAGE, Tool.VIDEO])
+def test_a_number_without_end_is_refused(tool):
+    """In words, and not as a number near it."""
+    form = ParameterForm(tool)
+    name = "seed" if tool is Tool.IMAGE else "duration_seconds"
+    type_into(form, name, "9" * 5_000)
+    assert form.params == {}
+    assert "more than 40 digits" in reason(form, name)
+    type_into(form, name, "1e3")
+    assert form.params == {name: 1000}
+
+
 def test_names_end_where_their_letters_do():
     """A space behind a model's name is nobody's wish; in a prompt it may be."""
     form = ParameterForm(Tool.IMAGE)

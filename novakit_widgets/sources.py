@@ -45,6 +45,9 @@ _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")
 _LONGEST_HEAD = max(map(len, _ADDRESSES))
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B")  # what Pillow writes
+_WHITE = 255
+_WHITE_16 = 65_535  # where a shade of grey has 16 bits
 
 
 class _Encoded(str):
@@ -135,8 +138,8 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         params: by the service's names; those that take no URL stay as they are.
 
     Raises:
-        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes; or a text is no
-            URL. Nothing was sent or billed.
+        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes; a picture can't
+            be written; or a text is no URL. Nothing was sent or billed.
 
     Example:
         >>> sendable(Tool.STT, {"file": b"RIFF", "language": "en"})
@@ -289,9 +292,7 @@ def _content(value: Any, where: str, name: str) -> bytes | None:
         content = bytes(value)
         size = len(content)
     elif not isinstance(value, type) and callable(getattr(value, "save", None)) and hasattr(value, "mode"):
-        file = io.BytesIO()
-        value.save(file, "PNG")
-        content = file.getvalue()
+        content = _png(value, where, name)
         size = len(content)
     else:
         return None
@@ -300,6 +301,39 @@ def _content(value: Any, where: str, name: str) -> bytes | None:
             f"{where}: {_too_large(size, 'it has')}. Nothing was sent or billed.", parameter=name
         )
     return content
+
+
+def _png(picture: Any, where: str, name: str) -> bytes:
+    """Write a picture of Pillow's as PNG: in its own mode where PNG has it, and otherwise in colours that it has."""
+    file = io.BytesIO()
+    try:
+        if picture.mode in _PNG_MODES:
+            picture.save(file, "PNG")
+        else:
+            # The profile is of the colours that it had.
+            _shown(picture).save(file, "PNG", icc_profile=None)
+    except (OSError, ValueError, SystemError) as error:  # what Pillow raises of a file cut short, or one that is closed
+        raise InvalidParameterError(
+            f"{where}: the picture can't be written as PNG ({error}). Nothing was sent or billed.", parameter=name
+        ) from None
+    return file.getvalue()
+
+
+def _shown(picture: Any) -> Any:
+    """Turn a picture into one of a mode that PNG has, with its transparency.
+
+    Raises:
+        ValueError: its numbers are no shades of grey, so that it would be black, or white, in part or as a whole.
+    """
+    if picture.mode in ("I", "F"):
+        least, most = picture.getextrema() or (0, 0)  # an empty one is refused when it is written
+        if picture.mode == "I" and least >= 0 and _WHITE < most <= _WHITE_16:
+            return picture.convert("I;16")  # as a file of 16 bits is read by some versions of Pillow
+        if not 0 <= least <= most <= _WHITE or 0 < most <= 1:
+            raise ValueError(
+                f"its values go from {least:g} to {most:g}, those of grey from 0 to 255: convert it to 'L' or 'RGB' as it is meant"
+            )
+    return picture.convert("RGBA" if picture.mode.endswith(("A", "a")) else "RGB")
 
 
 def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 from strategies import JSON
 
 from novakit_widgets import NovaKitClient, shortforms, sources
@@ -491,6 +491,79 @@ def test_a_picture_from_this_machine(widget_of, tmp_path):
         shortforms.video("A", mode="video_to_video", source_video=file)
     with pytest.raises(InvalidParameterError, match="no video, sound or image that we know"):
         shortforms.edit_image("A", image=b"<html>")
+
+
+def seen(picture):
+    """Return the first pixel of a picture as the service sees it, with its opacity."""
+    uri = sources.checked(Tool.IMAGE_EDIT, {"image": picture})["image"]
+    sent = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert "icc_profile" not in sent.info
+    return sent.convert("RGBA").getpixel((0, 0))
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"]
+)
+def test_a_picture_of_any_mode_is_sent(mode):
+    """A photo for the press is in CMYK, which PNG does not have."""
+    white = Image.new("RGB", (2, 2), "white")
+    picture = white.convert("L").convert(mode) if mode in ("I", "F", "PA") else white.convert(mode)
+    if mode == "LAB":
+        picture = ImageCms.profileToProfile(
+            white, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
+    assert picture.mode == mode
+    assert all(part >= 254 for part in seen(picture))  # LAB is rounded
+
+
+def test_a_pictures_transparency_and_profile():
+    """The first is kept; a profile of colours that it does not have any more is not."""
+    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    palette = Image.new("P", (2, 2)).convert("PA")
+    palette.putalpha(0)
+    assert [seen(one)[3] for one in (clear, clear.convert("LA"), clear.convert("RGBa"), palette)] == [0] * 4
+    press = Image.new("CMYK", (2, 2), (0, 255, 255, 0))
+    press.info["icc_profile"] = b"of the inks"
+    assert seen(press) == (255, 0, 0, 255)
+
+
+def test_a_picture_of_16_bits_keeps_them():
+    """Whether Pillow has read it as numbers of 16 bits or of 32."""
+    for mode in ("I", "I;16"):
+        uri = sources.checked(Tool.IMAGE_EDIT, {"image": Image.new(mode, (2, 2), 40_001)})["image"]
+        sent = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        assert sent.getpixel((0, 0)) == 40_001
+
+
+def _closed():
+    picture = Image.new("RGB", (2, 2))
+    picture.close()
+    return picture
+
+
+def _cut_short():
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "PNG")
+    return Image.open(io.BytesIO(file.getvalue()[:500]))
+
+
+@pytest.mark.parametrize(
+    ("picture", "why"),
+    [
+        (lambda: Image.new("RGB", (0, 0)), "(empty|outside)"),  # the latter from older versions of Pillow
+        (lambda: Image.new("I", (0, 0)), "(empty|outside)"),
+        (_closed, "closed"),
+        (_cut_short, "truncated"),
+        (lambda: Image.new("F", (2, 2), 0.5), "from 0.5 to 0.5"),
+        (lambda: Image.new("I", (2, 2), 65_536), "from 65536 to 65536"),
+        (lambda: Image.new("I", (2, 2), -1), "from -1 to -1"),
+    ],
+)
+def test_a_picture_that_can_not_be_written_is_refused(picture, why):
+    """One that would be black or white only, too: a refusal costs nothing."""
+    with pytest.raises(InvalidParameterError, match=rf"image_edit: image: .*PNG.*{why}.*Nothing was sent") as caught:
+        sources.checked(Tool.IMAGE_EDIT, {"image": picture()})
+    assert caught.value.parameter == "image"
 
 
 def test_what_is_sent_fits_into_the_answers(widget_of):

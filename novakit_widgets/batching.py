@@ -153,11 +153,6 @@ def _holds_items(items: object) -> bool:
 def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
     """Turn one item into parameters."""
     if isinstance(item, Mapping):
-        for name in item:
-            if not isinstance(name, str):
-                raise InvalidParameterError(
-                    f"the name of a parameter is text, not {type(name).__name__} ({name!r}). Nothing was sent or billed."
-                )
         check_names(tool, item, called="batch()", ours=())
         return item
     if isinstance(item, str) or (tool is Tool.STT and isinstance(item, bytes | Path)):

@@ -302,7 +302,7 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
         params: what the user gave, by the service's names.
 
     Raises:
-        InvalidParameterError: a required parameter is missing or a value is obviously bad.
+        InvalidParameterError: a required parameter is missing, a value is obviously bad, or a name is no text.
 
     Example:
         >>> check(Tool.VIDEO, {"prompt": "A sunset", "fps": 30})
@@ -315,8 +315,18 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
         raise InvalidParameterError(
             f"{tool}: the parameters must be a dict, not {type(params).__name__}. Nothing was sent or billed."
         )
+    _check_texts(tool, params)
     for name, problem in problems(tool, params).items():
         raise InvalidParameterError(f"{tool}: {name}: {problem}. Nothing was sent or billed.", parameter=name)
+
+
+def _check_texts(tool: Tool, params: Mapping[Any, Any]) -> None:
+    """Refuse a name that is no text. JSON would make one of some of them, and they would be billed."""
+    for name in params:
+        if not isinstance(name, str):
+            raise InvalidParameterError(
+                f"{tool}: the name of a parameter is text, not {type(name).__name__} ({_short(name)}). Nothing was sent or billed."
+            )
 
 
 def problems(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
@@ -357,6 +367,7 @@ def check_names(
 
     Raises:
         TypeError: a name is nearly a documented one.
+        InvalidParameterError: a name is no text.
 
     Example:
         >>> check_names(Tool.VIDEO, {"aspect_ration": "1:1"})  # doctest: +ELLIPSIS
@@ -368,6 +379,7 @@ def check_names(
         ...
         TypeError: speech() got an unknown keyword 'auto_start': did you mean 'autostart'? ...
     """
+    _check_texts(tool, params)
     for name in params:
         advice = name_problem(tool, name, ours)
         if advice is not None:

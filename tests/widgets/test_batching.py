@@ -160,7 +160,7 @@ def test_a_real_table():
         (["A", 5], "item 1: it is neither text nor a dict, but int"),
         (["A", {"prompt": "B", "fps": 29}], "item 1: video: fps: 29 is none of 30, 60"),
         (["A", {"prompt": "B", "duration_second": 5}], "item 1: .*did you mean 'duration_seconds'"),
-        ([{0: "A"}], "item 0: the name of a parameter is text, not int"),
+        ([{0: "A"}], "item 0: video: the name of a parameter is text, not int"),
         ([{"prompt": "A", "camera": object()}], "item 0: video: what JSON can't say"),
         ([{"prompt": "A", "camera": math.inf}], "item 0: video: what JSON can't say"),
         (["", "B", "", "", "", "", "", ""], r"item 0: .* Items 2, 3, 4, 5, 6 and 1 more are refused as well\."),

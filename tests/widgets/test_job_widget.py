@@ -40,6 +40,7 @@ from novakit_widgets.phases import Phase
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import painting, places
+from novakit_widgets.widgets.explorer import PromptExplorer
 
 
 async def shown(widget):
@@ -120,6 +121,21 @@ def test_what_an_explorer_tells_is_a_copy(client):
     explorer = explore("music", prompt="Jazz", model_inputs={"steps": [10]}, client=client)
     explorer.params["model_inputs"]["steps"].append(20)
     assert explorer.params == {"prompt": "Jazz", "model_inputs": {"steps": [10]}}
+
+
+@pytest.mark.parametrize("name", [5, None, True, ("a", "b"), b"seed"])
+def test_the_name_of_a_parameter_is_text(client, sandbox, name):
+    """JSON makes text of some others: it was billed, and the card could not write the call that makes it again."""
+    given = {"prompt": "A", name: 6}
+    for make in (
+        lambda: JobWidget("image", given, client=client),
+        lambda: JobBoard([("image", given)], client=client),
+        lambda: PromptExplorer("image", given, client=client),
+        lambda: batch("image", [given], client=client),
+    ):
+        with pytest.raises(InvalidParameterError, match=r"image: the name of a parameter is text, not .* or billed"):
+            make()
+    assert not sandbox.requests
 
 
 def test_raw_parameters_are_taken_as_those_of_a_short_form(client, tmp_path):

@@ -192,8 +192,8 @@ def json_problem(value: object) -> str | None:
     """Say why something can't be sent; ``None`` where JSON can say it.
 
     Example:
-        >>> json_problem({"seed": 1}), json_problem(float("inf"))
-        (None, "what JSON can't say can't be sent (Out of range float values are not JSON compliant)")
+        >>> json_problem({"seed": 1}), json_problem({"seed": object()})
+        (None, "what JSON can't say can't be sent (Object of type object is not JSON serializable)")
     """
     try:
         json.dumps(value, allow_nan=False)

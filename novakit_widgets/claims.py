@@ -189,8 +189,8 @@ class SharedLists:
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
         """Ask for the newest jobs, not before this call; see `NovaKitClient.list`."""
-        coming: dict[tuple[str, str], _List] = belonging(asyncio.get_running_loop(), _List, dict)
-        key = (self._client.account, str(tool))
+        coming: dict[tuple[str, str, int | None], _List] = belonging(asyncio.get_running_loop(), _List, dict)
+        key = (self._client.account, str(tool), limit)  # a shorter list tells less
         asked = coming.get(key)
         if asked is None or not asked.waits:
             asked = coming[key] = _List(self._client, tool, limit, after=asked)

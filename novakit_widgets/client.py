@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MediaStream", "NovaKitClient", "checked_id", "default_client"]
 
-MAX_JSON_BYTES = 8_000_000  # a hundred jobs with their parameters are well below; a bomb is not
+MAX_JSON_BYTES = 8_000_000  # a job with its file is below, and a hundred without are; a bomb is not
 HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
 # Where the documentation promises a job at once, a minute is ample; speech and transcriptions may be answered
 # with the result itself, so they get their whole time-out.

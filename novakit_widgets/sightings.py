@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .clockwork import Clockwork
-from .errors import APIError, AuthenticationError, NovaKitConnectionError
+from .errors import APIError, AuthenticationError, NovaKitConnectionError, UnreadableAnswerError
 from .jobhistory_rows import digest_of
 from .jobs import Tool
+from .listing import LONGEST, newest
 from .parameters import canonical
 from .parsing import JobList
 
 if TYPE_CHECKING:
     from .claims import Owner
     from .jobs import Job
+    from .listing import Lists
 
-__all__ = ["CLOCK_SKEW", "RECENT", "Lists", "Sighting", "sightings_of"]
+__all__ = ["CLOCK_SKEW", "RECENT", "Sighting", "sightings_of"]
 
 # How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
 # know of, makes the answer ambiguous; too narrow would overlook the job.
@@ -27,17 +29,8 @@ RECENT = timedelta(days=1)  # jobs that were begun before can't be the one we lo
 # A request whose connection broke may still be on its way in: seconds before each look.
 _LOOKS = (0.0, 2.0, 5.0)
 _LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
-_LIST_LIMIT = 100
 # Documented to answer without a job. Only a list that has some shows that a service makes jobs of them.
 _AT_ONCE = frozenset({Tool.TTS, Tool.STT})
-
-
-class Lists(Protocol):
-    """What a look-up needs of a `NovaKitClient`."""
-
-    async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
-        """Ask for the newest jobs."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +70,11 @@ async def sightings_of(
     """
     works = clockwork or Clockwork()
     found: list[list[Job]] = [[] for _ in asked]
+    limit = LONGEST
     for pause in _LOOKS:
         if pause:
             await works.sleep(pause)
-        jobs = await _listed(client, tool, works)
+        jobs, limit = await _listed(client, tool, works, limit)
         for index, (params, since) in enumerate(asked):
             found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
         if owner is not None and any(found):
@@ -92,21 +86,23 @@ async def sightings_of(
         known = {*known, *await owner.known()}
     answered = {} if owner is None or all(found) else await owner.answered()
     return [
-        Sighting(mine, _doubt(jobs, params, since, known, tool, answered))
+        Sighting(mine, _doubt(jobs, params, since, known, tool) or _older(jobs, since, tool, answered, limit))
         for mine, (params, since) in zip(found, asked, strict=True)
     ]
 
 
-async def _listed(client: Lists, tool: Tool, works: Clockwork) -> tuple[Job, ...]:
-    """Get the list, as often as it takes while the network is down."""
+async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tuple[tuple[Job, ...], int]:
+    """Get the list, as often as it takes while the network is down, and how many jobs it could have shown."""
     until = works.clock() + _LOOKING_SECONDS
     failures = 0
     while True:
         try:
-            return await client.list(tool=tool, limit=_LIST_LIMIT)
+            return await newest(client, tool=tool, limit=limit)
         except (NovaKitConnectionError, APIError) as error:
             denied = isinstance(error, AuthenticationError) or (error.status_code or 500) in (400, 403, 404)
-            if denied or works.clock() >= until:
+            # One job alone is too long, and will be the next time.
+            too_long = isinstance(error, UnreadableAnswerError) and error.too_long
+            if denied or too_long or works.clock() >= until:
                 raise
             failures += 1
         await works.sleep(works.random() * min(30.0, 2.0**failures))
@@ -143,9 +139,8 @@ def _doubt(
     since: datetime,
     known: Collection[str],
     tool: Tool,
-    answered: Mapping[str, datetime],
 ) -> str:
-    """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time."""
+    """Say why something that the list does show may be a job of ours; ``""`` where nothing is."""
     if tool in _AT_ONCE and not jobs:
         return f"a {tool} request can be answered and billed at once, and NovaKit's list shows jobs only"
     if isinstance(jobs, JobList) and jobs.left_out:
@@ -158,12 +153,29 @@ def _doubt(
     )
     if early is not None:
         return f"{early.id} asks for the same and is nobody's that we know of; by this machine's clock it is older"
+    return ""
+
+
+def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[str, datetime], limit: int) -> str:
+    """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time.
+
+    Args:
+        jobs: the list.
+        since: when it was asked for, by our clock.
+        tool: what makes it.
+        answered: when the answers to our submissions came, by the ids of their jobs.
+        limit: how many jobs the list could have shown.
+    """
+    if len(jobs) < limit:
+        return ""
     dates = [job.created_at for job in jobs if job.created_at is not None]
-    # The order is not documented: only in one that is newest first the last tells how far the list goes back.
-    ordered = bool(dates) and dates[0] == max(dates)
+    # The order is not documented: only in one that is newest first the last tells how far the list goes back. One job has none.
+    ordered = len(dates) > 1 and dates[0] == max(dates)
     # By the service's clock, which may differ from ours; or without it: a job of ours whose answer we had before is older.
     before = any(job.id in answered and answered[job.id] < since for job in jobs if job.id is not None)
-    reaches_back = ordered and (before or dates[-1] < since - CLOCK_SKEW)
-    if len(jobs) >= _LIST_LIMIT and not reaches_back:
-        return f"the service lists only the newest {_LIST_LIMIT} {tool} jobs, and this may be an older one"
-    return ""
+    if ordered and (before or dates[-1] < since - CLOCK_SKEW):
+        return ""
+    newest_ones = f"newest {limit} {tool} jobs" if limit > 1 else f"newest {tool} job"
+    if limit < LONGEST:
+        return f"with their files more than the {newest_ones} are too long to be read, and this may be an older one"
+    return f"the service lists only the {newest_ones}, and this may be an older one"

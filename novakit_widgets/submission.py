@@ -12,9 +12,10 @@ from .claims import Owner, SharedLists, claims_of
 from .clockwork import Clockwork
 from .errors import NovaKitError, RateLimitError, SubmissionUncertainError
 from .jobhistory_rows import digest_of
+from .listing import Lists
 from .outcomes import looks_again
 from .retries import at_rest, nothing_sent
-from .sightings import RECENT, Lists, sightings_of
+from .sightings import RECENT, sightings_of
 
 if TYPE_CHECKING:
     from .allowance import Slot

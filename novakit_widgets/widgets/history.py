@@ -16,6 +16,7 @@ from ..errors import ConfigurationError, NovaKitError
 from ..jobhistory import HistoryEntry, default_history
 from ..jobhistory_rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
 from ..jobs import JobStatus, Tool
+from ..listing import newest
 from ..lookup import look_up_all
 from ..run import JobRun
 from .changes import when_changed
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HistoryView", "history"]
 
-_MERGED = 100  # documented: the most that GET /jobs returns
 _ANY = "any"
 
 
@@ -193,7 +193,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
     async def _merge(self, client: NovaKitClient) -> None:
         """Take in the jobs that only the service knows."""
         try:
-            jobs = await client.list(limit=_MERGED)
+            jobs, _ = await newest(client)
         except NovaKitError as error:
             self._said.value = str(Markup("<span>The service's own list is missing. {}</span>").format(error.message))
             return

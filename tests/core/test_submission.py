@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import nested
 from virtual import run
 
+from novakit_widgets.claims import SharedLists
 from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     APIError,
@@ -245,6 +246,77 @@ def test_an_unreadable_list_is_asked_for_again():
     """A captive portal goes away."""
     found, _ = looked_up(Service((0.0, UnreadableAnswerError("x", 200)), (10.0, (job_of(),))))
     assert found.id == "job_1"
+
+
+class WithFiles(Service):
+    """A service whose jobs have files: of more than so many in one list the answer is too long to be read."""
+
+    def __init__(self, most, jobs):
+        super().__init__((0.0, jobs))
+        self.most = most
+
+    async def list(self, *, tool=None, limit=None):
+        shown = (await super().list(tool=tool, limit=limit))[:limit]
+        if len(shown) > self.most:
+            error = UnreadableAnswerError("longer than any that makes sense", 200)
+            error.too_long = True
+            raise error
+        return shown
+
+    @property
+    def limits(self):
+        return [limit for _, _, limit in self.asked]
+
+
+@pytest.mark.parametrize(("most", "limits"), [(30, [100, 20]), (5, [100, 20, 5]), (1, [100, 20, 5, 1])])
+def test_a_list_that_is_too_long_is_asked_for_with_fewer_jobs(most, limits):
+    """It would be as long the next time, so that the job is found in a shorter one, at once."""
+    service = WithFiles(most, (job_of("job_100", created=300.0), *FULL))
+    found, seconds = looked_up(service)
+    assert found.id == "job_100"
+    assert service.limits == limits
+    assert seconds < 1.0
+
+
+@pytest.mark.parametrize(
+    ("most", "named"), [(20, "newest 20 video jobs"), (4, "newest video job"), (1, "newest video job")]
+)
+def test_a_shorter_list_tells_less(most, named):
+    """What it leaves out may be the job, and the next look begins where the last one ended."""
+    service = WithFiles(most, (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)))
+    error, _ = looked_up(service)
+    assert f"more than the {named} are too long to be read" in str(error)
+    assert "not started" not in str(error)
+    assert service.limits[-2:] == [service.limits[-1]] * 2
+
+
+def test_a_shorter_list_that_reaches_back_tells():
+    """Its oldest job was begun before our request, so that a job of ours would stand there."""
+    jobs = tuple(job_of(f"job_{n}", {"prompt": f"work {n}"}, created=-301.0 - n) for n in range(100))
+    error, _ = looked_up(WithFiles(20, jobs))
+    assert "most probably it was not started" in str(error)
+    # In which order the jobs are can't be seen of one.
+    error, _ = looked_up(WithFiles(1, jobs))
+    assert "not started" not in str(error)
+
+
+def test_one_job_that_is_too_long_is_not_asked_for_again():
+    """It stays too long, so it is said at once that the list can't be had."""
+    service = WithFiles(0, (job_of(),))
+    error, seconds = looked_up(service)
+    assert "so far it can't be looked up" in str(error)
+    assert service.limits == [100, 20, 5, 1]
+    assert seconds < 1.0
+
+
+async def test_lists_of_different_lengths_are_not_mixed_up(client):
+    """Whoever asks for more is not given the shorter list that somebody else waits for."""
+    for number in range(3):
+        await client.submit("music", {"prompt": f"tune {number}"})
+    lists = SharedLists(client)
+    one, more, same_one = await asyncio.gather(*(lists.list(tool=Tool.MUSIC, limit=limit) for limit in (1, 3, 1)))
+    assert (len(one), len(more), len(same_one)) == (1, 3, 1)
+    assert one is same_one
 
 
 @pytest.mark.parametrize(

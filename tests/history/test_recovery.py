@@ -236,6 +236,30 @@ def test_never_started_is_said_only_where_the_list_tells(sandbox, history, full)
         assert [found.id for found in outcome.found] == [job.id]
 
 
+FILE = "data:image/png;base64," + "iVBORw0KGgo" * 200_000  # of 2.2 MB: four of them are too long for one answer
+
+
+def test_jobs_with_files_are_found_in_a_shorter_list(sandbox, history):
+    """The list repeats the files of jobs, so that a hundred can't be read, nor twenty: fewer can."""
+
+    async def lose_one(client):
+        for number in range(4):
+            await client.submit("image_edit", {"prompt": f"edit {number}", "operation": "edit", "image": FILE})
+        sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
+        asked = {"prompt": "the lost one", "operation": "edit", "image": FILE}
+        found = await submit(client, Tool.IMAGE_EDIT, asked, history=history, clockwork=QUICK)
+        # Of another that never arrived these say nothing: it may be one of those that are not shown.
+        history.begin(Tool.IMAGE_EDIT, {"prompt": "another"}, base_url=client.base_url, account=client.account)
+        (other,) = history.entries(limit=1)
+        history.uncertain(other.intent, "its answer was lost")
+        return found, await look_up_all(client, history, clockwork=QUICK)
+
+    job, outcome = go(sandbox, lose_one)
+    assert job.id == list(sandbox.jobs)[-1]
+    assert (outcome.found, outcome.unsent, len(outcome.unclear)) == ((), (), 1)
+    assert "too long to be read, and this may be an older one" in outcome.reasons[0]
+
+
 def test_recover_asks_the_history_of_the_settings(sandbox, tmp_path):
     """nk.recover() needs no argument; without losses it says so."""
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))

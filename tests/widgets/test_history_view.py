@@ -132,6 +132,25 @@ def test_jobs_that_only_the_service_knows_are_merged_in(sandbox, client, tmp_pat
     assert default_history().find(job_id, base_url=client.base_url) is not None
 
 
+def test_jobs_with_files_are_merged_in_as_far_as_they_can_be_read(sandbox, client, tmp_path):
+    """A hundred jobs with their files are too long for one answer; then the newest are shown, and nothing is missing."""
+    configure(history=str(tmp_path / "mine.sqlite3"))
+    file = "data:image/png;base64," + "iVBORw0KGgo" * 200_000  # of 2.2 MB
+
+    async def main():
+        for number in range(4):
+            await client.submit("image_edit", {"prompt": f"edit {number}", "operation": "edit", "image": file})
+        view = HistoryView(default_history(), client)
+        while not (len(view) or view._said.value):
+            await asyncio.sleep(0.01)
+        assert view._said.value == ""
+        assert view[0].job.id == list(sandbox.jobs)[-1]
+        view.close()
+        await client.aclose()
+
+    asyncio.run(main())
+
+
 def test_without_a_key_there_is_still_what_is_kept(jobs, monkeypatch):
     """No client can be made: the table is there all the same."""
     monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)

@@ -20,6 +20,7 @@ from .errors import (
     RateLimitError,
     UnreadableAnswerError,
 )
+from .lenient import readable
 from .redaction import redact
 
 __all__ = ["HEADERS", "Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
@@ -227,7 +228,7 @@ def _said(body: object) -> str:
         text = text.get("message")
     if not isinstance(text, str):
         return ""
-    text = redact(" ".join(text.split())).rstrip(".")
+    text = redact(readable(" ".join(text.split()))).rstrip(".")
     return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"
 
 

@@ -113,6 +113,7 @@ _RANK: Mapping[str, int] = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1}
 
 
 _LONGEST_ID = 200  # characters
+_REPLACED = "\ufffd"  # stands where the service's own id can't be written, so that it can't be asked for either
 
 
 def is_job_id(text: object) -> bool:
@@ -124,6 +125,7 @@ def is_job_id(text: object) -> bool:
     """
     return (
         isinstance(text, str)
+        and _REPLACED not in text
         and bool(text.strip("."))
         and len(text) <= _LONGEST_ID
         and not any(character.isspace() or not character.isprintable() for character in text)

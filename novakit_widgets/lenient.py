@@ -6,17 +6,31 @@ import math
 import re
 from datetime import datetime, timezone
 
-__all__ = ["number", "percent", "text", "time"]
+__all__ = ["number", "percent", "readable", "text", "time"]
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def readable(said: str) -> str:
+    r"""Return a text that can be sent to a page, or written to a file.
+
+    Halves of characters, as JavaScript cuts an emoji, are replaced: no message and no file can hold them.
+
+    Example:
+        >>> readable("cut \ud83d") == "cut \ufffd"
+        True
+    """
+    return _HALF.sub("\ufffd", said)
 
 
 def text(value: object) -> str | None:
-    """Return a text that is not empty.
+    """Return a text that is not empty, and `readable`.
 
     Example:
         >>> text("") is text(5) is None
         True
     """
-    return value if isinstance(value, str) and value else None
+    return readable(value) if isinstance(value, str) and value else None
 
 
 def number(value: object) -> float | None:

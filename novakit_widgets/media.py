@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from .lenient import number
+from .lenient import number, readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,7 +191,7 @@ def find_text(output: object) -> str | None:
     for body in _bodies(output):
         text = body.get("text")
         if isinstance(text, str):
-            return text
+            return readable(text)
     return None
 
 
@@ -241,7 +241,7 @@ def _one(value: object, kind: MediaKind | None, beside: Mapping[str, Any]) -> It
         width=_pixels(details.get("width")),
         height=_pixels(details.get("height")),
         seconds=_seconds(details.get("duration_seconds")),
-        caption=caption if isinstance(caption, str) else None,
+        caption=readable(caption) if isinstance(caption, str) else None,
     )
 
 

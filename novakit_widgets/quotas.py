@@ -81,7 +81,12 @@ class Quota:
             plan=lenient.text(plan.get("name")) or lenient.text(plan.get("code")) or "",
             entitled=entitled if isinstance(entitled, bool) else None,
             period_end=end,
-            buckets=MappingProxyType({str(name): _bucket(str(name), said, end) for name, said in quotas.items()}),
+            buckets=MappingProxyType(
+                {
+                    name: _bucket(name, said, end)
+                    for name, said in ((lenient.readable(str(key)), value) for key, value in quotas.items())
+                }
+            ),
         )
 
 

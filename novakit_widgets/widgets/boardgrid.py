@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from ..lenient import readable
 from ..queueing import PlaceState
-from .boardview import readable
 from .fields import label_of_value
 from .plain import media_tag
 from .view import prompt_of, shortened, status_of
@@ -116,7 +116,7 @@ def _live_cell(told: Row) -> Markup:
 
 
 def _plain_cell(place: Place, kept: Sequence[Kept]) -> Markup:
-    title = f"{place.number}: {readable(prompt_of(place.params))}"
+    title = f"{place.number}: {prompt_of(place.params)}"
     job, error = place.run.job, place.run.error
     parts = [media_tag(one, title, alone=False, lazy=True) for one in kept]
     if place.state is PlaceState.COMPLETED and job is not None and not parts:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from ..lenient import readable
 from ..queueing import PlaceState
 from .boardgrid import MOST_CELLS, plain_grid
 from .boardgrid import STYLE as GRID_STYLE
-from .boardview import readable, times_of
+from .boardview import times_of
 from .plain import STYLE as CARD_STYLE
 from .plain import media_tag
 from .view import label_of, prompt_of, shortened, status_of, took
@@ -113,7 +114,7 @@ def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
     # puts every number beside the picture before. Not even a non-breaking space holds a picture.
     shown = [
         Markup('<div class="nk-result"><strong>{}</strong> {}</div>').format(
-            place.number, media_tag(one, f"{place.number}: {readable(prompt_of(place.params))}", alone=False)
+            place.number, media_tag(one, f"{place.number}: {prompt_of(place.params)}", alone=False)
         )
         for place in places
         for one in kept.get(place.number, ())
@@ -162,7 +163,7 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
     rows = _BLANK.join(
         row.format(
             place.number,
-            readable(shortened(prompt_of(place.params), _PROMPT_LENGTH)),
+            shortened(prompt_of(place.params), _PROMPT_LENGTH),
             _reason(place),
             "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0],
             times_of(place),

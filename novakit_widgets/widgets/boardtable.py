@@ -9,9 +9,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ..jobs import JobStatus
+from ..lenient import readable
 from ..queueing import PlaceState
 from . import boardgrid, cards
-from .boardview import Row, readable, times_of, words_of
+from .boardview import Row, times_of, words_of
 from .plain import code_block, details_table, media_tag
 from .view import label_of, percent_of, prompt_of, shortened
 
@@ -189,7 +190,7 @@ def cell(place: Place, kept: Kept | None) -> Markup:
         place: whose.
         kept: which of its media; ``None`` where its result is a text.
     """
-    prompt = readable(prompt_of(place.params))
+    prompt = prompt_of(place.params)
     title = f"{place.number}: {shortened(prompt, 200)}"
     job = place.run.job
     if kept is not None:
@@ -227,7 +228,7 @@ def details(place: Place, kept: Sequence[Kept]) -> Markup:
         kept: its media.
     """
     run = place.run
-    prompt = readable(prompt_of(place.params))
+    prompt = prompt_of(place.params)
     parts = [Markup('<p dir="auto">{}</p>').format(shortened(prompt, 1_000))]
     told = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note]
     parts += [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(text)) for text in told if text]

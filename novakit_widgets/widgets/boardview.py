@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..lenient import readable
 from ..queueing import PlaceState
 from .view import duration, percent_of, shortened, status_of, took
 
@@ -22,7 +23,6 @@ __all__ = [
     "Totals",
     "clock_time",
     "prompt_and_title",
-    "readable",
     "remarks",
     "thumbnail_of",
     "times_of",
@@ -92,11 +92,6 @@ class Row:
             why=why,
             thumbnail=thumbnail,
         )
-
-
-def readable(text: str) -> str:
-    """Return a text that can be sent to a page: halves of characters, which no message can hold, are replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def prompt_and_title(text: str) -> tuple[str, str]:

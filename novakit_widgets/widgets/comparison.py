@@ -15,6 +15,7 @@ from ..comparing import side_by_side
 from ..differing import differing_names, words
 from ..embedding import INLINE_BYTES, Kept
 from ..errors import MediaError
+from ..lenient import readable
 from .fields import label_of_value
 from .plain import media_tag
 from .player import close_all
@@ -151,7 +152,7 @@ def _cells(compared: Sequence[Compared]) -> list[Markup]:
 def _facts(names: Sequence[str], first: Mapping[str, Any], params: Mapping[str, Any]) -> Markup:
     facts = Markup("").join(
         Markup('<div><span class="nk-name">{}</span> <span dir="auto">{}</span></div>').format(
-            name, marked(first.get(name), params.get(name), mark=params is not first)
+            readable(str(name)), marked(first.get(name), params.get(name), mark=params is not first)
         )
         for name in names
     )
@@ -169,14 +170,18 @@ def marked(before: Any, after: Any, *, mark: bool = True) -> Markup:
     if isinstance(before, str) and isinstance(after, str) and mark and len(after) <= _PROMPT_LENGTH:
         return Markup("").join(
             Markup("<mark>{}</mark>").format(text) if new else Markup("{}").format(text)
-            for text, new in words(before, after)
+            for text, new in words(readable(before), readable(after))
         )
     said = shortened(label_of_value(after), _PROMPT_LENGTH)
     return Markup("<mark>{}</mark>").format(said) if mark and before != after else Markup("{}").format(said)
 
 
 def _rest(names: Sequence[str], params: Mapping[str, Any]) -> str:
-    rest = [f"{name} {shortened(label_of_value(value), 60)}" for name, value in params.items() if name not in names]
+    rest = [
+        f"{readable(str(name))} {shortened(label_of_value(value), 60)}"
+        for name, value in params.items()
+        if name not in names
+    ]
     return ", ".join(rest) or "the service's defaults"
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from .. import eventloop
 from ..errors import InvalidParameterError
+from ..lenient import readable
 from ..sources import MAX_UPLOAD_BYTES, upload
 from .changes import when_changed
 
@@ -425,7 +426,7 @@ def label_of_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(label_of_value, value))
     if isinstance(value, PurePath):
-        return value.name
+        return readable(value.name)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"a file of {len(value) / 1000:,.1f} kB"
     if (
@@ -434,7 +435,7 @@ def label_of_value(value: Any) -> str:
         and isinstance(size := getattr(value, "size", None), tuple)
     ):
         return f"a picture of {' x '.join(map(str, size))}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else readable(str(value))
 
 
 def _quoted(text: str) -> str:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ..calls import call_with_files
 from ..embedding import FOLDER
 from ..jobs import JobStatus
+from ..lenient import readable
 from ..redaction import redact
 from .view import label_of, prompt_of, shortened, took
 
@@ -111,11 +112,11 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     if job.text is not None:
         rows.append(Markup('<p dir="auto">{}</p>').format(lines(job.text)))
     elif job.status == JobStatus.COMPLETED and not kept:
-        rows.append(Markup("<pre>{}</pre>").format(shortened(str(job.output), _VALUE_LENGTH)))
+        rows.append(Markup("<pre>{}</pre>").format(readable(shortened(str(job.output), _VALUE_LENGTH))))
     if run.error is not None:
-        rows.append(Markup('<p dir="auto">{}</p>').format(run.error.message))
+        rows.append(Markup('<p dir="auto">{}</p>').format(readable(run.error.message)))
     if note:
-        rows.append(Markup('<p dir="auto">{}</p>').format(note))
+        rows.append(Markup('<p dir="auto">{}</p>').format(readable(note)))
     rows.append(Markup('<p class="nk-facts">{}</p>').format(" · ".join(_facts(run))))
     rows.append(_details(run))
     return Markup('<div class="novakit-plain">{}{}</div>').format(STYLE, _BLANK.join(rows))
@@ -227,7 +228,7 @@ def lines(text: str) -> Markup:
 def details_table(facts: Mapping[str, Any]) -> Markup:
     """Return names and values as a table."""
     rows = _BLANK.join(
-        Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(name, _value(value))
+        Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(readable(str(name)), _value(value))
         for name, value in facts.items()
     )
     return Markup("<table>{}</table>").format(rows)
@@ -235,7 +236,7 @@ def details_table(facts: Mapping[str, Any]) -> Markup:
 
 def _value(value: Any) -> Markup:
     """Return a parameter as it is; of an upload, what it is."""
-    text = str(value)
+    text = readable(str(value))
     if text.startswith("data:") and len(text) > _PROMPT_LENGTH:
         head = text.partition(",")[0].removeprefix("data:").removesuffix(";base64")
         return Markup("({}, sent as {} characters)").format(shortened(head, 40), f"{len(text):,}")

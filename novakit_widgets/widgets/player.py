@@ -9,6 +9,7 @@ import ipywidgets
 from markupsafe import Markup
 
 from ..embedding import EMBED_BYTES
+from ..lenient import readable
 from .plain import media_tag, shown_size
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _small(file: Path) -> bytes | None:
 
 def text_block(text: str) -> ipywidgets.HTML:
     """Make a widget that shows a text as it is."""
-    return ipywidgets.HTML(Markup('<p class="nk-text" dir="auto">{}</p>').format(text))
+    return ipywidgets.HTML(Markup('<p class="nk-text" dir="auto">{}</p>').format(readable(text)))
 
 
 def close_all(widgets: Sequence[ipywidgets.Widget]) -> None:

@@ -13,6 +13,7 @@ from .. import eventloop
 from ..calls import call_with_files
 from ..differing import differences
 from ..embedding import FOLDER
+from ..lenient import readable
 from ..sources import write_files
 from .changes import when_changed
 from .comparison import Compared, marked
@@ -193,7 +194,7 @@ def _news(tool: Tool, older: Mapping[str, Any], params: Mapping[str, Any]) -> Ma
         return Markup('<p class="nk-news">Asked for with the same parameters as the one before.</p>')
     lines = [
         Markup('<span class="nk-name">{}</span> <span dir="auto">{}</span>{}').format(
-            one.name,
+            readable(str(one.name)),
             marked(one.before, one.after),
             ""
             if isinstance(one.before, str) and isinstance(one.after, str) and " " in one.after

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import NotFoundError, RateLimitError, SubmissionUncertainError
 from ..jobs import Job, JobStatus, Tool
+from ..lenient import readable
 from ..phases import Phase
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class View:
             percent=percent_of(run),
             moving=run.phase in (Phase.SUBMITTING, Phase.WATCHING),
             times=_times(run, samples),
-            message=" ".join(part for part in (_message(run), note or run.note) if part),
+            message=readable(" ".join(part for part in (_message(run), note or run.note) if part)),
             action=_action(run),
             busy=run.cancelling,
         )
@@ -134,11 +135,11 @@ def label_of(tool: Tool | str | None) -> str:
 
 
 def prompt_of(params: Mapping[str, Any]) -> str:
-    """Return the words that a job was asked for with; ``""`` where there are none."""
+    """Return the words that a job was asked for with, for people; ``""`` where there are none."""
     for name in ("prompt", "input", "file", "image"):
         value = params.get(name)
         if isinstance(value, str) and value:
-            return _file_name(value) if name in ("file", "image") else value
+            return readable(_file_name(value) if name in ("file", "image") else value)
     return ""
 
 

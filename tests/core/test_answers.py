@@ -126,6 +126,11 @@ def test_too_many_requests_may_be_the_tools_limit():
     assert "with this key: try" in error_of(429, {}, None, ACTION).message
 
 
+def test_half_a_character_in_the_services_words():
+    """Waited for in a cell, an error that has one would end the kernel's answer to that cell."""
+    assert "bad \ufffd)" in error_of(400, {}, {"error": "bad \ud83d"}, ACTION).message
+
+
 def test_a_quota_error_has_the_services_figures():
     """What the documentation names is in the message; what is odd is left out."""
     body = {"error": "Quota", "generations_remaining": 0, "generations_needed": 2, "quota_multiplier": "x"}

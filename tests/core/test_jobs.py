@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import JOB_FIELDS, JSON, RESULTS
 
 from novakit_widgets.errors import InvalidParameterError, UnreadableAnswerError
-from novakit_widgets.jobs import Job, JobStatus, Tool
+from novakit_widgets.jobs import Job, JobStatus, Tool, is_job_id
 
 DATES = st.sampled_from(
     ["2025-01-01T00:00:00Z", "2025-13-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.9999999-23:59"]
@@ -72,6 +72,26 @@ def test_one_odd_field_never_fails_a_job(body):
     assert job.text is None or isinstance(job.text, str)
     assert repr(job).startswith("<Job job_1")
     assert job.advanced(job) == job
+
+
+HALF = "cut \ud83d"  # half an emoji: JavaScript cuts texts between the two
+
+
+def test_half_a_character_can_be_written():
+    """No page and no file can hold it, so it is replaced in all words; parameters stay as they are, by which a job is found."""
+    told = {"status": HALF, "tool": HALF, "model": HALF, "errorMessage": HALF, "inputParams": {"prompt": HALF}}
+    job = Job.from_json({"id": "job_1", **told, "outputData": {"text": HALF}})
+    assert {job.status, job.tool, job.model, job.error, job.text} == {"cut \ufffd"}
+    assert job.params == {"prompt": HALF}
+    pictures = {"images": [{"url": "https://cdn.example/a.png", "revised_prompt": HALF}]}
+    assert Job.from_json({**DOCUMENTED, "outputData": pictures}).media[0].caption == "cut \ufffd"
+
+
+def test_an_id_with_half_a_character_is_none():
+    """What it was can't be told of it, and another job must not be asked for in its place."""
+    job = Job.from_json({"id": "job_\ud83d", "status": "completed"})
+    job.id.encode()
+    assert not is_job_id(job.id)
 
 
 @pytest.mark.parametrize(

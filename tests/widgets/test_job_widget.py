@@ -40,7 +40,9 @@ from novakit_widgets.phases import Phase
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import painting, places
+from novakit_widgets.widgets.comparison import Compared, Comparison
 from novakit_widgets.widgets.explorer import PromptExplorer
+from novakit_widgets.widgets.view import View
 
 
 async def shown(widget):
@@ -176,6 +178,60 @@ def test_text_is_shown_as_text(client):
         assert job.text[:5] in heard._parts.result.children[0].value
 
     go(main, client)
+
+
+HALF = "cut \ud83d"  # half an emoji, as JavaScript leaves it
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": "failed", "errorMessage": HALF},
+        {"model": HALF},
+        {"tool": HALF},
+        {"outputData": {"text": HALF}},
+        {"outputData": HALF},
+        {"inputParams": {"prompt": HALF, HALF: HALF}},
+        {"inputParams": {"image": f"https://x.example/{HALF}"}, "status": "failed"},
+    ],
+    ids=" ".join,
+)
+def test_half_a_character_can_be_sent_to_the_page(sandbox, client, told):
+    """No message can hold one: the card and the plain result, with its media, would be lost."""
+
+    async def main():
+        made = await image("A lighthouse", size="512x512", client=client)
+        sandbox.inject(Fault.fields(**told), method="GET", path="/jobs*", times=None)
+        widget = JobWidget.attach(made.id, client=client)
+        while widget._plain_bundle() is None:
+            await asyncio.sleep(0.01)
+        await asyncio.wait((widget._showing,))
+        widget._parts.show(View.of(widget.run, widget._samples))
+        parts = [widget, *widget._parts.rows, *widget._parts.foot.children, *widget._parts.result.children]
+        sent = [part.get_state(part.keys) for part in parts]
+        return [
+            value
+            for state in [*sent, widget._plain_bundle(), widget._live_bundle()]
+            for value in state.values()
+            if isinstance(value, str)
+        ]
+
+    texts = go(main, client)
+    assert len(texts) > 20
+    for text in texts:
+        text.encode()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_half_a_character_in_a_comparison(client, same):
+    """What differs, and what does not, may have one."""
+    job = Job("job_1", JobStatus.COMPLETED, output={"text": HALF})
+    second = {"prompt": HALF if same else f"another {HALF}", HALF: [HALF]}
+    comparison = Comparison(
+        Tool.STT, [Compared(params, job, ()) for params in ({"prompt": HALF}, second)], client, lambda: None
+    )
+    comparison.children[0].value.encode()
+    comparison.close()
 
 
 def test_several_images_have_a_place_each(client):

@@ -23,7 +23,7 @@ from .errors import (
 from .lenient import readable
 from .redaction import redact
 
-__all__ = ["HEADERS", "Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after"]
+__all__ = ["HEADERS", "Action", "Answer", "RateLimit", "answer_of", "error_of", "retry_after", "utc_now"]
 
 # All that we read; the others are left alone, since an error's traceback may show what its frames hold.
 HEADERS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")

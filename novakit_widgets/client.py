@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from . import settings
 from .allowance import limit_of
-from .answers import HEADERS, Action, Answer, RateLimit, answer_of
+from .answers import HEADERS, Action, Answer, RateLimit, answer_of, retry_after, utc_now
 from .errors import (
     InvalidParameterError,
     MediaError,
@@ -65,6 +65,8 @@ class MediaStream:
         total: bytes of the whole file, where known.
         chunks: the bytes from the place asked for.
         first: the number of the first byte that comes, where the server says so.
+        version: the same text for the same bytes, where the server says so: a strong ETag, or when it was changed.
+        retry_after: seconds after which the server asks to come back, where it says so.
     """
 
     status: int
@@ -72,6 +74,8 @@ class MediaStream:
     total: int | None
     chunks: AsyncIterator[bytes]
     first: int | None = None
+    version: str | None = None
+    retry_after: float | None = None
 
 
 class NovaKitClient:
@@ -299,12 +303,13 @@ class NovaKitClient:
         return await downloads.save(self, url, path)
 
     @asynccontextmanager
-    async def open_media(self, url: str, *, start: int = 0) -> AsyncIterator[MediaStream]:
+    async def open_media(self, url: str, *, start: int = 0, version: str | None = None) -> AsyncIterator[MediaStream]:
         """Request media, without the key and with redirects followed.
 
         Args:
             url: http or https.
             start: the byte to begin at; a server that can't answers with status 200 and the whole file.
+            version: what an earlier answer said; a server that has another by now is asked to begin at its first byte.
 
         Raises:
             MediaError: no such address, or no answer.
@@ -315,7 +320,9 @@ class NovaKitClient:
 
         _, plain = self._http()
         # Compressed on the way, the bytes that arrive would not be those that a range counts.
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", **({} if version is None else {"If-Range": version})}
         failure: str
         try:
             async with plain.stream("GET", url, headers=headers) as response:
@@ -326,6 +333,8 @@ class NovaKitClient:
                         _total_of(response.headers),
                         response.aiter_bytes(),
                         _first_of(response.headers),
+                        _version_of(response.headers),
+                        retry_after(response.headers, None, now=utc_now),
                     )
                     return
                 finally:
@@ -523,6 +532,12 @@ def _first_of(headers: Mapping[str, str]) -> int | None:
     """Find where a partial answer begins: "bytes 100-199/200" begins at 100."""
     first = headers.get("content-range", "").removeprefix("bytes ").partition("-")[0].strip()
     return _bytes_of(first)
+
+
+def _version_of(headers: Mapping[str, str]) -> str | None:
+    """Find what tells a file from another at the same address. A weak ETag does not: it may stay where bytes change."""
+    tag = headers.get("etag", "")
+    return tag if tag.startswith('"') else headers.get("last-modified") or None
 
 
 def _bytes_of(number: str) -> int | None:

@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -34,12 +35,28 @@ _NAMES: Mapping[MediaKind, str] = {"video": "a video", "audio": "sound", "image"
 # What media hosts answer for an address whose time is over.
 _EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
+# What a host answers that can do it a moment later; it is tried again as after a connection that broke.
+_PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_LONGEST_WAIT = 30.0  # seconds of Retry-After that a download sits out
+
 
 class OpensMedia(Protocol):
     """What a download needs of a `NovaKitClient`."""
 
-    def open_media(self, url: str, *, start: int = 0) -> AbstractAsyncContextManager[MediaStream]:
-        """Request media from a byte on."""
+    def open_media(
+        self, url: str, *, start: int = 0, version: str | None = None
+    ) -> AbstractAsyncContextManager[MediaStream]:
+        """Request media from a byte on, if they are still what they were."""
         ...
 
 
@@ -79,7 +96,8 @@ async def fetch(
     mime: str | None = None
     # Closed at once when we stop in the middle, so that no connection waits for the garbage collector.
     async with contextlib.aclosing(_pieces(client, url, sleep)) as pieces:
-        async for chunk, total in pieces:
+        async for place, chunk, total in pieces:
+            del content[place:]
             content += chunk
             if len(content) > limit or (total or 0) > limit:
                 return None
@@ -100,7 +118,8 @@ async def save(
 ) -> Path:
     """Get media into a file: under a temporary name until all of it is there and is what it should be.
 
-    A connection that breaks is taken up again where it broke. The name is ours or the caller's, never the service's.
+    A connection that breaks, or a host that can't for the moment, is tried again: from where it broke, or from the beginning where
+    the host does not go on with the same file. The name is ours or the caller's, never the service's.
 
     Args:
         client: makes the requests, without the key.
@@ -140,15 +159,19 @@ async def save(
 
 async def _write(
     file: BinaryIO,
-    pieces: AsyncGenerator[tuple[bytes, int | None], None],
+    pieces: AsyncGenerator[tuple[int, bytes, int | None], None],
     limit: int,
     kind: MediaKind | None,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> str:
     """Write what comes, and return its type; what is too large or something else is refused as soon as that shows."""
     head = b""
-    size = 0
-    async for chunk, total in pieces:
+    size = furthest = 0
+    async for place, chunk, total in pieces:
+        if place < size:  # from the beginning again
+            file.seek(place)
+            file.truncate()
+            head, size = head[:place], place
         size += len(chunk)
         if size > limit or (total or 0) > limit:
             raise MediaError(f"The result is larger than {limit / 1e6:,.0f} MB, so it was not saved.")
@@ -157,39 +180,94 @@ async def _write(
             if len(head) == _HEAD_BYTES:
                 _checked(head, kind)
         file.write(chunk)
-        if on_progress is not None:
+        if on_progress is not None and size > furthest:
             on_progress(size, total)
+        furthest = max(size, furthest)
     return _checked(head, kind)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a file is that comes over several connections, and which one it is.
+
+    Attributes:
+        done: bytes that are there.
+        total: bytes of the whole, where known.
+        version: as for `MediaStream`.
+    """
+
+    done: int = 0
+    total: int | None = None
+    version: str | None = None
+
+    def takes(self, stream: MediaStream) -> bool:
+        """Take in an answer, and return whether its bytes are wanted; otherwise the file is to be asked for from the beginning.
+
+        Raises:
+            MediaError: it is an error, or another part of the file.
+        """
+        going_on = self.done > 0
+        if going_on and stream.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self.done = 0  # the file that is there now is shorter
+            return False
+        _check_status(stream.status)
+        partial = stream.status == HTTPStatus.PARTIAL_CONTENT
+        if partial and stream.first not in (None, self.done):
+            raise MediaError("The server sent another part of the result than was asked for.")
+        if going_on and partial and self._is_another(stream):
+            self.done = 0
+            return False
+        if not partial:
+            self.done = 0  # all of it comes, be it the same file or another
+        if not self.done:
+            self.total, self.version = stream.total, stream.version
+        elif self.total is None:
+            self.total = stream.total
+        return True
+
+    def _is_another(self, stream: MediaStream) -> bool:
+        """Whether a part is known to be another file's, from a host that does not mind what it was asked for."""
+        told = ((self.total, stream.total), (self.version, stream.version))
+        return any(None not in (before, now) and before != now for before, now in told)
 
 
 async def _pieces(
     client: OpensMedia, url: str, sleep: Callable[[float], Awaitable[None]]
-) -> AsyncGenerator[tuple[bytes, int | None], None]:
-    """Yield the bytes of an address in order, and the size of the whole, over as many connections as it takes."""
-    done = 0
+) -> AsyncGenerator[tuple[int, bytes, int | None], None]:
+    """Yield the bytes of an address, over as many connections as it takes: where they belong, and the size of the whole.
+
+    What follows in order belongs behind what was there before. Where something belongs earlier, all from there on is void.
+    """
+    known = _Progress()
+    asked_to_wait = 0.0
     for attempt, pause in enumerate(_PAUSES, 1):
         if pause:
-            await sleep(pause / settings.speed().value)
+            await sleep(max(pause / settings.speed().value, asked_to_wait))
+        asked_to_wait = 0.0
         try:
-            async with client.open_media(url, start=done) as stream:
-                _check_status(stream.status)
-                skip = done if done and stream.status != HTTPStatus.PARTIAL_CONTENT else 0
-                if stream.status == HTTPStatus.PARTIAL_CONTENT and stream.first not in (None, done):
-                    raise MediaError("The server sent another part of the result than was asked for.")
+            async with client.open_media(url, start=known.done, version=known.version) as stream:
+                asked_to_wait = stream.retry_after or 0.0
+                if not known.takes(stream):
+                    continue
+                yield known.done, b"", stream.total
                 async for chunk in stream.chunks:
-                    fresh = chunk[skip:] if skip else chunk
-                    skip = max(0, skip - len(chunk))
-                    if fresh:
-                        done += len(fresh)
-                        yield fresh, stream.total
-                if stream.total is None or done >= stream.total:
+                    yield known.done, chunk, stream.total
+                    known.done += len(chunk)
+                if known.total is None or known.done >= known.total:
                     return
         except MediaError as error:
-            if isinstance(error, MediaExpiredError) or error.status_code is not None or attempt == len(_PAUSES):
+            if attempt == len(_PAUSES) or not _may_pass(error, asked_to_wait):
                 raise
     raise MediaError(
         "The result broke off before its end, several times. The job has ended; fetching it again costs nothing."
     )
+
+
+def _may_pass(error: MediaError, asked_to_wait: float) -> bool:
+    """Whether it is worth trying again: after a connection that broke, or a host that asks for some seconds at most."""
+    if error.status_code is None:
+        return True
+    return error.status_code in _PASSING and asked_to_wait <= _LONGEST_WAIT
 
 
 def _check_status(status: int) -> None:

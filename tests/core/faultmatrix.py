@@ -100,11 +100,9 @@ def _refusal(
     return Row(Fault.status(code), both, both, (progress, progress), look_up, (KEPT, KEPT), both, (media, media))
 
 
-def _failure(
-    fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), cancel: Error = KEPT, media: Error = MEDIA
-) -> Row:
+def _failure(fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), cancel: Error = KEPT) -> Row:
     """Expect an error that reads are repeated after."""
-    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), (OK, cancel), (OK, error), (media, MEDIA))
+    return Row(fault, post, (OK, OVER), _NEVER, (OK, UNSURE), (OK, cancel), (OK, error), (OK, MEDIA))
 
 
 def _nonsense(fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), media: Error = MEDIA) -> Row:
@@ -125,9 +123,9 @@ TABLE: dict[str, Row] = {
     "503, come back": _failure(Fault.status(503, retry_after=0), APIError, post=(OK, APIError)),
     "504": _failure(Fault.status(504), APIError),
     "redirect": _nonsense(Fault.redirect("http://127.0.0.1:1/"), APIError, post=(APIError, APIError), media=OK),
-    "reset before": _failure(Fault.reset_before(), LOST, media=OK),
-    "reset after": _failure(Fault.reset_after(), LOST, post=_NEVER, cancel=OK, media=OK),
-    "truncated": _failure(Fault.truncated(), LOST, post=_NEVER, cancel=OK, media=OK),
+    "reset before": _failure(Fault.reset_before(), LOST),
+    "reset after": _failure(Fault.reset_after(), LOST, post=_NEVER, cancel=OK),
+    "truncated": _failure(Fault.truncated(), LOST, post=_NEVER, cancel=OK),
     "not JSON": _nonsense(Fault.not_json(), ODD),
     "empty": _nonsense(Fault.not_json(""), ODD),
     "not JSON, 502": _failure(Fault.not_json(status_code=502), APIError),

@@ -28,7 +28,7 @@ class Host:
         self.open = 0
 
     @asynccontextmanager
-    async def open_media(self, url, *, start=0):
+    async def open_media(self, url, *, start=0, version=None):
         self.starts.append(start)
         self.open += 1
         begin = start if self.ranges else 0
@@ -67,7 +67,7 @@ async def test_a_result_is_saved_from_the_sandbox(client, tmp_path):
 
 @pytest.mark.parametrize("ranges", [True, False])
 async def test_a_break_is_taken_up_where_it_broke(tmp_path, ranges):
-    """By Range where the host knows it; where it starts again, what we have is skipped."""
+    """By Range where the host knows it; where it starts again, so do we, and no progress is told twice."""
     host = Host(gives=[1_000, 3_000, 4_050], ranges=ranges)
     seen = []
     file = await downloads.save(host, URL, tmp_path / "a.mp4", on_progress=lambda *there: seen.append(there))
@@ -157,7 +157,7 @@ async def test_an_end_that_comes_too_early(tmp_path):
 
     class Short(Host):
         @asynccontextmanager
-        async def open_media(self, url, *, start=0):
+        async def open_media(self, url, *, start=0, version=None):
             async with super().open_media(url, start=start) as stream:
                 yield MediaStream(stream.status, "", len(MOVIE) + 1, stream.chunks)
 
@@ -206,9 +206,146 @@ async def test_an_address_whose_time_is_over(tmp_path, status):
         await downloads.save(host, URL, tmp_path / "a.mp4")
     assert caught.value.status_code == status
     assert host.starts == [0]
-    with pytest.raises(MediaError, match="500"):
-        await downloads.save(Host(status=500), URL, tmp_path / "a.mp4")
+    host = Host(status=451)
+    with pytest.raises(MediaError, match="451"):
+        await downloads.save(host, URL, tmp_path / "a.mp4")
+    assert host.starts == [0]
     assert files(tmp_path) == []
+
+
+class Web:
+    """A media host: each entry is the status, the headers and the bytes of an answer."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+        self.pauses = []
+        self.client = NovaKitClient(KEY, transport=httpx.MockTransport(self._answer))
+
+    def _answer(self, request):
+        self.asked.append({name: request.headers[name] for name in ("range", "if-range") if name in request.headers})
+        status, headers, content = self.answers.pop(0)
+        return httpx.Response(status, headers=headers, stream=_Sent(content))
+
+    async def sleep(self, seconds):
+        self.pauses.append(seconds)
+
+    async def saved(self, folder):
+        try:
+            file = await downloads.save(self.client, URL, folder / "a.mp4", sleep=self.sleep)
+            return file.read_bytes()
+        finally:
+            await self.client.aclose()
+
+
+class _Sent(httpx.AsyncByteStream):
+    """Bytes, and then a connection that breaks where ``...`` follows them."""
+
+    def __init__(self, content):
+        self.content = content if isinstance(content, tuple) else (content,)
+
+    async def __aiter__(self):
+        for piece in self.content:
+            if piece is ...:
+                raise httpx.ReadError("broken")
+            yield piece
+
+
+OTHER = MOVIE[:16] + bytes(len(MOVIE) - 16)
+LENGTH = {"Content-Length": str(len(MOVIE))}
+
+
+def part(content, *, first=1_000, **headers):
+    """Answer with a file from a byte on."""
+    told = f"bytes {first}-{len(content) - 1}/{len(content)}"
+    return 206, {"Content-Range": told, **headers}, content[first:]
+
+
+def whole(content, **headers):
+    """Answer with a whole file."""
+    return 200, {"Content-Length": str(len(content)), **headers}, content
+
+
+def broken(**headers):
+    """Answer with the first thousand bytes, and break off."""
+    return 200, {**LENGTH, **headers}, (MOVIE[:1_000], ...)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_host_that_can_not_for_the_moment_is_asked_again(nothing_left, tmp_path, status, resumed):
+    """As after a connection that broke, and from where that was; not before the host said, and not for ever."""
+    settings.configure(speed=1.0)
+    before = [broken()] if resumed else []
+    web = Web(*before, (status, {"Retry-After": "3"}, b"busy"), part(MOVIE) if resumed else whole(MOVIE))
+    assert await web.saved(tmp_path) == MOVIE
+    assert web.pauses == ([0.5, 3.0] if resumed else [3.0])
+    assert web.asked[-1] == ({"range": "bytes=1000-"} if resumed else {})
+    web = Web(*[(status, {}, b"busy")] * 4)
+    with pytest.raises(MediaError, match=str(status)) as caught:
+        await web.saved(tmp_path / "again")
+    assert caught.value.status_code == status
+    assert web.pauses == [0.5, 1.5, 4.0]
+
+
+@pytest.mark.parametrize(("told", "pauses"), [("30", [30.0]), ("31", None), ("soon", [0.5])])
+async def test_a_host_that_asks_for_long_is_not_waited_for(nothing_left, tmp_path, told, pauses):
+    """To come before it said would be in vain, and nobody waits for minutes."""
+    settings.configure(speed=1.0)
+    web = Web((503, {"Retry-After": told}, b"busy"), whole(MOVIE))
+    if pauses is None:
+        with pytest.raises(MediaError, match="503"):
+            await web.saved(tmp_path)
+    else:
+        assert await web.saved(tmp_path) == MOVIE
+        assert web.pauses == pauses
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"ETag": '"a"', "Last-Modified": "Sun, 01 Jun 2025 10:00:00 GMT"}, '"a"'),
+        ({"ETag": 'W/"a"', "Last-Modified": "Sun, 01 Jun 2025 10:00:00 GMT"}, "Sun, 01 Jun 2025 10:00:00 GMT"),
+        ({"ETag": 'W/"a"'}, None),
+    ],
+)
+async def test_what_broke_off_is_taken_up_of_the_same_file_only(nothing_left, tmp_path, headers, said):
+    """The host is told which file the rest belongs to, and sends all of another."""
+    web = Web(broken(**headers), whole(OTHER, ETag='"b"'))
+    assert await web.saved(tmp_path) == OTHER
+    assert web.asked == [{}, {"range": "bytes=1000-", **({} if said is None else {"if-range": said})}]
+
+
+@pytest.mark.parametrize(
+    ("rest", "wanted"),
+    [
+        (part(OTHER, ETag='"b"'), OTHER),  # it minds no If-Range
+        (part(OTHER + b"x"), OTHER),
+        ((416, {"Content-Range": "bytes */900"}, b""), OTHER),
+        (part(MOVIE, ETag='"a"'), MOVIE),
+        (part(MOVIE), MOVIE),
+    ],
+)
+async def test_two_files_are_never_joined(nothing_left, tmp_path, rest, wanted):
+    """A rest that is known to be another file's is left, and that file asked for from its beginning."""
+    web = Web(broken(ETag='"a"'), rest, whole(OTHER, ETag='"b"'))
+    assert await web.saved(tmp_path) == wanted
+    assert web.asked[2:] == ([{}] if wanted is OTHER else [])
+
+
+async def test_another_file_that_is_empty_is_not_taken_for_the_first(nothing_left, tmp_path):
+    """Nothing of what was there before is left."""
+    web = Web(broken(), whole(b""))
+    with pytest.raises(MediaError, match="no video, sound or image"):
+        await web.saved(tmp_path)
+    assert files(tmp_path) == []
+
+
+async def test_a_file_in_memory_is_not_joined_either(nothing_left, tmp_path):
+    """`fetch` begins anew as `save` does."""
+    web = Web(broken(), whole(OTHER))
+    assert await downloads.fetch(web.client, URL, limit=100_000, sleep=web.sleep) == (OTHER, "video/mp4")
+    await web.client.aclose()
 
 
 async def test_what_is_no_address_is_not_fetched(client, tmp_path):

@@ -99,7 +99,7 @@ def _bucket(name: str, said: object, end: datetime | None) -> Bucket:
     remaining, limit = lenient.number(fields.get("remaining")), lenient.number(fields.get("limit"))
     used = lenient.number(fields.get("used"))
     if limit is None and remaining is not None and used is not None:
-        limit = remaining + used
+        limit = lenient.number(remaining + used)  # of two that are near the largest number the sum is none
     resets = next((moment for key in _RESETS if (moment := lenient.time(fields.get(key))) is not None), end)
     return Bucket(name, remaining, limit, None if remaining is None else resets)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..client import NovaKitClient
 
-__all__ = ["QuotaView", "amount", "quota", "units_in_words"]
+__all__ = ["QuotaView", "amount", "grouped", "quota", "units_in_words"]
 
 _LITTLE = 0.2  # of a bucket: from there on its bar is in the colour of warning
 _NAMES = {
@@ -168,7 +168,7 @@ def units_in_words(bucket: Bucket, count: float) -> str:
 
 def amount(bucket: Bucket, count: float) -> str:
     """Return so many of what a bucket holds in words, such as ``"3 seconds of video"``."""
-    return f"{count:,.6g} {units_in_words(bucket, count)}" if count else f"no {units_in_words(bucket, 2)}"
+    return f"{grouped(count)} {units_in_words(bucket, count)}" if count else f"no {units_in_words(bucket, 2)}"
 
 
 def _bar(bucket: Bucket) -> Markup:
@@ -189,20 +189,34 @@ def left_of(bucket: Bucket) -> str:
     """Return in words what is left in a bucket."""
     if bucket.remaining is None:
         return "unlimited, or not in the plan"
-    of = "" if bucket.limit is None else f" of {_grouped(bucket.limit)}"
-    return f"{_grouped(bucket.remaining)}{of} left"
+    of = "" if bucket.limit is None else f" of {grouped(bucket.limit)}"
+    return f"{grouped(bucket.remaining)}{of} left"
 
 
 def _day(moment: datetime) -> str:
-    return f"{moment.astimezone():%d %b %Y}"
+    try:
+        return f"{moment.astimezone():%d %b %Y}"
+    except (
+        OverflowError,
+        ValueError,
+        OSError,
+    ):  # "for ever" is often the last second there is: here it may be past that
+        return f"{moment:%d %b %Y}"
 
 
 def _plain(number: float) -> str:
     return f"{number:.10g}"
 
 
-def _grouped(number: float) -> str:
-    return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
+def grouped(number: float, digits: int = 6) -> str:
+    """Write a number for people: a whole one out, and of another so many digits, but never a power of ten.
+
+    Example:
+        >>> grouped(10_000_000), grouped(2.5), grouped(1_234_567.8)
+        ('10,000,000', '2.5', '1,234,568')
+    """
+    large = number == int(number) or abs(number) >= 10 ** (digits - 1)
+    return f"{number:,.0f}" if large else f"{number:,.{digits}g}"
 
 
 def quota(*, client: NovaKitClient | None = None) -> QuotaView:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ..quotas import CREDITS, bucket_of
-from .quota import amount, units_in_words
+from .quota import amount, grouped, units_in_words
 from .view import duration
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _left(bucket: Bucket, units: float | None, takes: str) -> str:
         return f"{_first(amount(bucket, bucket.remaining))} {_are(bucket)} left."
     if units > bucket.remaining:
         return f"{takes} {amount(bucket, units)}. {_only(bucket)}"
-    return f"{takes} {units:,.6g} of the {amount(bucket, bucket.remaining)} that {_are(bucket)} left."
+    return f"{takes} {grouped(units)} of the {amount(bucket, bucket.remaining)} that {_are(bucket)} left."
 
 
 def _only(bucket: Bucket) -> str:
@@ -87,9 +87,9 @@ def _took(similar: Sequence[Estimate | None], billed: float | None, known: int) 
         if billed is None:
             return ""
         of_them = "All of them take" if known == len(similar) else f"{known:,} of them take"
-        return f"{of_them} about {billed:,.4g} credits, as similar jobs did."
+        return f"{of_them} about {grouped(billed, 4)} credits, as similar jobs did."
     seconds = next((each.seconds for each in similar if each is not None), None)
-    took = [f"{billed:,.4g} credits"] if billed is not None else []
+    took = [f"{grouped(billed, 4)} credits"] if billed is not None else []
     if seconds is not None:
         took.append(duration(seconds))
     return f"Similar jobs took {' and '.join(took)}." if took else ""

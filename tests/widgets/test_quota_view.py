@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from datetime import datetime, timezone
 
 import pytest
 
 from novakit_widgets import AuthenticationError, NovaKitClient, Sandbox, configure, quota
-from novakit_widgets.quotas import Quota
+from novakit_widgets.quotas import Bucket, Quota
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.widgets.quota import QuotaView, table
+from novakit_widgets.widgets.quota import QuotaView, left_of, table
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 HOSTILE = '"><script>alert(1)</script>'
@@ -96,6 +97,50 @@ def test_words_from_outside_stay_words():
     assert "not in force" in html
     assert "names no quota" in table(Quota(), NOON)
     assert "unlimited, or not in the plan" in table(Quota.from_json({"quotas": {"credits": None}}), NOON)
+
+
+@pytest.fixture
+def live_in(monkeypatch):
+    """Move this process to a time zone, and home again."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system has one time zone for all processes")
+
+    def move(zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("zone", "end", "shown"),
+    [
+        ("UTC-14", "9999-12-31T23:59:59Z", "31 Dec 9999"),
+        ("UTC+12", "0001-01-01T00:00:00Z", "01 Jan"),
+        ("UTC-14", "2026-12-01T12:00:00Z", "02 Dec 2026"),
+    ],
+)
+def test_a_plan_that_never_ends_is_shown_everywhere(live_in, zone, end, shown):
+    """Here, its last second may be past the end of all dates."""
+    live_in(zone)
+    quotas = {
+        "credits": {"remaining": 5, "limit": 10},
+        "video_seconds": {"remaining": 5, "reset_at": "2026-11-26T12:00Z"},
+    }
+    body = {"plan": {"period_end": end}, "quotas": quotas}
+    assert f"5 of 10 left, full again on {shown}" in table(Quota.from_json(body), NOON)
+
+
+def test_whole_numbers_are_written_out():
+    """However large, and what is near the largest number there is breaks nothing."""
+    bucket = Bucket("credits", 12_345_678.0, 1e7)
+    assert left_of(bucket) == "12,345,678 of 10,000,000 left"
+    assert left_of(Bucket("credits", 0.04, 2.25)) == "0.04 of 2.25 left"
+    odd = Quota.from_json({"quotas": {"credits": {"remaining": 1e308, "used": 1e308}}})
+    assert odd.buckets["credits"].limit is None
+    assert "left" in table(odd, NOON)
 
 
 def test_buckets_that_are_full_again_on_different_days_say_so_each():

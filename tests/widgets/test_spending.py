@@ -23,6 +23,18 @@ def said(tool, units, *, similar=(None,), trouble="", **left):
     [
         (Tool.VIDEO, 3.0, {"video_seconds": 114.0}, "This takes 3 of the 114 seconds of video that are left."),
         (Tool.VIDEO, 2.5, {"video_seconds": 114.0}, "This takes 2.5 of the 114 seconds of video that are left."),
+        (
+            Tool.TTS,
+            1e6,
+            {"tts_chars": 12_345_678.0},
+            "This takes 1,000,000 of the 12,345,678 characters of speech that are left.",
+        ),
+        (
+            Tool.TTS,
+            2e7,
+            {"tts_chars": 1e7},
+            "This takes 20,000,000 characters of speech. Not enough is left: 10,000,000 characters of speech.",
+        ),
         (Tool.MUSIC, 1.0, {"music_tracks": 1.0}, "This takes 1 of the 1 music track that is left."),
         (Tool.IMAGE, 4.0, {"image_generations": 3.0}, "This takes 4 images. Not enough is left: 3 images."),
         (Tool.IMAGE_EDIT, 1.0, {"image_edits": 0.0}, "This takes 1 image edit. Not enough is left: no image edits."),
@@ -69,6 +81,8 @@ def test_several_jobs_are_summed_up():
     assert text.striptags().endswith(
         "2 of them take about 44 credits, as similar jobs did. Not enough is left: 20 credits."
     )
+    text = said(Tool.VIDEO, 25.0, similar=[Estimate(1, 12_345.0, 1.0)] * 2, video_seconds=120.0)
+    assert text.striptags().endswith("All of them take about 24,690 credits, as similar jobs did.")
     assert "credits" not in said(Tool.VIDEO, 25.0, similar=[None, None], video_seconds=120.0)
 
 

@@ -230,6 +230,10 @@ class Job:
             raw=MappingProxyType(dict(body)),
         )
 
+    def __hash__(self) -> int:
+        # Equal jobs have these in common; the parameters and the result, which differ too, can't be hashed.
+        return hash((self.id, self.status))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view of a dict can't be pickled, so a copy of the dict travels.
         values = {item.name: getattr(self, item.name) for item in fields(self)}

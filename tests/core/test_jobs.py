@@ -258,6 +258,16 @@ def test_a_snapshot_is_immutable():
     assert timedelta(seconds=job.seconds) == job.completed_at - job.created_at
 
 
+def test_jobs_can_be_in_a_set():
+    """Equal ones are one there, and those that differ in what can't be hashed are two."""
+    read, again = Job.from_json(DOCUMENTED), Job.from_json({**DOCUMENTED, "orgId": "org_2"})
+    other = Job.from_json({**DOCUMENTED, "inputParams": {"prompt": ["another"]}})
+    assert {read, again, other} == {read, other}
+    assert len({read, again, other}) == 2
+    assert {read: "first"}[again] == "first"
+    assert hash(Job("job_1", "completed")) == hash(Job("job_1", JobStatus.COMPLETED))
+
+
 def test_a_job_can_be_pickled_and_copied():
     """A snapshot goes to another process, or into a cache, and comes back equal."""
     job = Job.from_json(

@@ -324,8 +324,10 @@ class NovaKitClient:
         if start:
             headers |= {"Range": f"bytes={start}-", **({} if version is None else {"If-Range": version})}
         failure: str
+        opened = False
         try:
             async with plain.stream("GET", url, headers=headers) as response:
+                opened = True
                 try:
                     yield MediaStream(
                         response.status_code,
@@ -343,6 +345,10 @@ class NovaKitClient:
             failure = type(error).__name__
         except httpx.InvalidURL:
             failure = "invalid URL"
+        except UnicodeError:
+            if opened:
+                raise  # of whoever reads it
+            failure = "invalid host name"
         raise MediaError(
             f"The result could not be fetched ({failure}). The job has ended; fetching again costs nothing."
         )

@@ -353,7 +353,7 @@ async def test_what_is_no_address_is_not_fetched(client, tmp_path):
     for url in ("file:///etc/passwd", "javascript:alert(1)", "", "https://", "https://127.0.0.1:99999999/x"):
         with pytest.raises(MediaError, match="no http or https"):
             await client.download(url, tmp_path)
-    for url in ("http://127.0.0.1:1/x", "https://cdn.example/\x7f"):
+    for url in ("http://127.0.0.1:1/x", "https://cdn.example/\x7f", "https://xn--/", "https://xn--a\u00fc.example/x"):
         with pytest.raises(MediaError, match="could not be fetched"):
             await client.download(url, tmp_path)
     assert files(tmp_path) == []

@@ -24,6 +24,7 @@ from .store import Pace, SandboxJob
 __all__ = ["Sandbox"]
 
 Seconds = float | tuple[float, float]
+_PORTS = 65_536
 
 
 class Sandbox:
@@ -77,6 +78,8 @@ class Sandbox:
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             # GET /sandbox gives the key to whoever asks.
             raise ValueError(f"The sandbox serves this machine only: {host!r} is no loopback address.")
+        if not 0 <= port < _PORTS:
+            raise ValueError(f"port is a number from 0 to {_PORTS - 1}, not {port!r}.")
         if quotas == "off":
             quotas = dict.fromkeys(PLANS["free"].quotas)
         self.speed = float(speed)

@@ -187,6 +187,8 @@ def test_the_log_has_no_key(serve, client_of, caplog):
         ({"speed": 0}, "speed"),
         ({"hold_seconds": -1}, "hold_seconds"),
         ({"host": "0.0.0.0"}, "loopback"),
+        ({"port": 65_536}, "port is a number from 0 to 65535"),
+        ({"port": -1}, "port"),
         ({"plan": "gold"}, "no plan"),
         ({"quotas": {"videos": 1}}, "no quota bucket"),
         ({"durations": {"video": (5, 1)}}, "durations"),

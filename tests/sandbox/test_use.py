@@ -129,9 +129,10 @@ def test_a_process_of_its_own(number):
             process.kill()
 
 
-def test_a_process_that_can_not_start(serve):
-    """A port that is taken is one line and exit status 1."""
-    port = serve().origin.rpartition(":")[2]
+@pytest.mark.parametrize("port", [None, "99999"], ids=["taken", "none"])
+def test_a_process_that_can_not_start(serve, port):
+    """A port that is taken, or is none, is one line and exit status 1."""
+    port = port or serve().origin.rpartition(":")[2]
     command = [sys.executable, "-m", "novakit_widgets.sandbox", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1

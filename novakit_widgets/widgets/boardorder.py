@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timezone
 from typing import TYPE_CHECKING, Literal
 
 from ..queueing import PlaceState
@@ -84,4 +83,4 @@ def _age(place: Place) -> float:
     """Return a number that is the smaller, the later something has become of a place."""
     job = place.run.job
     moment = None if job is None else job.completed_at or job.created_at
-    return float("inf") if moment is None else -moment.astimezone(timezone.utc).timestamp()
+    return float("inf") if moment is None else -moment.timestamp()

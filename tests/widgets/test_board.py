@@ -385,6 +385,21 @@ def test_as_many_models_for_a_thousand_jobs_as_for_one(client):
     assert set(_instances) == before
 
 
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_none_in_greenwich_has_its_place(sandbox, client, created):
+    """A board by its newest jobs is one all the same."""
+
+    async def main(hold):
+        sandbox.inject(Fault.fields(createdAt=created, completedAt=None), method="GET", path="/jobs*", times=None)
+        board = batch("image", ["one", "two"], size="512x512", client=client)
+        hold(board)
+        await board
+        parts(board).sort.value = "newest"
+        assert len(lines(board)) == 2
+
+    go(main, client)
+
+
 def test_rows_pages_filter_and_order(sandbox, client):
     """The table shows what the menus say, a hundred at a time; each number is the sequence's own."""
 

@@ -47,9 +47,9 @@ def _let_the_page_go_on() -> None:
     if not application.IPKernelApp.initialized() or threading.current_thread() is not threading.main_thread():
         return  # a subshell says it
     kernel = application.IPKernelApp.instance().kernel
-    parent = kernel.get_parent("shell")
-    if parent.get("header", {}).get("msg_type") != "comm_msg":
+    header = kernel.get_parent("shell").get("header", {})  # and no more of it: what was typed may be a key
+    if header.get("msg_type") != "comm_msg":
         return  # the value was set by code
     # Busy again, as it is: with the cell that awaits, or until this message is done with, of which it says so itself.
     for state in ("idle", "busy"):
-        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": state}, parent=parent)
+        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": state}, parent={"header": header})

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from .. import settings
 from ..errors import ConfigurationError, MissingKeyError
+from .changes import when_changed
 from .places import in_kernel
 
 __all__ = ["LoginForm", "login"]
@@ -40,6 +41,8 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         super().__init__(children=[self._key, self._keep, self._button, self._said])
         self._button.on_click(self._take)
         self._key.observe(self._entered, "value")
+        for control in (self._key, self._keep):
+            when_changed(control, lambda: None)  # what is typed next is to come, too
 
     def __repr__(self) -> str:
         return "<LoginForm>"

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .downloads import OpensMedia
     from .jobs import Job
     from .media import Media
+    from .transfers import OpensMedia
 
 __all__ = ["Embed", "Kept", "Room", "check_embed", "keep", "save_kept"]
 

@@ -22,8 +22,8 @@ from .player import close_all
 from .view import prompt_of, shortened
 
 if TYPE_CHECKING:
-    from ..downloads import OpensMedia
     from ..jobs import Job, Tool
+    from ..transfers import OpensMedia
 
 __all__ = ["FEWEST", "MOST", "Compared", "Comparison"]
 

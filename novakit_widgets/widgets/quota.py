@@ -196,11 +196,8 @@ def left_of(bucket: Bucket) -> str:
 def _day(moment: datetime) -> str:
     try:
         return f"{moment.astimezone():%d %b %Y}"
-    except (
-        OverflowError,
-        ValueError,
-        OSError,
-    ):  # "for ever" is often the last second there is: here it may be past that
+    except (OverflowError, ValueError, OSError):
+        # "For ever" is often the last second there is: here it may be past that.
         return f"{moment:%d %b %Y}"
 
 

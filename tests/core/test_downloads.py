@@ -301,6 +301,14 @@ async def test_a_host_that_asks_for_long_is_not_waited_for(nothing_left, tmp_pat
         assert web.pauses == pauses
 
 
+async def test_only_a_refusal_says_when_to_come_back(nothing_left, tmp_path):
+    """What an answer that has the file says of it is of no account when the connection breaks: it could be for ever."""
+    settings.configure(speed=1.0)
+    web = Web(broken(**{"Retry-After": "86400"}), part(MOVIE))
+    assert await web.saved(tmp_path) == MOVIE
+    assert web.pauses == [0.5]
+
+
 @pytest.mark.parametrize(
     ("headers", "said"),
     [

@@ -12,7 +12,8 @@ from IPython.core.error import UsageError
 
 from novakit_widgets.calls import main_parameter
 from novakit_widgets.jobs import Tool
-from novakit_widgets.magic import complete, parse
+from novakit_widgets.magic import complete
+from novakit_widgets.magicline import parse
 from novakit_widgets.parameters import PARAMETERS
 
 SETTABLE = [

@@ -56,7 +56,7 @@ async def nap(_seconds):
     await asyncio.sleep(0.005)
 
 
-async def until(come, seconds=10.0):
+async def until(come, seconds=30.0):
     """Wait for something that comes about beside the test."""
     end = time.monotonic() + seconds
     while not come():
@@ -615,8 +615,15 @@ def test_a_plain_script_that_stops_waiting_keeps_its_batch(serve, history):
     settings.configure(limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history)
-    sandbox.next_duration(60.0)
-    assert queue.wait_blocking(0.5) is False
+    sandbox.next_duration(1_000_000.0)
+
+    async def until_it_runs():
+        queue.start()
+        await until(lambda: states(queue) == {"running": 1})
+
+    assert queue.wait_blocking(None, until_it_runs) is True
+    assert states(queue) == {"left": 1}
+    assert queue.wait_blocking(0.1) is False
     assert states(queue) == {"left": 1}
     assert not queue.settled
     assert history.batches.find(queue.batch_id) is not None
@@ -634,7 +641,12 @@ def test_a_plain_script(serve, history):
     items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(6)]
     queue = JobQueue(items, client=client, history=history, max_running=2)
     assert queue.start() is False
-    assert queue.wait_blocking(0.45) is False
+
+    async def until_one_is_made():
+        queue.start()
+        await until(lambda: sandbox.jobs)
+
+    assert queue.wait_blocking(None, until_one_is_made) is True
     assert 0 < len(sandbox.jobs) < 6
     assert queue.wait_blocking(20) is True
     assert states(queue) == {"completed": 6}

@@ -52,20 +52,22 @@ def test_a_click_while_a_cell_sleeps(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
-def test_a_click_while_a_cell_waits(kernel, sandbox):
+def test_a_click_while_a_cell_waits(kernel, sandbox, environ):
     """While a cell is in wait(), a click cancels the job and so ends the cell; where it can't, an interrupt lets it through."""
+    gets_through = kernel.has_subshells and Version(environ.ipykernel) < Version("7.4")
     sandbox.next_duration(FOREVER)
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
     kernel.job_id("widget")
     waits = kernel.send("print('waiting', flush=True); widget.wait()")
     kernel.until(lambda: "waiting" in waits.text)
     card.press("Cancel")
-    kernel.listen(1.0)
-    if not waits.done:
-        kernel.interrupt()
+    if not gets_through:
+        kernel.listen(3.0)  # with 7.4 it may
+        if not waits.done:
+            kernel.interrupt()
     card.says("cancelled")
     kernel.finish(waits)
-    assert waits.error in ("JobCancelledError", "KeyboardInterrupt")
+    assert waits.error in ("JobCancelledError", *([] if gets_through else ["KeyboardInterrupt"]))
     assert kernel.troubles() == ""
 
 

@@ -32,7 +32,7 @@ from .errors import MediaError
 from .jobs import Job, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -134,7 +134,18 @@ class _ThisPython(AsyncKernelManager):
 
 
 class _LikeAPage(NotebookClient):
-    """Takes what replaces an output whenever it comes; nbclient would while that output's own cell runs."""
+    """Takes what replaces an output whenever it comes; nbclient would while that output's own cell runs.
+
+    Attributes:
+        before_start: called when nbclient has put its handlers of signals in place, and before it starts the kernel.
+    """
+
+    before_start: Callable[[], None]
+
+    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+        """Start the kernel, as nbclient does."""
+        self.before_start()
+        await super().async_start_new_kernel(**kwargs)
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: nbformat.NotebookNode, cell_index: int) -> None:
         assert self.kc is not None  # for the type checker
@@ -189,8 +200,10 @@ def execute(
     return []
 
 
-async def _cells(client: NotebookClient, environment: Mapping[str, str]) -> None:
-    """Execute the cells, and end the kernel in order on Ctrl-C: nbclient's own handler ends it under its own feet.
+async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:
+    """Execute the cells, and end the kernel in order on Ctrl-C, also while it starts.
+
+    nbclient's own handler ends the kernel under its own feet, and one that is starting never.
 
     Raises:
         KeyboardInterrupt: the user, or SIGTERM, interrupted it.
@@ -205,20 +218,33 @@ async def _cells(client: NotebookClient, environment: Mapping[str, str]) -> None
         client.shutdown_kernel = "immediate"
         task.cancel()
 
-    def take_over(**_notebook: object) -> None:
+    def take_over() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             # Windows, and threads other than the main one, know no such handlers.
             with suppress(RuntimeError):
                 loop.add_signal_handler(number, interrupt)
 
-    client.on_notebook_start = take_over
+    client.before_start = take_over
     try:
         await client.async_execute(env=dict(environment))
     except (asyncio.CancelledError, DeadKernelError):
         # A cell that is cancelled says that its kernel has died.
-        if interrupted.is_set():
-            raise KeyboardInterrupt from None
-        raise
+        if not interrupted.is_set():
+            raise
+        await _end_starting(client)
+        raise KeyboardInterrupt from None
+
+
+async def _end_starting(client: NotebookClient) -> None:
+    """End a kernel that an interrupt found starting; nbclient has ended any other."""
+    kernel = client.km
+    if kernel is None or not kernel.has_kernel:
+        return
+    # Killed first: the interrupt that a shutdown begins with would have it write a traceback.
+    await ensure_async(kernel.signal_kernel(signal.SIGKILL))
+    await ensure_async(kernel.shutdown_kernel(now=True))
+    if client.kc is not None:
+        client.kc.stop_channels()
 
 
 async def _look_at_jobs(environment: Mapping[str, str]) -> list[JobLine]:

@@ -104,16 +104,22 @@ def test_nothing_personal_is_kept(rehearsal):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to end a command with")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_everything(tmp_path, number):
-    """Ctrl-C, or SIGTERM, in the middle of a cell ends the kernel, the sandbox and the command, without a traceback."""
+@pytest.mark.parametrize("moment", ["the kernel starts", "a cell runs"])
+def test_ctrl_c_ends_everything(tmp_path, number, moment):
+    """Ctrl-C, or SIGTERM, ends the kernel, the sandbox and the command at any time, without a traceback."""
     command = [sys.executable, "-u", "-m", "novakit_widgets", "demo", "--headless", "--folder", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         me = psutil.Process(process.pid)
+
+        def is_so():
+            if moment == "a cell runs":
+                return (tmp_path / "history.sqlite3").exists()  # the first job is in it before it is sent
+            return any("ipykernel" in " ".join(one.cmdline()) for one in me.children())
+
         until = time.monotonic() + 60
-        while time.monotonic() < until and not any("ipykernel" in " ".join(one.cmdline()) for one in me.children()):
-            time.sleep(0.1)
+        while time.monotonic() < until and not is_so():
+            time.sleep(0.02)
         family = me.children(recursive=True)
-        time.sleep(2.0)  # into the first cells, which take longer than that together
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said.strip()) == (130, "Interrupted. The kernel and the sandbox have ended.")

@@ -230,19 +230,27 @@ class Notebook:
         await self.until(is_whole)
         return saved
 
-    async def reload(self) -> None:
-        """Load the page anew."""
+    async def reload(self, *, look_at: int = 0) -> None:
+        """Load the page anew.
+
+        Args:
+            look_at: the cell to look at then; what is out of sight is made when a page has nothing else to do.
+        """
         for _ in range(_LOADS):
             heard = self.traffic.greetings
             await self.page.reload()
             await self.wait_for_kernel(heard=heard)
-            # Nor does it always hear the question for the widgets' states.
+            await self.cell(look_at).scroll_into_view_if_needed()
+            # Nor does it always hear the question for the widgets' states. And a page that needs more than two seconds
+            # for the answer may have given a card up just before: what it looks for, it looks for so long, and then not
+            # once more.
             if await self._has_its_widgets():
                 return
 
     async def _has_its_widgets(self) -> bool:
+        missing = self.page.get_by_text(re.compile("Loading widget|Error displaying widget"))
         try:
-            await expect(self.page.get_by_text("Loading widget")).to_have_count(0, timeout=_DEAF_SECONDS * 1000)
+            await expect(missing).to_have_count(0, timeout=_DEAF_SECONDS * 1000)
         except AssertionError:
             return False
         return True

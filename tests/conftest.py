@@ -22,6 +22,8 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("novakit", deadline=None)
+# For a Python that is not the first to run them: --hypothesis-profile=brief.
+hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("novakit")
 
 

@@ -14,7 +14,6 @@ import httpx
 import keyring
 import pytest
 from IPython.core.ultratb import VerboseTB
-from rich.console import Console
 from rich.traceback import Traceback
 
 from novakit_widgets import NovaKitClient, settings
@@ -66,13 +65,11 @@ def _beyond_this_file(trace):
 
 
 def rich_shown(error):
-    """Render an exception as rich does, with the variables of each frame; many install that for all their notebooks."""
+    """Return all that rich shows of an exception, with the variables of each frame; many install it for all their notebooks."""
     trace = Traceback.from_exception(
         type(error), error, _beyond_this_file(error.__traceback__), show_locals=True, locals_max_string=500
     )
-    console = Console(file=io.StringIO(), width=400)
-    console.print(trace)
-    return console.file.getvalue()
+    return repr(trace.trace)  # printing it would add lines of source, each coloured, which takes its time
 
 
 def variables(error):

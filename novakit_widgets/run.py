@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import endings, eventloop, settings
+from .answers import utc_now
 from .client import checked_id
 from .downloads import save_all
 from .errors import NovaKitError, SubmissionUncertainError
@@ -34,6 +35,7 @@ from .waiting import Waiters, check_timeout, within
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from .client import NovaKitClient
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["JobRun"]
 
 _PARTING_SECONDS = 10.0
+_DAY = 86_400.0  # a job that seems to have run for longer is one that two clocks disagree about
 # Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
 _claiming = threading.Lock()
 
@@ -63,6 +66,7 @@ class JobRun:
         history: remembers the job; where it is left out, the one that the settings name.
         on_change: called on the loop after each change.
         clock: monotonic seconds.
+        now: the present moment, with time zone.
         manager: decides when it is submitted; where it is left out, `start` does.
         earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
 
@@ -89,6 +93,7 @@ class JobRun:
         history: JobHistory | None = None,
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> None:
@@ -110,6 +115,7 @@ class JobRun:
         self.ticket: Ticket | None = None
         self._manager = manager
         self._clock = clock
+        self._now = now
         self._began: float | None = None
         self._stopped: float | None = None
         self._origin = Origin(earlier)
@@ -155,6 +161,7 @@ class JobRun:
         timeout: float | None = None,
         history: JobHistory | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
@@ -169,6 +176,7 @@ class JobRun:
             timeout=timeout,
             history=history,
             clock=clock,
+            now=now,
             manager=manager,
             earlier=earlier,
         )
@@ -193,7 +201,10 @@ class JobRun:
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds since we began with it, or as many as the service took; ``None`` before the beginning."""
+        """Seconds since we began with it, or as many as the service took; ``None`` before the beginning.
+
+        A job that was attached to while it ran began when the service accepted it.
+        """
         if self.job is not None and self.job.ended and self.job.seconds is not None:
             return self.job.seconds
         if self._began is None:
@@ -502,12 +513,19 @@ class JobRun:
         self._learn(job)
         if self._origin.attached_to is not None and not job.ended:
             self._note(job)
+            self._began_with(job)
         if job.ended:
             self._end()
             return
         self._observe()
         if self.cancelling:
             self._send_cancellation()
+
+    def _began_with(self, job: Job) -> None:
+        """Count the time of a job that we did not submit from its own beginning, as far as this machine's clock tells."""
+        age = 0.0 if job.created_at is None else (self._now() - job.created_at).total_seconds()
+        if self._began is not None and 0.0 < age < _DAY:
+            self._began = min(self._began, self._clock() - age)
 
     def _learn(self, job: Job) -> None:
         """Take in a job, and what it tells of one that we attached to."""

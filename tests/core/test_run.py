@@ -7,6 +7,8 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -461,6 +463,35 @@ async def test_how_long_is_watched(client):
     assert attached.watch_seconds == 180.0
     settings.configure(speed=10)
     assert image(client).typical_seconds == (0.5, 3.0)
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [(0.02, 72.0), (-0.02, 0.0), (50, 0.0), (None, 0.0)])
+async def test_an_attached_jobs_time_is_its_own(client, sandbox, hours, seconds):
+    """It counts from the job's beginning, not from ours, but for two clocks that disagree."""
+    sandbox.next_duration(FOREVER)
+    job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
+    begun = None if hours is None else job.created_at - timedelta(hours=hours)
+    known = replace(job, created_at=begun)
+    run = JobRun.known(Tool.IMAGE, {}, known, client=client, clock=lambda: 5.0, now=lambda: job.created_at)
+    run.begin()
+    assert run.phase is Phase.WATCHING
+    assert round(run.elapsed, 3) == seconds
+    sandbox.finish(job.id)
+    await run.wait()
+    assert run.elapsed == run.job.seconds
+
+
+async def test_an_attached_card_counts_from_the_jobs_beginning(client, sandbox):
+    """As the service's own answer tells it."""
+    sandbox.next_duration(FOREVER)
+    job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
+    attached = JobRun.attached(job.id, client=client)
+    attached._now = lambda: job.created_at + timedelta(minutes=2)
+    attached.begin()
+    await until(lambda: attached.phase is Phase.WATCHING)
+    assert 120.0 <= attached.elapsed < 180.0
+    sandbox.finish(job.id)
+    await attached.wait()
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", []])

@@ -241,9 +241,8 @@ class Notebook:
             await self.page.reload()
             await self.wait_for_kernel(heard=heard)
             await self.cell(look_at).scroll_into_view_if_needed()
-            # Nor does it always hear the question for the widgets' states. And a page that needs more than two seconds
-            # for the answer may have given a card up just before: what it looks for, it looks for so long, and then not
-            # once more.
+            # Nor does it always hear the question for the widgets' states. And a page that needs two seconds for the
+            # answer may have given its cards up just before: https://github.com/jupyter-widgets/ipywidgets/issues/4026
             if await self._has_its_widgets():
                 return
 

@@ -96,7 +96,7 @@ async def test_the_keyboard_alone(open_notebook, sandbox):
 
 async def test_what_a_screen_reader_learns(open_notebook, sandbox):
     """The bar is a progressbar with a name and a value, and the status is announced politely."""
-    sandbox.next_duration(200)
+    sandbox.next_duration(800)
     page = await open_notebook("nk.video('A sunset')")
     await page.run_all()
     bar = page.card(1).get_by_role("progressbar", name="Video: progress")

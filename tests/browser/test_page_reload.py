@@ -43,7 +43,7 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, con
 
 async def test_reloaded_in_mid_job(open_notebook, sandbox):
     """The card comes back and goes on; the result is in it, and `show()` leaves the plain one."""
-    sandbox.next_duration(200)
+    sandbox.next_duration(800)
     page = await open_notebook(WIDGET)
     await page.run_all()
     bar = page.card(1).get_by_role("progressbar", name="Video")

@@ -6,6 +6,7 @@ import contextlib
 import os
 
 import hypothesis
+import numpy as np  # noqa: F401 # pytest.approx looks into it, and must not find it half loaded by a sandbox's thread
 import pytest
 import stamina
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets import default
+from traitlets.config import Config
 
 from . import downloads
 from .client import NovaKitClient
@@ -32,7 +35,7 @@ from .errors import MediaError
 from .jobs import Job, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -175,29 +178,43 @@ def execute(
     Returns:
         What went wrong.
     """
-    client = _LikeAPage(
-        document,
-        kernel_name="python3",
-        kernel_manager_class=_ThisPython,
-        # Every start would warn that its sockets, which only this machine reaches, are not encrypted.
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        timeout=_CELL_SECONDS,
-        resources={"metadata": {"path": str(folder)}},
-        # A finished card is plain HTML; the widgets' state would put all media into the file once more.
-        store_widget_state=False,
-    )
 
     async def read(**_cell: object) -> None:
         await asyncio.sleep(pause)
 
-    client.on_cell_executed = read
     try:
         # nbclient takes the handlers of signals away; this puts them back.
-        with interrupted_by_signals():
+        with interrupted_by_signals(), _sockets() as config:
+            client = _LikeAPage(
+                document,
+                kernel_name="python3",
+                kernel_manager_class=_ThisPython,
+                config=config,
+                # Every start would warn that its sockets, which only this machine reaches, are not encrypted.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                timeout=_CELL_SECONDS,
+                resources={"metadata": {"path": str(folder)}},
+                # A finished card is plain HTML; the widgets' state would put all media into the file once more.
+                store_widget_state=False,
+            )
+            client.on_cell_executed = read
             asyncio.run(_cells(client, environment))
     except (CellExecutionError, CellControlSignal, DeadKernelError) as problem:
         return [f"the notebook stopped: {problem}"]
     return []
+
+
+@contextmanager
+def _sockets() -> Iterator[Config]:
+    """Have a kernel speak over sockets of the file system, where the system has them.
+
+    A port that was free when it was chosen may be somebody else's when the kernel binds it.
+    """
+    if sys.platform == "win32":
+        yield Config()
+        return
+    with tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True) as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -11,6 +12,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 __all__ = ["NOTEBOOKS", "execute", "in_a_hurry", "load", "minutes", "outputs", "solutions", "variables"]
 
@@ -58,14 +60,17 @@ def execute(document: Any, folder: Path, kernel: str, settings: Mapping[str, str
     Raises:
         nbclient.exceptions.CellExecutionError: a cell fails.
     """
-    client = NotebookClient(
-        document,
-        kernel_name=kernel,
-        timeout=120,
-        resources={"metadata": {"path": str(folder)}},
-        store_widget_state=False,
-    )
-    client.execute(env=variables(folder, **settings))
+    # Sockets of the file system: a port that was free when it was chosen may be somebody else's when the kernel binds it.
+    with tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True) as sockets:
+        client = NotebookClient(
+            document,
+            kernel_name=kernel,
+            timeout=120,
+            resources={"metadata": {"path": str(folder)}},
+            store_widget_state=False,
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+        )
+        client.execute(env=variables(folder, **settings))
 
 
 def load(path: Path) -> Any:

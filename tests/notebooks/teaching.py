@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -14,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-__all__ = ["NOTEBOOKS", "execute", "in_a_hurry", "load", "minutes", "outputs", "solutions", "variables"]
+__all__ = ["NOTEBOOKS", "execute", "in_a_hurry", "load", "minutes", "outputs", "sockets", "solutions", "variables"]
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -60,17 +61,23 @@ def execute(document: Any, folder: Path, kernel: str, settings: Mapping[str, str
     Raises:
         nbclient.exceptions.CellExecutionError: a cell fails.
     """
-    # Sockets of the file system: a port that was free when it was chosen may be somebody else's when the kernel binds it.
-    with tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True) as sockets:
+    with sockets() as config:
         client = NotebookClient(
             document,
             kernel_name=kernel,
             timeout=120,
             resources={"metadata": {"path": str(folder)}},
             store_widget_state=False,
-            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            config=config,
         )
         client.execute(env=variables(folder, **settings))
+
+
+@contextlib.contextmanager
+def sockets() -> Iterator[Config]:
+    """Have a kernel speak over sockets of the file system: a port may be taken between its choice and its use."""
+    with tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True) as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 def load(path: Path) -> Any:

@@ -11,7 +11,7 @@ import papermill
 import pytest
 from environments import environment
 from nbconvert import HTMLExporter
-from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, solutions, variables
+from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, sockets, solutions, variables
 
 from novakit_widgets import Sandbox
 
@@ -122,7 +122,7 @@ def test_runs_under_papermill(path, kernel, tmp_path, monkeypatch, served):
     has = in_a_hurry(load(path), SPEED)
     for name, value in variables(tmp_path, **({} if has else served)).items():
         monkeypatch.setenv(name, value)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), sockets() as config:
         warnings.simplefilter("ignore")  # papermill's own
         executed = papermill.execute_notebook(
             path,
@@ -131,6 +131,7 @@ def test_runs_under_papermill(path, kernel, tmp_path, monkeypatch, served):
             kernel_name=kernel,
             cwd=tmp_path,
             progress_bar=False,
+            config=config,
         )
     assert has == any("injected-parameters" in cell.metadata.get("tags", ()) for cell in executed.cells)
 

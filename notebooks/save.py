@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from novakit_widgets import headless
+from novakit_widgets import execution
 
 HERE = Path(__file__).parent
 MOST_BYTES = 3_000_000  # of a file: a notebook that takes long to open is not read
@@ -41,7 +41,7 @@ def save(path: Path) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         history = str(Path(folder) / "history.sqlite3")
-        problems = headless.execute(document, Path(folder), {**others, "NOVAKIT_HISTORY": history}, pause=PAUSE)
+        problems = execution.execute(document, Path(folder), {**others, "NOVAKIT_HISTORY": history}, pause=PAUSE)
     problems += clean(document)
     text = nbformat.writes(document)  # type: ignore[no-untyped-call]
     if len(text.encode()) > MOST_BYTES:

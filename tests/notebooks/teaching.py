@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from traitlets.config import Config
 
-__all__ = ["NOTEBOOKS", "execute", "in_a_hurry", "load", "minutes", "outputs", "sockets", "solutions", "variables"]
+from novakit_widgets.execution import sockets
+
+__all__ = ["NOTEBOOKS", "execute", "in_a_hurry", "load", "minutes", "outputs", "solutions", "variables"]
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -71,13 +70,6 @@ def execute(document: Any, folder: Path, kernel: str, settings: Mapping[str, str
             config=config,
         )
         client.execute(env=variables(folder, **settings))
-
-
-@contextlib.contextmanager
-def sockets() -> Iterator[Config]:
-    """Have a kernel speak over sockets of the file system: a port may be taken between its choice and its use."""
-    with tempfile.TemporaryDirectory(prefix="nk-", ignore_cleanup_errors=True) as folder:
-        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 def load(path: Path) -> Any:

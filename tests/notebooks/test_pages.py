@@ -10,7 +10,7 @@ import pytest
 from blocks import blocks_of
 
 import novakit_widgets
-from novakit_widgets import Sandbox, errors, headless, settings
+from novakit_widgets import Sandbox, errors, execution, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(
@@ -64,7 +64,7 @@ def test_python_blocks_run(tmp_path):
             "NOVAKIT_SANDBOX_URL": sandbox.origin,
             "NOVAKIT_HISTORY": str(tmp_path / "history.sqlite3"),
         }
-        assert headless.execute(document, tmp_path, environment) == []
+        assert execution.execute(document, tmp_path, environment) == []
 
 
 def test_every_public_name_is_in_the_reference():

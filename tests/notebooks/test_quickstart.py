@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from novakit_widgets import Sandbox, headless
+from novakit_widgets import Sandbox, execution
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 MEANT = {"completed": 5, "cancelled": 1, "failed": 1}
@@ -52,7 +52,7 @@ def test_meant_ends_are_those_of_its_cells(notebook):
 @pytest.mark.kernel
 def test_without_a_key(notebook, tmp_path):
     """Without a key it starts a sandbox in its kernel and runs from top to bottom."""
-    problems = headless.execute(notebook, tmp_path, environment(tmp_path))
+    problems = execution.execute(notebook, tmp_path, environment(tmp_path))
     assert problems == []
     said = printed(notebook)
     assert "nothing is billed" in said["key", "stdout"]
@@ -67,7 +67,7 @@ def test_with_a_key(notebook, tmp_path):
     """With a key in the environment it uses that service, unchanged, and starts no sandbox of its own."""
     with Sandbox(speed=60.0, limits="requests") as service:
         values = {"NOVAKIT_API_KEY": service.api_key, "NOVAKIT_BASE_URL": service.base_url}
-        problems = headless.execute(notebook, tmp_path, environment(tmp_path, **values))
+        problems = execution.execute(notebook, tmp_path, environment(tmp_path, **values))
         ends = [job.status.value for job in service.jobs.values()]
     assert problems == []
     assert {end: ends.count(end) for end in ends} == MEANT

@@ -9,7 +9,7 @@ import pytest
 from blocks import blocks_of
 
 import novakit_widgets
-from novakit_widgets import Sandbox, errors, headless, settings
+from novakit_widgets import Sandbox, errors, execution, settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_python_blocks_run(tmp_path):
             "NOVAKIT_SANDBOX_URL": sandbox.origin,
             "NOVAKIT_HISTORY": "off",
         }
-        assert headless.execute(document, tmp_path, environment) == []
+        assert execution.execute(document, tmp_path, environment) == []
         assert all(job.status.is_final for job in sandbox.jobs.values())
 
 

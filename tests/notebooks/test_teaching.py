@@ -11,9 +11,10 @@ import papermill
 import pytest
 from environments import environment
 from nbconvert import HTMLExporter
-from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, sockets, solutions, variables
+from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, solutions, variables
 
 from novakit_widgets import Sandbox
+from novakit_widgets.execution import sockets
 
 SPEED = 160.0
 OLDEST = "6.31.0"

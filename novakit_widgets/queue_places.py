@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,6 +16,7 @@ from .run import JobRun
 
 if TYPE_CHECKING:
     from .client import NovaKitClient
+    from .clockwork import Clockwork
     from .jobhistory import JobHistory
     from .jobs import Job, Tool
     from .origins import Earlier
@@ -162,14 +163,14 @@ class RunMaker:
         client: speaks to the service.
         timeout: seconds to watch each; ``None`` for the tools'.
         history: remembers them.
-        clock: monotonic seconds.
+        clockwork: time and chance.
         earlier: as for `JobRun`.
     """
 
     client: NovaKitClient
     timeout: float | None
     history: JobHistory
-    clock: Callable[[], float]
+    clockwork: Clockwork
     earlier: Earlier | None = None
 
     def new(self, place: Place) -> JobRun:
@@ -193,4 +194,4 @@ class RunMaker:
         return None if self.earlier is None else await self.earlier(run, intent)
 
     def _common(self) -> dict[str, Any]:
-        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clock": self.clock}
+        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clockwork": self.clockwork}

@@ -129,7 +129,7 @@ class JobQueue:
         self.held = held
         self.made_before = 0
         self._allowance = allowance_of(client.account)
-        self._maker = RunMaker(client, self.timeout, self.history, self._works.clock, lost_job if reuse else None)
+        self._maker = RunMaker(client, self.timeout, self.history, self._works, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
         self._counts = dict.fromkeys(PlaceState, 0)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import endings, eventloop, settings
-from .answers import utc_now
 from .client import checked_id
+from .clockwork import Clockwork
 from .downloads import save_all
 from .errors import NovaKitError, SubmissionUncertainError
 from .jobhistory import default_history
@@ -30,12 +29,12 @@ from .outcomes import (
 from .parameters import owned
 from .phases import SETTLED, Phase
 from .retries import nothing_sent, resting
+from .stopwatch import Stopwatch
 from .tracking import tracker_of
 from .waiting import Waiters, check_timeout, within
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from .client import NovaKitClient
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["JobRun"]
 
 _PARTING_SECONDS = 10.0
-_DAY = 86_400.0  # a job that seems to have run for longer is one that two clocks disagree about
 # Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
 _claiming = threading.Lock()
 
@@ -65,8 +63,7 @@ class JobRun:
         timeout: seconds to watch; ``None`` for the tool's.
         history: remembers the job; where it is left out, the one that the settings name.
         on_change: called on the loop after each change.
-        clock: monotonic seconds.
-        now: the present moment, with time zone.
+        clockwork: time and chance.
         manager: decides when it is submitted; where it is left out, `start` does.
         earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
 
@@ -92,8 +89,7 @@ class JobRun:
         timeout: float | None = None,
         history: JobHistory | None = None,
         on_change: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = utc_now,
+        clockwork: Clockwork | None = None,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> None:
@@ -114,10 +110,7 @@ class JobRun:
         self.on_change = on_change
         self.ticket: Ticket | None = None
         self._manager = manager
-        self._clock = clock
-        self._now = now
-        self._began: float | None = None
-        self._stopped: float | None = None
+        self._time = Stopwatch(clockwork or Clockwork())
         self._origin = Origin(earlier)
         self._watch: Watch | None = None
         self._tracker: JobTracker | None = None
@@ -160,8 +153,7 @@ class JobRun:
         client: NovaKitClient,
         timeout: float | None = None,
         history: JobHistory | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = utc_now,
+        clockwork: Clockwork | None = None,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
@@ -175,8 +167,7 @@ class JobRun:
             client=client,
             timeout=timeout,
             history=history,
-            clock=clock,
-            now=now,
+            clockwork=clockwork,
             manager=manager,
             earlier=earlier,
         )
@@ -207,9 +198,7 @@ class JobRun:
         """
         if self.job is not None and self.job.ended and self.job.seconds is not None:
             return self.job.seconds
-        if self._began is None:
-            return None
-        return max(0.0, (self._clock() if self._stopped is None else self._stopped) - self._began)
+        return self._time.seconds
 
     @property
     def watch_seconds(self) -> float:
@@ -260,7 +249,7 @@ class JobRun:
             self.phase = Phase.SUBMITTING
         self.ticket = ticket
         self.error = self.trouble = None
-        self._began = self._clock()
+        self._time.start()
         if self._origin.attached_to is not None and self.job is not None:
             self._has(self.job)  # known from the history: there is nothing to ask
             return
@@ -427,7 +416,8 @@ class JobRun:
         return self._answering is not None and resting(self._answering)
 
     def _begins_again(self) -> None:
-        self.trouble = self._began = None
+        self.trouble = None
+        self._time.reset()
         self._set(Phase.NEW)
 
     def result(self) -> Job:
@@ -513,19 +503,13 @@ class JobRun:
         self._learn(job)
         if self._origin.attached_to is not None and not job.ended:
             self._note(job)
-            self._began_with(job)
+            self._time.began_with(job)
         if job.ended:
             self._end()
             return
         self._observe()
         if self.cancelling:
             self._send_cancellation()
-
-    def _began_with(self, job: Job) -> None:
-        """Count the time of a job that we did not submit from its own beginning, as far as this machine's clock tells."""
-        age = 0.0 if job.created_at is None else (self._now() - job.created_at).total_seconds()
-        if self._began is not None and 0.0 < age < _DAY:
-            self._began = min(self._began, self._clock() - age)
 
     def _learn(self, job: Job) -> None:
         """Take in a job, and what it tells of one that we attached to."""
@@ -659,7 +643,7 @@ class JobRun:
             self._loop = asyncio.get_running_loop()
             self.phase = Phase.SUBMITTING if self.job is None else Phase.WATCHING
         self.error = self.trouble = None
-        self._stopped = None
+        self._time.go_on()
         if self.job is not None:
             self._observe()
         else:
@@ -673,7 +657,7 @@ class JobRun:
             self._loop = asyncio.get_running_loop()
             self.phase = Phase.SUBMITTING
         self.error, self.trouble = None, self.error
-        self._began, self._stopped = self._clock(), None
+        self._time.start()
         self._set(Phase.SUBMITTING)
         self._answering = eventloop.spawn(self._first_answer(self._origin.lost))
 
@@ -706,7 +690,7 @@ class JobRun:
     def _set(self, phase: Phase) -> None:
         if phase in SETTLED:
             # First, because a waiter on another thread takes it up as soon as it is left.
-            self._stopped = self._clock()
+            self._time.stop()
             self._watch = None
             self.cancelling = False
         self.phase = phase

@@ -16,6 +16,7 @@ import stamina
 
 from novakit_widgets import NovaKitClient, eventloop, origins, settings
 from novakit_widgets import run as module
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     ConfigurationError,
     InvalidParameterError,
@@ -36,6 +37,7 @@ from novakit_widgets.phases import Phase
 from novakit_widgets.queueing import JobQueue
 from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
+from novakit_widgets.stopwatch import Stopwatch
 from novakit_widgets.tracking import tracker_of
 from novakit_widgets.waiting import check_timeout
 
@@ -472,7 +474,8 @@ async def test_an_attached_jobs_time_is_its_own(client, sandbox, hours, seconds)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
     begun = None if hours is None else job.created_at - timedelta(hours=hours)
     known = replace(job, created_at=begun)
-    run = JobRun.known(Tool.IMAGE, {}, known, client=client, clock=lambda: 5.0, now=lambda: job.created_at)
+    works = Clockwork(now=lambda: job.created_at, clock=lambda: 5.0)
+    run = JobRun.known(Tool.IMAGE, {}, known, client=client, clockwork=works)
     run.begin()
     assert run.phase is Phase.WATCHING
     assert round(run.elapsed, 3) == seconds
@@ -486,7 +489,7 @@ async def test_an_attached_card_counts_from_the_jobs_beginning(client, sandbox):
     sandbox.next_duration(FOREVER)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
     attached = JobRun.attached(job.id, client=client)
-    attached._now = lambda: job.created_at + timedelta(minutes=2)
+    attached._time = Stopwatch(Clockwork(now=lambda: job.created_at + timedelta(minutes=2)))
     attached.begin()
     await until(lambda: attached.phase is Phase.WATCHING)
     assert 120.0 <= attached.elapsed < 180.0

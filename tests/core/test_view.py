@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novakit_widgets import settings
+from novakit_widgets.clockwork import Clockwork
 from novakit_widgets.errors import (
     APIError,
     JobFailedError,
@@ -21,6 +22,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.jobs import Job, JobStatus, Tool
 from novakit_widgets.phases import Phase
 from novakit_widgets.run import JobRun
+from novakit_widgets.stopwatch import Stopwatch
 from novakit_widgets.widgets.cards import figures, head, icon, message
 from novakit_widgets.widgets.view import Samples, View, duration, label_of, prompt_of, shortened
 
@@ -121,10 +123,11 @@ def test_times_in_words():
     """Elapsed, what is usual, what is left, and nothing before the beginning."""
     settings.configure(speed=1.0)
     now = 0.0
-    run = run_in(Phase.WATCHING, job=job_in(JobStatus.PROCESSING), _clock=lambda: now)
+    watch = Stopwatch(Clockwork(clock=lambda: now))
+    run = run_in(Phase.WATCHING, job=job_in(JobStatus.PROCESSING), _time=watch)
     samples = Samples()
     assert View.of(run, samples).times == ""
-    run._began = 0.0
+    watch.start()
     now = 7.0
     assert View.of(run, samples).times == "0:07 · usually 30 to 120 s"
     now = 40.0
@@ -132,11 +135,15 @@ def test_times_in_words():
     samples.add(10.0, 20.0)
     samples.add(40.0, 50.0)
     assert View.of(run, samples).times == "0:40 · about 0:50 left"
-    run.phase, run._stopped = Phase.LEFT, 41.0
+    now = 41.0
+    watch.stop()
+    now = 50.0
+    run.phase = Phase.LEFT
     assert View.of(run, samples).times == "0:41 so far"
     run.phase = Phase.ENDED
     assert View.of(run, samples).times == "0:41"
-    run.phase, run.tool, run._stopped, now = Phase.WATCHING, None, None, 3700.0
+    watch.go_on()
+    run.phase, run.tool, now = Phase.WATCHING, None, 3700.0
     assert View.of(run, Samples()).times == "1:01:40"
 
 

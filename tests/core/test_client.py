@@ -435,6 +435,40 @@ async def test_closing_ends_the_connections(sandbox, nothing_left):
     gc.collect()
 
 
+async def test_closing_lets_requests_end(sandbox, nothing_left):
+    """Whenever it comes, while a request connects, waits or reads: it gets its answer, and then all is closed."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    before = after = 0
+    for turns in range(60):
+        asking = asyncio.ensure_future(client.list(retry=False))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        before, after = before + (not asking.done()), after + asking.done()
+        await client.aclose()
+        assert isinstance(await asking, tuple)
+        await client.aclose()
+    assert before
+    assert after
+    gc.collect()
+
+
+async def test_closing_does_not_wait(sandbox, nothing_left):
+    """A long poll goes on until it is cancelled, and takes its connection along."""
+    sandbox.next_duration(60_000.0)
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    job = await client.submit("video", {"prompt": "x"})
+    before = len(sandbox.requests)
+    waiting = asyncio.ensure_future(client.get(job.id, poll=True))
+    while len(sandbox.requests) == before:
+        await asyncio.sleep(0)
+    await client.aclose()
+    assert not waiting.done()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    gc.collect()
+
+
 async def test_giving_up_a_long_poll(client, sandbox):
     """A read that is cancelled stays cancelled; nothing is tried again."""
     sandbox.next_duration(60_000.0)

@@ -8,24 +8,12 @@ import weakref
 
 import pytest
 from ipywidgets.widgets.widget import _instances
+from loops import go
 
 from novakit_widgets.batching import batch
+from novakit_widgets.jobhistory import default_history
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.shortforms import image, video
-from novakit_widgets.tracking import tracker_of
-
-
-def go(main, client):
-    """Run on a loop of its own, and leave nothing on it."""
-
-    async def whole():
-        try:
-            return await main()
-        finally:
-            await tracker_of(client).aclose()
-            await client.aclose()
-
-    return asyncio.run(whole())
 
 
 def test_closed_while_the_result_is_on_its_way(sandbox, client):
@@ -123,5 +111,6 @@ def test_a_plain_script_leaves_nothing_behind(client, work):
         return [weakref.ref(thing) for thing in things]
 
     left = [each for _ in range(2) for each in weak()]
+    asyncio.run(default_history().off_loop(bool))  # until its thread has let go of what it did last
     gc.collect()
     assert [each() for each in left if each() is not None] == []

@@ -12,6 +12,7 @@ import av
 import ipywidgets
 import pytest
 from ipywidgets.widgets.widget import _instances
+from loops import go
 from markupsafe import Markup
 
 from novakit_widgets import (
@@ -26,28 +27,10 @@ from novakit_widgets import (
     image,
 )
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import explorer as module
 from novakit_widgets.widgets.explorer import PromptExplorer
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
-
-
-def go(main, client):
-    """Run on a loop of its own, and leave nothing on it."""
-
-    async def whole():
-        try:
-            return await asyncio.wait_for(main(), 60)
-        finally:
-            # What was asked in passing is answered, rather than broken off in the middle of a connection.
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            if others:
-                await asyncio.wait(others, timeout=5)
-            await tracker_of(client).aclose()
-            await client.aclose()
-
-    return asyncio.run(whole())
 
 
 async def until(fact):

@@ -11,6 +11,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from loops import go
 
 from novakit_widgets import (
     InvalidParameterError,
@@ -38,7 +39,6 @@ from novakit_widgets import (
 from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.phases import Phase
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import painting, places
 from novakit_widgets.widgets.comparison import Compared, Comparison
 from novakit_widgets.widgets.explorer import PromptExplorer
@@ -49,19 +49,6 @@ async def shown(widget):
     """Wait until the result is in the card."""
     while not widget._parts.result.children:
         await asyncio.sleep(0.01)
-
-
-def go(main, client):
-    """Run on a loop of its own, and leave nothing on it."""
-
-    async def whole():
-        try:
-            return await asyncio.wait_for(main(), 30)
-        finally:
-            await tracker_of(client).aclose()
-            await client.aclose()
-
-    return asyncio.run(whole())
 
 
 def text_of(widget):

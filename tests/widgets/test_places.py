@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from loops import go
 
 from novakit_widgets import JobFailedError, image, video
-from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets import job as job_module
 
 
@@ -42,19 +42,6 @@ def page(monkeypatch):
     monkeypatch.setattr(job_module, "Places", made.places)
     monkeypatch.setattr(job_module, "in_kernel", lambda: True)
     return made
-
-
-def go(main, client):
-    """Run, and leave nothing on the loop."""
-
-    async def whole():
-        try:
-            return await asyncio.wait_for(main(), 30)
-        finally:
-            await tracker_of(client).aclose()
-            await client.aclose()
-
-    return asyncio.run(whole())
 
 
 def test_awaiting_shows_the_card_and_returns_when_its_result_is_there(page, client):

@@ -11,6 +11,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from loops import go
 from markupsafe import Markup
 
 from novakit_widgets import (
@@ -24,7 +25,6 @@ from novakit_widgets import (
     sweep,
 )
 from novakit_widgets.jobhistory_rows import written
-from novakit_widgets.tracking import tracker_of
 from novakit_widgets.widgets.boardplain import plain_board
 
 PROMPTS = ["A lighthouse", "A harbour", "An <b>old</b> mill"]
@@ -37,22 +37,6 @@ def limited():
     configure(speed=400)
     with Sandbox(speed=400.0, seed=1, media="canned") as sandbox:
         yield sandbox, NovaKitClient(sandbox.api_key, sandbox.base_url)
-
-
-def go(main, client):
-    """Run on a loop of its own, and leave nothing on it."""
-
-    async def whole():
-        try:
-            return await asyncio.wait_for(main(), 60)
-        finally:
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            if others:
-                await asyncio.wait(others, timeout=5)
-            await tracker_of(client).aclose()
-            await client.aclose()
-
-    return asyncio.run(whole())
 
 
 async def until(fact):

@@ -206,14 +206,20 @@ def test_interrupting_a_cell_ends_the_waiting_only():
 
         async def cell():
             before = signal.getsignal(signal.SIGINT)
-            other = asyncio.create_task(asyncio.sleep(0.3, "survived"))
-            asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+            going_on = asyncio.Event()
+            other = asyncio.create_task(going_on.wait())
+
+            async def wait_for_ever():
+                asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+                await asyncio.Event().wait()
             try:
-                eventloop.run_blocking(asyncio.sleep(60))
+                eventloop.run_blocking(wait_for_ever())
             except KeyboardInterrupt:
                 print("interrupted")
             assert signal.getsignal(signal.SIGINT) is before
-            print(await other)
+            going_on.set()
+            if await other:
+                print("survived")
 
             async def cancelled():
                 raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""One method for each endpoint. Beside `connections`, the only module that imports httpx."""
+"""One method for each endpoint. The only module that imports httpx."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from . import settings
 from .allowance import limit_of
 from .answers import HEADERS, Action, Answer, RateLimit, answer_of, retry_after, utc_now
-from .connections import CONNECT_SECONDS, READ_SECONDS, Connections
 from .errors import (
     InvalidParameterError,
     MediaError,
@@ -27,7 +26,8 @@ from .errors import (
 from .jobs import Job, Tool, is_job_id
 from .media import is_web_address
 from .parsing import job_of_submission, jobs_of, object_of, parsed
-from .redaction import redact_bytes
+from .perloop import PerLoop
+from .redaction import guard_logs, redact_bytes
 from .retries import may_have_arrived, retried, sent_until_taken, worth_reading_again
 
 if TYPE_CHECKING:
@@ -44,10 +44,15 @@ HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
 # with the result itself, so they get their whole time-out.
 SUBMIT_SECONDS: Mapping[Tool, float] = {Tool.TTS: Tool.TTS.timeout, Tool.STT: Tool.STT.timeout}
 _SUBMIT_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a size in bytes
+# A proxy would look for this machine's sandbox on its own machine.
+_WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _MINUTE = 60.0  # what the service counts a key's requests by
 # By account: several clients of one process have the same key.
 _sent: dict[str, deque[float]] = {}
+_MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,20 @@ class MediaStream:
     first: int | None = None
     version: str | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Http:
+    """A loop's connections: to the API, and to wherever media are, who never get the key."""
+
+    api: httpx.AsyncClient
+    media: httpx.AsyncClient
+
+    async def aclose(self) -> None:
+        try:
+            await self.api.aclose()
+        finally:
+            await self.media.aclose()
 
 
 class NovaKitClient:
@@ -111,7 +130,8 @@ class NovaKitClient:
         api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
         self._base_url = settings.base_url(base_url).value
-        self._connections = Connections(self._base_url, transport)
+        self._transport = transport
+        self._connections = PerLoop(self._connect)
         self._rate_limit: RateLimit | None = None
         self._sent = _sent.setdefault(self.account, deque())
 
@@ -208,7 +228,7 @@ class NovaKitClient:
         """
         path = f"jobs/{checked_id(job_id)}"
         action = Action("show the job", "The job itself is not affected.", job_id, reads_jobs=True)
-        read_seconds = READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
+        read_seconds = _READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
         answer = await self._read(
             path, action, {"poll": "true"} if poll else None, retry=retry, read_seconds=read_seconds
         )
@@ -319,7 +339,7 @@ class NovaKitClient:
         failure: str
         opened = False
         try:
-            async with self._connections.media() as plain, plain.stream("GET", url, headers=headers) as response:
+            async with self._connections.lent() as http, http.media.stream("GET", url, headers=headers) as response:
                 opened = True
                 try:
                     yield MediaStream(
@@ -349,9 +369,34 @@ class NovaKitClient:
     async def aclose(self) -> None:
         """Close the connections of the running loop. The client can be used again afterwards.
 
-        A request that is under way gets its answer first, so it does not raise; this call does not wait for it.
+        A request that is under way gets its answer first: cut off, a job that it submits might be started without anybody
+        knowing it. This call does not wait for it.
         """
         await self._connections.aclose()
+
+    def _connect(self) -> _Http:
+        import httpx
+
+        guard_logs()
+        timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
+        return _Http(
+            api=httpx.AsyncClient(
+                transport=self._transport,
+                timeout=timeout,
+                limits=limits,
+                follow_redirects=False,
+                # A proxy would see the key unencrypted, too.
+                trust_env=not settings.is_loopback(urlsplit(self._base_url).hostname or ""),
+            ),
+            media=httpx.AsyncClient(
+                transport=self._transport,
+                timeout=timeout,
+                follow_redirects=True,
+                max_redirects=_MAX_REDIRECTS,
+                mounts=dict.fromkeys(_WITHOUT_PROXY),
+            ),
+        )
 
     async def _read(
         self,
@@ -360,7 +405,7 @@ class NovaKitClient:
         query: Mapping[str, str] | None,
         *,
         retry: bool = True,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float = _READ_SECONDS,
     ) -> Answer:
         async def once() -> Answer:
             return await self._exchange("GET", path, action, query=query, read_seconds=read_seconds)
@@ -375,7 +420,7 @@ class NovaKitClient:
         *,
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float = _READ_SECONDS,
     ) -> Answer:
         """Send one request and read its answer, bounded; anything but a success is raised."""
         import httpx
@@ -384,13 +429,13 @@ class NovaKitClient:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+        timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
         failure: NovaKitError
         sent_at, sent = self._note_request()
         try:
             async with (
-                self._connections.api() as api,
-                api.stream(
+                self._connections.lent() as http,
+                http.api.stream(
                     method,
                     f"{self._base_url}/{path}",
                     params=query,

@@ -436,36 +436,39 @@ async def test_closing_ends_the_connections(sandbox, nothing_left):
 
 
 async def test_closing_lets_requests_end(sandbox, nothing_left):
-    """Whenever it comes, while a request connects, waits or reads: it gets its answer, and then all is closed."""
+    """At whichever step of a request it comes, as it connects, waits or reads: the answer comes, and then all is closed."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
-    before = after = 0
-    for turns in range(60):
+    step, over = 0, False
+    while not over:
         asking = asyncio.ensure_future(client.list(retry=False))
-        for _ in range(turns):
-            await asyncio.sleep(0.0005)
-        before, after = before + (not asking.done()), after + asking.done()
+        for _ in range(step):
+            await asyncio.sleep(0)
+        over = asking.done()
         await client.aclose()
         assert isinstance(await asking, tuple)
-        await client.aclose()
-    assert before
-    assert after
+        await client.aclose()  # of a request that had not begun when the first came
+        assert not client._connections
+        step += 1
+    assert step > 5
     gc.collect()
 
 
 async def test_closing_does_not_wait(sandbox, nothing_left):
-    """A long poll goes on until it is cancelled, and takes its connection along."""
+    """A long poll goes on until its job has ended or it is cancelled, and then takes its connection along."""
     sandbox.next_duration(60_000.0)
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     job = await client.submit("video", {"prompt": "x"})
     before = len(sandbox.requests)
-    waiting = asyncio.ensure_future(client.get(job.id, poll=True))
-    while len(sandbox.requests) == before:
+    waiting, given_up = (asyncio.ensure_future(client.get(job.id, poll=True, retry=False)) for _ in range(2))
+    while len(sandbox.requests) < before + 2:
         await asyncio.sleep(0)
     await client.aclose()
-    assert not waiting.done()
-    waiting.cancel()
+    given_up.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await given_up
+    assert not waiting.done()
+    sandbox.finish(job.id)
+    assert (await waiting).status == JobStatus.COMPLETED
     gc.collect()
 
 

@@ -178,7 +178,8 @@ async def test_a_whole_job_leaves_no_trace_of_it(serve, nothing_left, log, monke
 async def test_a_submission_sends_it_to_nobody_else(canary, canary_client):
     """The media's server gets no key, and neither does the API in its path, query or body."""
     asked = []
-    network = canary_client._connections.of_this_loop().api._transport
+    async with canary_client._connections.lent() as http:
+        network = http.api._transport
 
     class Noting(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request):
@@ -188,7 +189,7 @@ async def test_a_submission_sends_it_to_nobody_else(canary, canary_client):
         async def aclose(self):
             await network.aclose()
 
-    canary_client._connections.of_this_loop().api._transport = Noting()
+    http.api._transport = Noting()
     with pytest.raises(NovaKitError):
         await canary_client.submit("image", {"prompt": "x"})  # the sandbox does not know the canary
     assert len(asked) == 1

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def go(main: Callable[[], Coroutine[Any, Any, _T]], client: NovaKitClient, *, seconds: float = 60.0) -> _T:
-    """Run ``main`` for so many seconds at most, end what it has left, and close the client's connections."""
+def go(main: Callable[[], Coroutine[Any, Any, _T]], client: NovaKitClient) -> _T:
+    """Run ``main``, for a minute at most, end what it has left, and close the client's connections."""
 
     async def whole() -> _T:
         try:
-            return await asyncio.wait_for(main(), seconds)
+            return await asyncio.wait_for(main(), 60)
         finally:
             await tracker_of(client).aclose()
-            # A card may still be fetching its result. It is not broken off in the middle of a connection, which nobody would close.
+            # A card may still be fetching its result. It is not broken off while it connects: nobody would close that.
             if others := asyncio.all_tasks() - {asyncio.current_task()}:
                 _, left = await asyncio.wait(others, timeout=5)
                 for task in left:

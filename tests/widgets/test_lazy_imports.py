@@ -83,10 +83,10 @@ def named_in_imports(file):
 
 
 def test_the_arrows_go_one_way():
-    """Only the client and its connections import httpx, and nothing outside widgets/ imports ipywidgets."""
+    """Only client.py imports httpx, and nothing outside widgets/ imports ipywidgets."""
     root = Path(find_spec("novakit_widgets").origin).parent
     imports = {file.relative_to(root).as_posix(): named_in_imports(file) for file in root.rglob("*.py")}
-    assert {name for name, names in imports.items() if "httpx" in names} == {"client.py", "connections.py"}
+    assert [name for name, names in imports.items() if "httpx" in names] == ["client.py"]
     with_widgets = {name for name, names in imports.items() if "ipywidgets" in names}
     assert with_widgets
     assert [name for name in with_widgets if not name.startswith("widgets/")] == []

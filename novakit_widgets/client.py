@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -92,6 +93,31 @@ class _Http:
             await self.media.aclose()
 
 
+def _connect(base_url: str, transport: httpx.AsyncBaseTransport | None) -> _Http:
+    import httpx
+
+    guard_logs()
+    timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
+    return _Http(
+        api=httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            # A proxy would see the key unencrypted, too.
+            trust_env=not settings.is_loopback(urlsplit(base_url).hostname or ""),
+        ),
+        media=httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=True,
+            max_redirects=_MAX_REDIRECTS,
+            mounts=dict.fromkeys(_WITHOUT_PROXY),
+        ),
+    )
+
+
 class NovaKitClient:
     """Speaks the service's HTTP: answers become Jobs, bad answers become errors, reads are retried.
 
@@ -130,8 +156,7 @@ class NovaKitClient:
         api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
         self._base_url = settings.base_url(base_url).value
-        self._transport = transport
-        self._connections = PerLoop(self._connect)
+        self._connections = PerLoop(partial(_connect, self._base_url, transport))
         self._rate_limit: RateLimit | None = None
         self._sent = _sent.setdefault(self.account, deque())
 
@@ -373,30 +398,6 @@ class NovaKitClient:
         knowing it. This call does not wait for it.
         """
         await self._connections.aclose()
-
-    def _connect(self) -> _Http:
-        import httpx
-
-        guard_logs()
-        timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
-        return _Http(
-            api=httpx.AsyncClient(
-                transport=self._transport,
-                timeout=timeout,
-                limits=limits,
-                follow_redirects=False,
-                # A proxy would see the key unencrypted, too.
-                trust_env=not settings.is_loopback(urlsplit(self._base_url).hostname or ""),
-            ),
-            media=httpx.AsyncClient(
-                transport=self._transport,
-                timeout=timeout,
-                follow_redirects=True,
-                max_redirects=_MAX_REDIRECTS,
-                mounts=dict.fromkeys(_WITHOUT_PROXY),
-            ),
-        )
 
     async def _read(
         self,

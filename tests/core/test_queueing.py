@@ -24,8 +24,8 @@ from novakit_widgets.errors import (
 )
 from novakit_widgets.jobhistory import JobHistory
 from novakit_widgets.jobs import Tool
-from novakit_widgets.pacing import PollingBudget
 from novakit_widgets.queueing import JobQueue, PlaceState
+from novakit_widgets.run import JobRun
 from novakit_widgets.sandbox import Fault
 
 
@@ -334,13 +334,13 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
     queue.start()
     await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=60)
-    let_through, take = [], PollingBudget.take
+    left, delete = [], JobRun.delete
 
-    async def noted(budget, keep=0):
-        await take(budget, keep)
-        let_through.append(budget._taken[-1])
+    async def noted(run, **options):
+        left.append(queue._allowance._requests._moments[-1])
+        return await delete(run, **options)
 
-    monkeypatch.setattr(PollingBudget, "take", noted)
+    monkeypatch.setattr(JobRun, "delete", noted)
     told = len(sandbox.requests)
     queue.cancel()
     assert queue.count(PlaceState.WAITING) == 0
@@ -353,10 +353,9 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
     # A question can still be on its way when all have ended; whatever changes something has its answer.
     assert {record.status for record in after if record.method != "GET" or record.status is not None} == {200}
-    deletes = Counter(record.method for record in after)["DELETE"]
-    assert 90 <= deletes <= len(let_through)
+    assert 90 <= Counter(record.method for record in after)["DELETE"] <= len(left)
     # Half of 120 a minute, at 30 times the speed, as they leave: a busy machine may have several arrive at once.
-    assert all(later - earlier > 1.999 for earlier, later in zip(let_through, let_through[60:], strict=False))
+    assert all(later - earlier > 1.999 for earlier, later in zip(left, left[60:], strict=False))
 
 
 async def test_one_can_be_dropped_or_cancelled(serve, queue_of):

@@ -12,23 +12,24 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novakit_widgets import settings
-from novakit_widgets.allowance import TOOL_LIMITS
-from novakit_widgets.client import NovaKitClient
-from novakit_widgets.jobhistory import JobHistory
-from novakit_widgets.jobs import Tool
-from novakit_widgets.queueing import JobQueue, PlaceState
+from novakit_widgets.api.client import NovaKitClient
+from novakit_widgets.batches.queue import JobQueue, PlaceState
+from novakit_widgets.job_history.jobs import JobHistory
+from novakit_widgets.model.tools import TOOL_LIMITS, Tool
 from novakit_widgets.sandbox import Sandbox
 
 from .beside import load
 from .report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["run"]
 

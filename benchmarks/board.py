@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import tempfile
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novakit_widgets.sandbox import Sandbox
 
 from .beside import load
 from .kernels import Kernel, Message, kernel
 from .report import Report, percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["run"]
 

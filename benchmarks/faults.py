@@ -12,7 +12,7 @@ from typing import Any
 import stamina
 
 from novakit_widgets import settings
-from novakit_widgets.client import NovaKitClient
+from novakit_widgets.api.client import NovaKitClient
 from novakit_widgets.sandbox import Sandbox
 
 from .beside import load

@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_client.blocking.client import BlockingKernelClient
 
 __all__ = ["Kernel", "Message", "kernel"]

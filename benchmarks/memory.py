@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from novakit_widgets import settings
-from novakit_widgets.jobs import Tool
+from novakit_widgets.model.tools import Tool
 
 from .report import Report
 from .served import served

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from novakit_widgets.sandbox import Sandbox
 
 from .kernels import Kernel, Message, kernel
 from .report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["run"]
 

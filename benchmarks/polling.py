@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from novakit_widgets.client import NovaKitClient
-from novakit_widgets.jobs import Tool
+from novakit_widgets.api.client import NovaKitClient
+from novakit_widgets.engine.tracker import JobTracker, Watch, tracker_of
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
-from novakit_widgets.tracking import JobTracker, Watch, tracker_of
 
 from .kernels import kernel
 from .report import Report, percentile

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from novakit_widgets import settings
-from novakit_widgets.client import NovaKitClient
+from novakit_widgets.api.client import NovaKitClient
+from novakit_widgets.batches.queue import JobQueue
+from novakit_widgets.engine.tracker import tracker_of
 from novakit_widgets.errors import RateLimitError
-from novakit_widgets.jobhistory import JobHistory
-from novakit_widgets.jobs import Tool
-from novakit_widgets.queueing import JobQueue
+from novakit_widgets.job_history.jobs import JobHistory
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
-from novakit_widgets.tracking import tracker_of
 
 from .report import Report
 

@@ -14,24 +14,26 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from novakit_widgets import JobWidget, settings
-from novakit_widgets.client import NovaKitClient
-from novakit_widgets.downloads import save_all
+from novakit_widgets.api.client import NovaKitClient
+from novakit_widgets.api.downloads import save_all
+from novakit_widgets.engine.reconcile import look_up_all
+from novakit_widgets.engine.tracker import tracker_of
 from novakit_widgets.errors import NovaKitError, SubmissionUncertainError
-from novakit_widgets.jobhistory import JobHistory, default_history
-from novakit_widgets.jobs import Tool
-from novakit_widgets.lookup import look_up_all
-from novakit_widgets.tracking import tracker_of
+from novakit_widgets.job_history.jobs import JobHistory, default_history
+from novakit_widgets.model.tools import Tool
 
 from .report import Report
 from .served import Served, served
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["run"]
 

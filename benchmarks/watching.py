@@ -18,9 +18,9 @@ import httpx
 import requests
 
 from novakit_widgets import settings
-from novakit_widgets.client import NovaKitClient
-from novakit_widgets.jobs import Tool
-from novakit_widgets.run import JobRun
+from novakit_widgets.api.client import NovaKitClient
+from novakit_widgets.engine.run import JobRun
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
 
 from .report import Report, percentile

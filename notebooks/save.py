@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from novakit_widgets import execution
+from novakit_widgets.cli import execution
 
 HERE = Path(__file__).parent
 MOST_BYTES = 3_000_000  # of a file: a notebook that takes long to open is not read

@@ -10,9 +10,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .runtime import hooks
+
 if TYPE_CHECKING:
-    from .batching import batch
-    from .client import NovaKitClient
+    from .api.client import NovaKitClient
+    from .config.settings import configure
+    from .engine.tracker import JobTracker
     from .errors import (
         APIError,
         AuthenticationError,
@@ -38,29 +41,30 @@ if TYPE_CHECKING:
         SubmissionUncertainError,
         UnreadableAnswerError,
     )
-    from .jobhistory import HistoryEntry, HistoryWarning, JobHistory
-    from .jobs import Job, JobStatus, Tool
-    from .media import Media
-    from .recovery import Recovery, recover
-    from .sandbox import Sandbox, use_sandbox
-    from .settings import configure
-    from .shortforms import attach, edit_image, image, music, speech, transcribe, video
-    from .sweeping import sweep
-    from .tracking import JobTracker
-    from .widgets.board import JobBoard
-    from .widgets.explorer import PromptExplorer, explore
-    from .widgets.history import history
-    from .widgets.job import JobWidget
+    from .job_history.jobs import HistoryEntry, HistoryWarning, JobHistory
+    from .model.job import Job, JobStatus
+    from .model.media import Media
+    from .model.tools import Tool
+    from .notebook.batch import batch
+    from .notebook.recover import Recovery, recover
+    from .notebook.sandbox import use_sandbox
+    from .notebook.short_forms import attach, edit_image, image, music, speech, transcribe, video
+    from .notebook.sweep import sweep
+    from .sandbox import Sandbox
+    from .widgets.board.sweep import JobSweep
+    from .widgets.board.widget import JobBoard
+    from .widgets.card.widget import JobWidget
+    from .widgets.explorer.widget import PromptExplorer, explore
+    from .widgets.history.widget import history
     from .widgets.login import login
-    from .widgets.quota import quota
-    from .widgets.sweep import JobSweep
+    from .widgets.quota.widget import quota
 
 __version__ = "0.1.0"
 
 # Where each name lives. A name is imported when it is first used, so importing the package costs next to nothing.
 _HOMES = {
-    ".batching": ("batch",),
-    ".client": ("NovaKitClient",),
+    ".notebook.batch": ("batch",),
+    ".api.client": ("NovaKitClient",),
     ".errors": (
         "APIError",
         "AuthenticationError",
@@ -86,22 +90,24 @@ _HOMES = {
         "SubmissionUncertainError",
         "UnreadableAnswerError",
     ),
-    ".jobs": ("Job", "JobStatus", "Tool"),
-    ".media": ("Media",),
-    ".jobhistory": ("HistoryEntry", "HistoryWarning", "JobHistory"),
-    ".recovery": ("Recovery", "recover"),
-    ".sandbox": ("Sandbox", "use_sandbox"),
-    ".settings": ("configure",),
-    ".shortforms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
-    ".sweeping": ("sweep",),
-    ".tracking": ("JobTracker",),
-    ".widgets.board": ("JobBoard",),
-    ".widgets.explorer": ("PromptExplorer", "explore"),
-    ".widgets.history": ("history",),
-    ".widgets.job": ("JobWidget",),
+    ".model.job": ("Job", "JobStatus"),
+    ".model.tools": ("Tool",),
+    ".model.media": ("Media",),
+    ".job_history.jobs": ("HistoryEntry", "HistoryWarning", "JobHistory"),
+    ".notebook.recover": ("Recovery", "recover"),
+    ".notebook.sandbox": ("use_sandbox",),
+    ".sandbox": ("Sandbox",),
+    ".config.settings": ("configure",),
+    ".notebook.short_forms": ("attach", "edit_image", "image", "music", "speech", "transcribe", "video"),
+    ".notebook.sweep": ("sweep",),
+    ".engine.tracker": ("JobTracker",),
+    ".widgets.board.widget": ("JobBoard",),
+    ".widgets.explorer.widget": ("PromptExplorer", "explore"),
+    ".widgets.history.widget": ("history",),
+    ".widgets.card.widget": ("JobWidget",),
     ".widgets.login": ("login",),
-    ".widgets.quota": ("quota",),
-    ".widgets.sweep": ("JobSweep",),
+    ".widgets.quota.widget": ("quota",),
+    ".widgets.board.sweep": ("JobSweep",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -163,7 +169,18 @@ __all__ = [
 ]
 
 
+def _saving(name: str) -> Any:
+    return getattr(importlib.import_module(".api.saving", __name__), name)
+
+
+# What jobs and media do beyond being data. Imported at the first use.
+hooks.register("save_job", lambda: _saving("save_job"))
+hooks.register("save_media", lambda: _saving("save_media"))
+
+
 def __getattr__(name: str) -> Any:
+    if name == "settings":  # a module, for `settings.describe()`
+        return importlib.import_module(".config.settings", __name__)
     if name in _HOME_OF:
         value = getattr(importlib.import_module(_HOME_OF[name], __name__), name)
         globals()[name] = value
@@ -178,13 +195,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Bring ``%%novakit``: what ``%load_ext novakit_widgets`` calls."""
-    from .magic import load
+    from .notebook.magic import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take ``%%novakit`` away: what ``%unload_ext novakit_widgets`` calls."""
-    from .magic import unload
+    from .notebook.magic import unload
 
     unload(shell)

@@ -29,12 +29,10 @@ The names of the first four are the vendor's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from .jobs import Job
 
 __all__ = [
     "APIError",
@@ -61,6 +59,25 @@ __all__ = [
     "SubmissionUncertainError",
     "UnreadableAnswerError",
 ]
+
+
+class JobSnapshot(Protocol):
+    """What an error tells of its job: a `Job`, typed so that this module imports nothing of the package."""
+
+    @property
+    def id(self) -> str | None:
+        """The service's id."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Its status when the error was raised."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, in the service's words."""
+        ...
 
 
 class NovaKitError(Exception):
@@ -196,7 +213,7 @@ class SubmissionUncertainError(NovaKitError):
         status_code: int | None = None,
         response: Any = None,
         *,
-        candidates: Sequence[Job] = (),
+        candidates: Sequence[JobSnapshot] = (),
     ) -> None:
         super().__init__(message, status_code, response)
         self.candidates = tuple(candidates)
@@ -209,7 +226,7 @@ class JobError(NovaKitError):
         job: its last known snapshot, where there is one.
     """
 
-    def __init__(self, message: str, *, job_id: str | None = None, job: Job | None = None) -> None:
+    def __init__(self, message: str, *, job_id: str | None = None, job: JobSnapshot | None = None) -> None:
         super().__init__(message, job_id=job_id if job is None else job.id)
         self.job = job
 

@@ -10,7 +10,10 @@ import numpy as np  # noqa: F401 # pytest.approx looks into it, and must not fin
 import pytest
 import stamina
 
-from novakit_widgets import claims, client, eventloop, settings
+from novakit_widgets import settings
+from novakit_widgets.api import client
+from novakit_widgets.engine import ownership
+from novakit_widgets.runtime import loop as job_loop
 
 UNENDING = r"not within \d+ s: the cells are done"  # what a test says of such a cell
 
@@ -35,8 +38,8 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("NOVAKIT_HISTORY", str(tmp_path / "history.sqlite3"))
     monkeypatch.setattr(settings, "_configured", {})
     monkeypatch.setattr(client, "_default", None)
-    monkeypatch.setattr(claims, "_claims", {})
-    monkeypatch.setattr(eventloop, "_home", None)
+    monkeypatch.setattr(ownership, "_claims", {})
+    monkeypatch.setattr(job_loop, "_home", None)
     yield
     stamina.set_testing(False)
 

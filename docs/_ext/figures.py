@@ -6,7 +6,10 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["figures_of", "matrix_of"]
 

@@ -7,7 +7,6 @@ import builtins
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,12 @@ from traitlets import HasTraits
 
 import novakit_widgets
 from novakit_widgets import errors, sandbox
-from novakit_widgets.jobs import Tool
-from novakit_widgets.parameters import PARAMETERS, Parameter
+from novakit_widgets.model.parameters import PARAMETERS, Parameter
+from novakit_widgets.model.tools import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
     from docutils.parsers.rst.states import Inliner
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment

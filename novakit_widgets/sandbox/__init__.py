@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .server import Sandbox
     from .store import SandboxJob
-    from .use import SandboxLink, use_sandbox
 
 __all__ = [
     "Fault",
@@ -43,14 +42,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Fault": "faults",
-    "InjectedFault": "faults",
-    "Limits": "limits",
-    "RequestRecord": "gate",
-    "Sandbox": "server",
-    "SandboxJob": "store",
-    "SandboxLink": "use",
-    "use_sandbox": "use",
+    "Fault": ".faults",
+    "InjectedFault": ".faults",
+    "Limits": ".limits",
+    "RequestRecord": ".gate",
+    "Sandbox": ".server",
+    "SandboxJob": ".store",
+    "SandboxLink": "..notebook.sandbox",
+    "use_sandbox": "..notebook.sandbox",
 }
 _EXTRA = ("PIL", "av", "numpy", "starlette", "uvicorn")
 
@@ -70,7 +69,7 @@ def __getattr__(name: str) -> Any:
                 f"The sandbox needs {', '.join(missing)}, which is not installed: "
                 'pip install "novakit_widgets[sandbox]"'
             )
-    found = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    found = getattr(import_module(_HOMES[name], __name__), name)
     globals()[name] = found
     return found
 

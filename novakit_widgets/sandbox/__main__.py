@@ -6,9 +6,12 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from . import Sandbox
+from ..sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PLANS = ("free", "pro", "business", "cli_pro", "cli_team")
 

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
-from ..jobs import JobStatus, Tool
+from ..model.job import JobStatus
+from ..model.tools import Tool
 from .accounts import Key, quota_json
 from .checks import refusal
 from .gate import API, too_many

@@ -1,16 +1,18 @@
 """What the service refuses with a 400, in its own words.
 
-The rules are those of `novakit_widgets.parameters`; only the texts are the service's.
+The rules are those of `novakit_widgets.model.parameters`; only the texts are the service's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameterError
-from ..jobs import Tool
-from ..parameters import PARAMETERS, Parameter, check
+from ..model.parameters import PARAMETERS, Parameter, check
+from ..model.tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["OPERATIONS", "refusal"]
 

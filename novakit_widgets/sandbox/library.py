@@ -8,15 +8,17 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from ..jobs import Tool
+from ..model.tools import Tool
 from .results import value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["Artifact", "Library", "Published"]
 

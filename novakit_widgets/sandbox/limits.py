@@ -11,11 +11,14 @@ A request that was refused does not count: a client that keeps knocking is not l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from ..windows import SlidingWindow
+from ..runtime.sliding_window import SlidingWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["KeyLimiter", "Limits", "SlidingWindow", "Verdict"]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..jobs import Tool
-from ..parameters import PARAMETERS
+from ..model.parameters import PARAMETERS
+from ..model.tools import Tool
 from .accounts import Charge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .library import Artifact
     from .store import SandboxJob
 

@@ -8,7 +8,6 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,8 @@ from .library import Library
 from .store import JobStore, Pace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .accounts import Accounts
     from .faults import FaultPlan
     from .limits import Limits

@@ -6,13 +6,12 @@ import atexit
 import ipaddress
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import Self
 
-from ..jobs import Tool
+from ..model.tools import Tool
 from .accounts import PLANS, Accounts
 from .app import version
 from .faults import Fault, FaultPlan, InjectedFault, usual_faults
@@ -20,6 +19,9 @@ from .gate import API, RequestRecord
 from .limits import Limits
 from .running import Running, Settings
 from .store import Pace, SandboxJob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Sandbox"]
 

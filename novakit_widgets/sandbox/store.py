@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ..jobs import JobStatus, Tool
+from ..model.job import JobStatus
+from ..model.tools import Tool
 from .results import charge_for, model_of, output_data, tier_of
 
 if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+    from concurrent.futures import ThreadPoolExecutor
+
     from .accounts import Charge, Key, Organisation
     from .library import Artifact, Library
 

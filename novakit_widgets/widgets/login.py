@@ -8,10 +8,10 @@ import ipywidgets
 import traitlets
 from markupsafe import Markup
 
-from .. import settings
+from ..config import settings
 from ..errors import ConfigurationError, MissingKeyError
-from .changes import when_changed
-from .places import in_kernel
+from .common.display import in_kernel
+from .common.observe import when_changed
 
 __all__ = ["LoginForm", "login"]
 

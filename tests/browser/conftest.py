@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from browsers import HOW_TO_GET_ONE, chromium, launch, launch_with_profile
+from environments import KERNELS, environment
 from page import Notebook, write_notebook
 from playwright.async_api import async_playwright
 from servers import end_sessions, serving
 
 from novakit_widgets import Sandbox
-
-# The kernels of all generations are made there.
-sys.path.append(str(Path(__file__).parents[1] / "kernels"))
-
-from environments import KERNELS, environment  # found only now
 
 SPEED = 10.0  # a job that takes 20 seconds by its own clock takes two
 _WIDTH = 1000  # of a page, in pixels

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from hostile import HOSTILE, shown
-from media import media_host
+from page_media import media_host
 from playwright.async_api import expect
 
 from novakit_widgets.sandbox import Fault

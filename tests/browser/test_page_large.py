@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from media import assert_plays, media_host, padded
+from page_media import assert_plays, media_host, padded
 from playwright.async_api import expect
 
 from novakit_widgets.sandbox import Fault

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from media import assert_plays
 from page import LONG
+from page_media import assert_plays
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

@@ -7,8 +7,8 @@ import json
 import sys
 
 import pytest
-from media import assert_plays
 from page import LONG, Notebook
+from page_media import assert_plays
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

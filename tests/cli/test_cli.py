@@ -8,12 +8,13 @@ import sys
 import nbformat
 import pytest
 
-from novakit_widgets import __version__, cli, demo
+from novakit_widgets import __version__
+from novakit_widgets.cli import demo, main
 
 WITHOUT = """
 import sys
 sys.modules[{missing!r}] = None  # as if it were not installed
-from novakit_widgets.cli import main
+from novakit_widgets.cli.main import main
 sys.exit(main({arguments!r}))
 """
 
@@ -48,7 +49,7 @@ def test_missing_extra_is_named(missing, arguments, extra):
 def test_senseless_arguments(arguments, capsys):
     """Arguments that make no sense end the command with status 2 and its usage, before anything is started."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        main.main(arguments)
     assert ended.value.code == 2
     assert "usage: novakit-widgets" in capsys.readouterr().err
 
@@ -56,7 +57,7 @@ def test_senseless_arguments(arguments, capsys):
 def test_it_tells_its_version(capsys):
     """As pip does."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
+        main.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"novakit-widgets {__version__}\n"
 
@@ -64,7 +65,7 @@ def test_it_tells_its_version(capsys):
 def test_help_names_both_commands(capsys):
     """The help lists what there is."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        main.main(["--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert "demo" in said
@@ -74,7 +75,7 @@ def test_help_names_both_commands(capsys):
 def test_folder_that_cannot_be_made(tmp_path, capsys):
     """A folder that can't be made is an error in one line that names the option."""
     (tmp_path / "file").write_text("in the way")
-    assert cli.main(["demo", "--headless", "--folder", str(tmp_path / "file" / "demo")]) == 1
+    assert main.main(["demo", "--headless", "--folder", str(tmp_path / "file" / "demo")]) == 1
     said = capsys.readouterr().err
     assert "can't be made" in said
     assert "--folder" in said

@@ -15,7 +15,7 @@ import nbformat
 import psutil
 import pytest
 
-from novakit_widgets import cli, demo, headless
+from novakit_widgets.cli import demo, headless, main
 
 pytestmark = pytest.mark.kernel
 
@@ -171,7 +171,7 @@ def test_the_command_fails_when_a_job_does(tmp_path, monkeypatch, capsys, meant,
     """Its exit status says so, for whoever runs it in a script."""
     notebook = of_cells(tmp_path / "failing.ipynb", FAILING, meant=meant)
     monkeypatch.setattr(demo, "quickstart", lambda: notebook)
-    assert cli.main(["demo", "--headless", "--speed", "200", "--folder", str(tmp_path / "made")]) == status
+    assert main.main(["demo", "--headless", "--speed", "200", "--folder", str(tmp_path / "made")]) == status
     assert "failed" in capsys.readouterr().out
 
 

@@ -10,7 +10,8 @@ import pytest
 from blocks import blocks_of
 
 import novakit_widgets
-from novakit_widgets import Sandbox, errors, execution, settings
+from novakit_widgets import Sandbox, errors, settings
+from novakit_widgets.cli import execution
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(

@@ -7,7 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from novakit_widgets import Sandbox, execution
+from novakit_widgets import Sandbox
+from novakit_widgets.cli import execution
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 MEANT = {"completed": 5, "cancelled": 1, "failed": 1}

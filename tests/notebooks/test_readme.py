@@ -9,7 +9,8 @@ import pytest
 from blocks import blocks_of
 
 import novakit_widgets
-from novakit_widgets import Sandbox, errors, execution, settings
+from novakit_widgets import Sandbox, errors, settings
+from novakit_widgets.cli import execution
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

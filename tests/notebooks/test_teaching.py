@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 from teaching import NOTEBOOKS, execute, in_a_hurry, load, minutes, outputs, solutions, variables
 
 from novakit_widgets import Sandbox
-from novakit_widgets.execution import sockets
+from novakit_widgets.cli.execution import sockets
 
 SPEED = 160.0
 OLDEST = "6.31.0"

@@ -45,4 +45,4 @@ def test_there_are_examples():
     """The examples are found at all, those behind decorators too."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     found = {test.name for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples}
-    assert {"novakit_widgets.client.NovaKitClient", "novakit_widgets.shortforms.video"} <= found
+    assert {"novakit_widgets.api.client.NovaKitClient", "novakit_widgets.notebook.short_forms.video"} <= found

@@ -81,7 +81,7 @@ def test_core_needs_neither_server_nor_media_libraries(metadata):
 def test_command(wheel):
     """The console script leads to a function that exists."""
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
-    assert "novakit-widgets = novakit_widgets.cli:main" in wheel.read(name).decode()
-    from novakit_widgets.cli import main
+    assert "novakit-widgets = novakit_widgets.cli.main:main" in wheel.read(name).decode()
+    from novakit_widgets.cli.main import main
 
     assert callable(main)

@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from novakit_widgets.jobs import Tool
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Limits, Sandbox
 from novakit_widgets.sandbox.accounts import SCOPES
 

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from novakit_widgets.jobs import Tool
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.sandbox.faults import usual_faults
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from novakit_widgets.jobs import Job, Tool
+from novakit_widgets.model.job import Job
+from novakit_widgets.model.tools import Tool
 
 VIDEO, MUSIC, IMAGE, EDIT, TTS, STT = Tool
 PROMPT = {"prompt": "A sunset"}

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from novakit_widgets.jobs import Tool
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
 
 VIDEO, MUSIC, STT = Tool.VIDEO, Tool.MUSIC, Tool.STT

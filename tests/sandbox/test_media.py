@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from novakit_widgets.jobs import Tool
-from novakit_widgets.media import sniff
+from novakit_widgets.model.media import sniff
+from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox.studio import captions
 
 VIDEO, MUSIC, IMAGE, EDIT, TTS, STT = Tool

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from ...jobs import Tool
+from ...model.tools import Tool
 from ..library import Artifact
 from ..results import value
 from .captions import Caption
@@ -20,6 +18,9 @@ from .seeds import generator
 from .video import picture
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 __all__ = ["make_edit", "make_image"]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...jobs import Tool
+from ...model.tools import Tool
 from ..results import value
 from .seeds import generator
 from .sound import RATES, Sound, write_sound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ..library import Artifact
 
 __all__ = ["make_music"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from ..library import Artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["RATES", "Sound", "write_sound"]
 

@@ -6,20 +6,21 @@ Nobody will understand it, but it has a voice, a pace and a melody, falls at a f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...jobs import Tool
+from ...model.tools import Tool
 from ..results import value
 from .seeds import generator
 from .sound import write_sound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     from ..library import Artifact
 
 __all__ = ["make_speech"]

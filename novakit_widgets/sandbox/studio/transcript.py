@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...jobs import Tool
+from ...model.tools import Tool
 from ..results import value
 from .seeds import generator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["transcribe"]
 

@@ -6,17 +6,15 @@ side for ``720p``, 540 for ``1080p``, 720 for ``4k``. At 60 frames a second ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ...jobs import Tool
+from ...model.tools import Tool
 from ..library import Artifact
 from ..results import value
 from .captions import Caption
@@ -25,6 +23,9 @@ from .scene import Scene
 from .seeds import generator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 __all__ = ["frame_size", "make_video", "picture"]

@@ -1,0 +1,152 @@
+"""The bytes of an address, over as many connections as it takes, and never of two files."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from ..config import settings
+from ..errors import MediaError, MediaExpiredError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from .client import MediaStream
+
+__all__ = ["OpensMedia", "pieces_of"]
+
+_PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
+# What media hosts answer for an address whose time is over.
+_EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+# What a host answers that can do it a moment later; it is tried again as after a connection that broke.
+_PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_LONGEST_WAIT = 30.0  # seconds of Retry-After that a download sits out
+
+
+class OpensMedia(Protocol):
+    """What a download needs of a `NovaKitClient`."""
+
+    def open_media(
+        self, url: str, *, start: int = 0, version: str | None = None
+    ) -> AbstractAsyncContextManager[MediaStream]:
+        """Request media from a byte on, if they are still what they were."""
+        ...
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a file is that comes over several connections, and which one it is.
+
+    Attributes:
+        done: bytes that are there.
+        total: bytes of the whole, where known.
+        version: as for `MediaStream`.
+    """
+
+    done: int = 0
+    total: int | None = None
+    version: str | None = None
+
+    def takes(self, stream: MediaStream) -> bool:
+        """Take in an answer, and return whether its bytes are wanted; otherwise the file is to be asked for from the beginning.
+
+        Raises:
+            MediaError: it is an error, or another part of the file.
+        """
+        going_on = self.done > 0
+        if going_on and stream.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self.done = 0  # the file that is there now is shorter
+            return False
+        _check_status(stream.status)
+        partial = stream.status == HTTPStatus.PARTIAL_CONTENT
+        if partial and stream.first not in (None, self.done):
+            raise MediaError("The server sent another part of the result than was asked for.")
+        if going_on and partial and self._is_another(stream):
+            self.done = 0
+            return False
+        if not partial:
+            self.done = 0  # all of it comes, be it the same file or another
+        if not self.done:
+            self.total, self.version = stream.total, stream.version
+        elif self.total is None:
+            self.total = stream.total
+        return True
+
+    def _is_another(self, stream: MediaStream) -> bool:
+        """Whether a part is known to be another file's, from a host that does not mind what it was asked for."""
+        told = ((self.total, stream.total), (self.version, stream.version))
+        return any(None not in (before, now) and before != now for before, now in told)
+
+
+async def pieces_of(
+    client: OpensMedia, url: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> AsyncGenerator[tuple[int, bytes, int | None], None]:
+    """Yield the bytes of an address, over as many connections as it takes.
+
+    Args:
+        client: makes the requests, without the key.
+        url: http or https.
+        sleep: waits some seconds before what broke off is taken up again.
+
+    Yields:
+        Where some bytes belong, they themselves, and the bytes of the whole where known. What follows in order belongs behind
+        what was there before; where something belongs earlier, all from there on is void.
+
+    Raises:
+        MediaExpiredError: the address is no longer served.
+        MediaError: it can't be fetched.
+    """
+    known = _Progress()
+    asked_to_wait = 0.0
+    for attempt, pause in enumerate(_PAUSES, 1):
+        if pause:
+            await sleep(max(pause / settings.speed().value, asked_to_wait))
+        asked_to_wait = 0.0
+        try:
+            async with client.open_media(url, start=known.done, version=known.version) as stream:
+                asked_to_wait = (stream.retry_after or 0.0) if stream.status in _PASSING else 0.0
+                if not known.takes(stream):
+                    continue
+                yield known.done, b"", stream.total
+                async for chunk in stream.chunks:
+                    yield known.done, chunk, stream.total
+                    known.done += len(chunk)
+                if known.total is None or known.done >= known.total:
+                    return
+        except MediaError as error:
+            if attempt == len(_PAUSES) or not _may_pass(error, asked_to_wait):
+                raise
+    raise MediaError(
+        "The result broke off before its end, several times. The job has ended; fetching it again costs nothing."
+    )
+
+
+def _may_pass(error: MediaError, asked_to_wait: float) -> bool:
+    """Whether it is worth trying again: after a connection that broke, or a host that asks for some seconds at most."""
+    if error.status_code is None:
+        return True
+    return error.status_code in _PASSING and asked_to_wait <= _LONGEST_WAIT
+
+
+def _check_status(status: int) -> None:
+    if status in _EXPIRED:
+        raise MediaExpiredError(
+            f"The result's address is no longer served ({status}). Such addresses are temporary; what was saved stays.",
+            status,
+        )
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise MediaError(f"The result could not be fetched ({status}). Fetching it again costs nothing.", status)

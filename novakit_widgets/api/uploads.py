@@ -1,0 +1,404 @@
+"""A file, its bytes or a picture in memory, where the service takes a URL."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidParameterError
+from ..model.media import sniff, suffix_of
+from ..model.parameters import PARAMETERS, check, owned
+from ..model.tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from PIL.Image import Image
+
+    Source: TypeAlias = str | bytes | Path | Image
+
+__all__ = [
+    "MAX_UPLOAD_BYTES",
+    "address_problem",
+    "check_size",
+    "checked",
+    "excess",
+    "named_files",
+    "own",
+    "said",
+    "sendable",
+    "upload",
+    "write_files",
+]
+
+# All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
+# `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
+MAX_UPLOAD_BYTES = 5_000_000
+_HEADS = 1_000  # for "data:image/png;base64," and long URLs
+_ADDRESSES = ("http://", "https://", "data:")
+_LONGEST_HEAD = max(map(len, _ADDRESSES))
+_LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B")  # what Pillow writes
+_WHITE = 255
+_WHITE_16 = 65_535  # where a shade of grey has 16 bits
+
+
+class _Encoded(str):
+    """Base64 that was made here, so that nobody needs to ask whether it is any."""
+
+    __slots__ = ()
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
+    """Leave out what was not said, and give the rest as the service takes it: numpy's scalars as Python's, files as `sendable`.
+
+    It is a copy, however deep: what is asked for is what it says now, and not when it is submitted.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names.
+        missing: whether a value says nothing.
+
+    Raises:
+        InvalidParameterError: as for `sendable`; or a value contains itself.
+
+    Example:
+        >>> said(Tool.IMAGE, {"prompt": "A lighthouse", "seed": None, "n": 2.0})
+        {'prompt': 'A lighthouse', 'n': 2}
+    """
+    table = PARAMETERS[tool]
+    kept: dict[str, Any] = {}
+    for name, value in params.items():
+        if missing(value):
+            continue
+        plain = own(tool, name, _plain(value))
+        if name in table and table[name].kind is int and isinstance(plain, float) and plain.is_integer():
+            plain = int(plain)  # a column of whole numbers with a hole in it holds floats
+        kept[name] = plain
+    return sendable(tool, kept)
+
+
+def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what was said as the service takes it, and refuse what its documentation forbids.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names; ``None`` says nothing.
+
+    Raises:
+        InvalidParameterError: as for `sendable` and for `novakit_widgets.model.parameters.check`.
+
+    Example:
+        >>> checked(Tool.VIDEO, {"prompt": "A sunset", "seed": None})
+        {'prompt': 'A sunset'}
+    """
+    kept = said(tool, params) if isinstance(params, Mapping) else params
+    check(tool, kept)
+    return kept
+
+
+def own(tool: Tool, name: str, value: Any) -> Any:
+    """Copy a parameter's value, as `novakit_widgets.model.parameters.owned`.
+
+    Raises:
+        InvalidParameterError: it contains itself, or is nested too deeply.
+    """
+    try:
+        return owned(value)
+    except RecursionError:
+        raise InvalidParameterError(
+            f"{tool}: {name}: it contains itself, or is nested too deeply. Nothing was sent or billed.", parameter=name
+        ) from None
+
+
+def _plain(value: object) -> Any:
+    """Turn a scalar of numpy's into Python's own."""
+    take = getattr(value, "item", None)
+    return take() if callable(take) and getattr(value, "shape", None) == () else value
+
+
+def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what is on this machine into what the service takes.
+
+    A file as a `pathlib.Path`, its bytes, or a picture of Pillow becomes a data URI; for a transcription's ``file``, plain base64.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names; those that take no URL stay as they are.
+
+    Raises:
+        InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes; a picture can't
+            be written; or a text is no URL. Nothing was sent or billed.
+
+    Example:
+        >>> sendable(Tool.STT, {"file": b"RIFF", "language": "en"})
+        {'file': 'UklGRg==', 'language': 'en'}
+    """
+    table = PARAMETERS[tool]
+    sent = {
+        name: upload(value, tool=tool, name=name) if name in table and table[name].url else value
+        for name, value in params.items()
+    }
+    check_size(tool, sent)
+    return sent
+
+
+def check_size(tool: Tool, params: Mapping[str, Any]) -> None:
+    """Refuse files that are too large together.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they would be sent.
+
+    Raises:
+        InvalidParameterError: they are; the message says how large, in MB. Nothing was sent or billed.
+    """
+    for name, reason in excess(tool, params).items():
+        raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
+
+
+def excess(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
+    """Find whether the files of a job are too large together.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they would be sent.
+
+    Returns:
+        The reason by the name of the largest; empty where they can be sent.
+
+    Example:
+        >>> excess(Tool.STT, {"file": "UklGRg=="})
+        {}
+    """
+    sizes = {
+        name: len(params[name]) * 3 // 4  # as base64, whose head is short
+        for name, parameter in PARAMETERS[tool].items()
+        if parameter.url and isinstance(params.get(name), str)
+    }
+    size = sum(sizes.values())
+    if size <= MAX_UPLOAD_BYTES + _HEADS:
+        return {}
+    return {
+        max(sizes, key=lambda name: sizes[name]): _too_large(size, "the files have" if len(sizes) > 1 else "it has")
+    }
+
+
+def _too_large(size: int, has: str) -> str:
+    return (
+        f"{has} {math.ceil(size / 1e5) / 10:,} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be sent with a job; "
+        "give the service a URL instead"
+    )
+
+
+def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
+    r"""Turn a local file, its bytes or a picture into the text that the service takes; anything else is given back as it is.
+
+    Args:
+        value: a URL, a data URI or base64; a file, its bytes (at most 5 MB), or a picture of Pillow.
+        tool: whose parameter it is.
+        name: the parameter's.
+
+    Raises:
+        InvalidParameterError: it can't be read, is too large, or is not of the kind that the parameter takes; or it is a text and
+            no URL. Nothing was sent or billed.
+
+    Example:
+        >>> upload(b"RIFF"), upload("https://example.org/a.mp3")
+        ('UklGRg==', 'https://example.org/a.mp3')
+        >>> upload(b"\x89PNG\r\n\x1a\n0000", tool=Tool.VIDEO, name="source_image")
+        'data:image/png;base64,iVBORw0KGgowMDAw'
+    """
+    problem = address_problem(value, tool=tool)
+    if problem is not None:
+        home = ".expanduser()" if value.startswith("~") else ""
+        raise InvalidParameterError(
+            f"{tool}: {name}: {problem}; for a file on this machine write pathlib.Path({_short(value)}){home}. "
+            "Nothing was sent or billed.",
+            parameter=name,
+        )
+    content = _content(value, f"{tool}: {name}", name)
+    if content is None:
+        return value
+    encoded = base64.b64encode(content).decode("ascii")
+    if tool is Tool.STT:
+        return _Encoded(encoded)  # documented: a URL or base64
+    mime = sniff(content)
+    kind = PARAMETERS[tool][name].media
+    if mime is None or not mime.startswith(kind):
+        what = "no video, sound or image that we know" if mime is None else f"{mime}"
+        raise InvalidParameterError(
+            f"{tool}: {name}: it takes {_A[kind]}, and this is {what}. Nothing was sent or billed.", parameter=name
+        )
+    return f"data:{mime};base64,{encoded}"
+
+
+def address_problem(value: object, *, tool: Tool) -> str | None:
+    """Say in a few words why a text can't be an address of media; ``None`` where it may be, and for all that is no text.
+
+    Args:
+        value: for a parameter that takes a URL.
+        tool: whose parameter it is; a transcription's may be base64, too.
+
+    Example:
+        >>> address_problem("house.png", tool=Tool.IMAGE_EDIT)
+        "'house.png' is no URL"
+    """
+    if not isinstance(value, str) or isinstance(value, _Encoded) or not value.strip():
+        return None
+    if value.lstrip()[:_LONGEST_HEAD].lower().startswith(_ADDRESSES):
+        return None
+    if tool is Tool.STT and _is_base64(value):
+        return None
+    return f"{_short(value)} is {'neither a URL nor base64' if tool is Tool.STT else 'no URL'}"
+
+
+def _is_base64(text: str) -> bool:
+    """Whether a text is base64 rather than a file's name that happens to have its letters only."""
+    packed = "".join(text.split())  # some write it in lines
+    content = _decoded(packed)
+    return content is not None and (len(packed) >= _LONG_NAME or packed.endswith("=") or sniff(content) is not None)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
+
+
+_A = {"image": "an image", "video": "a video", "audio": "a sound"}
+
+
+def _content(value: Any, where: str, name: str) -> bytes | None:
+    """Return the bytes of what is on this machine; ``None`` for anything else."""
+    if isinstance(value, Path):
+        try:
+            size = value.stat().st_size
+            content = value.read_bytes() if size <= MAX_UPLOAD_BYTES else b""
+        except OSError as error:
+            raise InvalidParameterError(
+                f"{where}: {value} can't be read ({error.strerror}). Nothing was sent or billed.", parameter=name
+            ) from None
+    elif isinstance(value, bytes | bytearray | memoryview):
+        content = bytes(value)
+        size = len(content)
+    elif not isinstance(value, type) and callable(getattr(value, "save", None)) and hasattr(value, "mode"):
+        content = _png(value, where, name)
+        size = len(content)
+    else:
+        return None
+    if size > MAX_UPLOAD_BYTES:
+        raise InvalidParameterError(
+            f"{where}: {_too_large(size, 'it has')}. Nothing was sent or billed.", parameter=name
+        )
+    return content
+
+
+def _png(picture: Any, where: str, name: str) -> bytes:
+    """Write a picture of Pillow's as PNG: in its own mode where PNG has it, and otherwise in colours that it has."""
+    file = io.BytesIO()
+    try:
+        if picture.mode in _PNG_MODES:
+            picture.save(file, "PNG")
+        else:
+            # The profile is of the colours that it had.
+            _shown(picture).save(file, "PNG", icc_profile=None)
+    except (OSError, ValueError, SystemError) as error:  # what Pillow raises of a file cut short, or one that is closed
+        raise InvalidParameterError(
+            f"{where}: the picture can't be written as PNG ({error}). Nothing was sent or billed.", parameter=name
+        ) from None
+    return file.getvalue()
+
+
+def _shown(picture: Any) -> Any:
+    """Turn a picture into one of a mode that PNG has, with its transparency.
+
+    Raises:
+        ValueError: its numbers are no shades of grey, so that it would be black, or white, in part or as a whole.
+    """
+    if picture.mode in ("I", "F"):
+        least, most = picture.getextrema() or (0, 0)  # an empty one is refused when it is written
+        if picture.mode == "I" and least >= 0 and _WHITE < most <= _WHITE_16:
+            return picture.convert("I;16")  # as a file of 16 bits is read by some versions of Pillow
+        if not 0 <= least <= most <= _WHITE or 0 < most <= 1:
+            raise ValueError(
+                f"its values go from {least:g} to {most:g}, those of grey from 0 to 255: convert it to 'L' or 'RGB' as it is meant"
+            )
+    return picture.convert("RGBA" if picture.mode.endswith(("A", "a")) else "RGB")
+
+
+def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: Path) -> list[Path]:
+    """Write what was sent from this machine into files, so that code can name them.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they were sent.
+        folder: where the files go, relative to ``beside``; it is made if it is needed.
+        beside: the notebook's folder.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: a file can't be written.
+
+    Example:
+        >>> write_files(Tool.VIDEO, {"source_image": "https://example.org/a.png"}, Path("media"), beside=Path())
+        []
+    """
+    _, contents = named_files(tool, params, folder)
+    files = {beside / path: content for path, content in contents.items()}
+    for file, content in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return list(files)
+
+
+def named_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[Path, bytes]]:
+    """Give what was sent from this machine the names of files, always the same ones for the same bytes. Nothing is written.
+
+    Args:
+        tool: what the parameters are for.
+        params: by the service's names, as they were sent.
+        folder: where the files would go.
+
+    Returns:
+        The parameters, with a `pathlib.Path` for each data URI or base64; and the bytes by path.
+
+    Example:
+        >>> named, contents = named_files(Tool.STT, {"file": "UklGRg=="}, Path("media"))
+        >>> named["file"].name, contents[named["file"]]
+        ('novakit-a40ff3d5900f.bin', b'RIFF')
+    """
+    table = PARAMETERS[tool]
+    named, contents = dict(params), {}
+    for name, value in params.items():
+        content = _decoded(value) if name in table and table[name].url else None
+        if content is not None:
+            suffix = suffix_of(sniff(content) or "")
+            named[name] = folder / f"novakit-{hashlib.sha256(content).hexdigest()[:12]}{suffix}"
+            contents[named[name]] = content
+    return named, contents
+
+
+def _decoded(value: Any) -> bytes | None:
+    """Return the bytes of a data URI or of base64; ``None`` for anything else, such as a URL."""
+    if not isinstance(value, str):
+        return None
+    if value.startswith("data:"):
+        head, _, value = value.partition(",")
+        if not head.endswith(";base64"):
+            return None
+    try:
+        return base64.b64decode(value, validate=True) or None
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Many jobs: a queue that fits the limits."""

@@ -1,0 +1,65 @@
+"""Cancelling the jobs of a queue, as fast as the key's requests allow."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .items import AT_SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..limits.tool_limits import Allowance
+    from ..runtime.clock import Clockwork
+    from .items import Place
+
+__all__ = ["Deletions"]
+
+
+class Deletions:
+    """The jobs of a queue that are to be cancelled.
+
+    Args:
+        allowance: knows when there is room for a request.
+        clockwork: time and chance.
+        on_failure: called when a cancellation failed, or the service would not.
+    """
+
+    def __init__(self, allowance: Allowance, clockwork: Clockwork, on_failure: Callable[[], None]) -> None:
+        self._allowance = allowance
+        self._works = clockwork
+        self._on_failure = on_failure
+        self._waiting: deque[Place] = deque()
+        self._failed: set[Place] = set()
+
+    def __bool__(self) -> bool:
+        """Whether some wait for their request."""
+        return bool(self._waiting)
+
+    @property
+    def failed(self) -> int:
+        """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
+        return sum(place.state in AT_SERVICE and not place.run.cancelling for place in list(self._failed))
+
+    def add(self, place: Place) -> None:
+        """Let a place's job wait for its turn."""
+        self._waiting.append(place)
+
+    async def work(self) -> None:
+        """Cancel one after the other. Several may be at it."""
+        while self._waiting:
+            seconds = self._allowance.request_wait()
+            if seconds > 0:
+                await self._works.sleep(seconds)
+                continue
+            place = self._waiting.popleft()
+            if place.state not in AT_SERVICE:
+                continue
+            self._allowance.add_request()
+            await place.run.delete(ask=False)
+            if place.run.cancelling or place.state not in AT_SERVICE:
+                self._failed.discard(place)
+            else:
+                self._failed.add(place)
+                self._on_failure()

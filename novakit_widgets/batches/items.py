@@ -1,0 +1,199 @@
+"""One item of a queue: where it is, and when its turn comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..engine.run import JobRun
+from ..engine.state import Phase
+from ..errors import JobCancelledError, NovaKitError
+from ..model.job import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ..api.client import NovaKitClient
+    from ..engine.start import Earlier
+    from ..job_history.jobs import JobHistory
+    from ..model.job import Job
+    from ..model.tools import Tool
+    from ..runtime.clock import Clockwork
+
+__all__ = ["AT_SERVICE", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
+
+
+class NotItsTurnError(NovaKitError):
+    """The job that was to do for a new one is gone, and the new one has to wait for its turn like any other."""
+
+
+class PlaceState(str, Enum):
+    """Where one item of a queue is."""
+
+    WAITING = "waiting"  # for its turn; nothing was sent
+    RUNNING = "running"  # on its way to the service, or there
+    COMPLETED = "completed"  # there is a result
+    FAILED = "failed"  # the service gave up on it
+    CANCELLED = "cancelled"  # at the service, or before it was submitted
+    REFUSED = "refused"  # there is no job, and none was billed
+    UNCERTAIN = "uncertain"  # there may be a job
+    LEFT = "left"  # we stopped asking, but the job goes on
+
+    __str__ = str.__str__
+
+
+AT_SERVICE = frozenset({PlaceState.RUNNING, PlaceState.LEFT})
+_OF_PHASE = {
+    Phase.NEW: PlaceState.WAITING,
+    Phase.SUBMITTING: PlaceState.RUNNING,
+    Phase.WATCHING: PlaceState.RUNNING,
+    Phase.LEFT: PlaceState.LEFT,
+    Phase.UNCERTAIN: PlaceState.UNCERTAIN,
+    Phase.REFUSED: PlaceState.REFUSED,
+}
+_OF_STATUS: Mapping[str, PlaceState] = {JobStatus.FAILED: PlaceState.FAILED, JobStatus.CANCELLED: PlaceState.CANCELLED}
+
+
+class Keeper(Protocol):
+    """What a place needs of its queue."""
+
+    def start(self) -> bool:
+        """Begin with the queue."""
+        ...
+
+    def take_back(self, place: Place, error: NovaKitError) -> bool:
+        """Whether a refused place waits for another turn."""
+        ...
+
+    def delete(self, place: Place) -> None:
+        """Cancel a place's job when there is room for the request."""
+        ...
+
+    def changed(self, place: Place, run: JobRun) -> None:
+        """Take in a change of a place's run."""
+        ...
+
+    def outlook(self, place: Place) -> tuple[datetime | None, str]:
+        """Say when a waiting place's turn comes, about, and what it waits for."""
+        ...
+
+
+class Place:
+    """One item of a queue, in order.
+
+    Args:
+        number: from 0.
+        tool: what makes it.
+        params: the service's own parameters.
+        keeper: its queue.
+        maker: makes its run.
+
+    Attributes:
+        number: as given.
+        tool: as given.
+        params: as given.
+        run: its job; replaced by another when it is tried again.
+        seen: the state that its queue has taken in.
+    """
+
+    __slots__ = ("_keeper", "number", "params", "run", "seen", "tool")
+
+    def __init__(self, number: int, tool: Tool, params: Mapping[str, Any], *, keeper: Keeper, maker: RunMaker) -> None:
+        self.number = number
+        self.tool = tool
+        self.params = params
+        self._keeper = keeper
+        self.seen = PlaceState.WAITING
+        self.run = maker.new(self)
+        self.params = self.run.params  # its copy: what the user does with his is of no account
+        self.run.on_change = partial(keeper.changed, self, self.run)
+
+    def __repr__(self) -> str:
+        return f"<Place {self.number} {self.tool} {self.state}>"
+
+    @property
+    def state(self) -> PlaceState:
+        """Where it is."""
+        run = self.run
+        if run.phase is Phase.ENDED and run.job is not None:
+            return _OF_STATUS.get(run.job.status, PlaceState.COMPLETED)
+        if run.phase is Phase.REFUSED and isinstance(run.error, JobCancelledError):
+            return PlaceState.CANCELLED
+        if run.phase is Phase.NEW and run.job is not None:
+            return PlaceState.RUNNING  # at the service; here it is watched as soon as there is a loop
+        return _OF_PHASE[run.phase]
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When it will be submitted, about, with time zone; ``None`` when it does not wait, or nobody knows."""
+        return self._keeper.outlook(self)[0] if self.state is PlaceState.WAITING else None
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, in words, such as ``"5 videos an hour"``; ``""`` when it is just its turn."""
+        return self._keeper.outlook(self)[1] if self.state is PlaceState.WAITING else ""
+
+    def give(self, run: JobRun) -> None:
+        """Give it another run."""
+        self.run = run
+        run.on_change = partial(self._keeper.changed, self, run)
+        run.on_change()
+
+    # What its run asks of whoever manages it
+
+    def begin(self) -> None:
+        """Let its turn come."""
+        self._keeper.start()
+
+    def takes_back(self, error: NovaKitError) -> bool:
+        """Whether it waits for another turn after a refusal."""
+        return self._keeper.take_back(self, error)
+
+    def delete(self) -> None:
+        """Cancel its job when there is room for the request."""
+        self._keeper.delete(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RunMaker:
+    """What the runs of all places of a queue have in common.
+
+    Attributes:
+        client: speaks to the service.
+        timeout: seconds to watch each; ``None`` for the tools'.
+        history: remembers them.
+        clockwork: time and chance.
+        earlier: as for `JobRun`.
+    """
+
+    client: NovaKitClient
+    timeout: float | None
+    history: JobHistory
+    clockwork: Clockwork
+    earlier: Earlier | None = None
+
+    def new(self, place: Place) -> JobRun:
+        """Make the run of a job that is to be submitted."""
+        return JobRun(place.tool, place.params, manager=place, earlier=self.earlier, **self._common())
+
+    def known(self, place: Place, job: Job) -> JobRun:
+        """Make the run of a job that there is."""
+        return JobRun.known(place.tool, place.params, job, manager=place, **self._common())
+
+    def reused(self, place: Place, job: Job) -> JobRun:
+        """Make the run of a job that is taken for a new one; should the service no longer know it, it is made in its turn."""
+        run = JobRun.known(place.tool, place.params, job, manager=place, earlier=self._in_its_turn, **self._common())
+        run.reused = True
+        return run
+
+    async def _in_its_turn(self, run: JobRun, intent: str) -> Job | None:
+        # What was only asked for has no slot of the allowance, and may be asked for while the queue is held.
+        if run.ticket is None or run.ticket.slot is None:
+            raise NotItsTurnError("The service no longer knows a job of your history, which is to be made anew.")
+        return None if self.earlier is None else await self.earlier(run, intent)
+
+    def _common(self) -> dict[str, Any]:
+        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clockwork": self.clockwork}

@@ -1,0 +1,181 @@
+"""What the history keeps of a queue: all places before the first is submitted, so that another kernel can go on with it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..config import settings
+from ..engine.start import notebook
+from ..engine.submit import Ticket
+from ..errors import ConfigurationError, JobCancelledError, SubmissionUncertainError
+from ..job_history.batches import BatchItem, BatchRecord
+from ..job_history.rows import UNSENT
+from ..runtime import loop as job_loop
+from .items import PlaceState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ..job_history.jobs import JobHistory
+    from .items import Place, RunMaker
+    from .queue import JobQueue
+
+__all__ = ["QueueMemory", "restore", "restored_reuse", "shown_params"]
+
+_BEAT = 60.0  # seconds between two signs of life
+_REUSE = "reuse"  # its name among what else is kept
+
+
+class QueueMemory:
+    """One queue's batch in the history.
+
+    Args:
+        history: where it is kept.
+
+    Attributes:
+        kept: whether the history has it as it is now. What it has may be older, and is dropped and closed all the same.
+        looked: whether equal jobs were looked for.
+        incomplete: the places whose parameters ended with their kernel.
+    """
+
+    def __init__(self, history: JobHistory) -> None:
+        self._history = history
+        self._again: set[int] = set()
+        self._writing: set[asyncio.Task[None]] = set()
+        self._on_disk = False
+        self.kept = False
+        self.looked = False
+        self.incomplete: set[int] = set()
+
+    def found(self, *, looked: bool) -> None:
+        """Note that the history has it: it is brought back from there.
+
+        Args:
+            looked: whether equal jobs need not be looked for, though there may be some since.
+        """
+        self.kept = self._on_disk = True
+        self.looked = looked
+
+    def waits_again(self, place: Place) -> None:
+        """Note that a place is tried again, whatever became of its earlier submissions: kept with the next `open`."""
+        self._again.add(place.number)
+        self.kept = False
+
+    async def open(self, queue: JobQueue) -> None:
+        """Write all places down, at once or not at all.
+
+        Raises:
+            JobNotStartedError: another kernel has taken the batch over.
+        """
+        self.kept = self._on_disk = True  # even if the waiting is given up: see `DiskThread`
+        again = [number for number in self._again if queue.places[number].state is PlaceState.WAITING]
+        try:
+            await self._history.off_loop(self._history.batches.open, self._record(queue), again=again)
+        except BaseException:
+            self.kept = False
+            raise
+
+    def drop(self, queue: JobQueue, places: list[int]) -> None:
+        """Note that some places are never to be submitted."""
+        if places and self._on_disk:
+            self._write(partial(self._history.batches.drop, queue.batch_id, places))
+
+    def close(self, queue: JobQueue) -> None:
+        """Note that nothing of it waits any more."""
+        if self._on_disk:
+            self.kept = self._on_disk = False
+            self._write(partial(self._history.batches.close, queue.batch_id))
+
+    async def beat(self, queue: JobQueue, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Give signs of life, for kernels that can't ask for our process."""
+        while True:
+            await sleep(_BEAT)
+            await self._history.off_loop(self._history.batches.beat, queue.batch_id)
+
+    async def flushed(self) -> None:
+        """Wait until all is written. What a loop began that has ended since is written, too, but nobody is told."""
+        here = asyncio.get_running_loop()
+        while writing := [task for task in self._writing if task.get_loop() is here]:
+            await asyncio.wait(writing)
+
+    def _write(self, work: Callable[[], None]) -> None:
+        """Have something written, after what is being written; a slow disk must not hold the loop up."""
+        if job_loop.current() is None:
+            work()
+            return
+        task = job_loop.spawn(self._history.off_loop(work))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    def _record(self, queue: JobQueue) -> BatchRecord:
+        return BatchRecord(
+            id=queue.batch_id,
+            base_url=queue.client.base_url,
+            made_at=queue.made_at,
+            items=tuple(self._item(place) for place in queue.places),
+            max_running=queue.max_running,
+            timeout=queue.timeout,
+            notebook=notebook(),
+            about={**queue.about, _REUSE: queue.reuse},
+        )
+
+    def _item(self, place: Place) -> BatchItem:
+        params = None if place.number in self.incomplete else place.params
+        taken = place.run.job_id if place.run.reused else None
+        dropped = place.state is PlaceState.CANCELLED and place.run.job is None
+        return BatchItem(place.tool, params, dropped=dropped, job_id=taken)
+
+
+def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
+    """Put a fresh place where the history has it: its job is known, or it may have been submitted, or it waits.
+
+    Args:
+        place: of a queue that is being restored.
+        item: what the history has.
+        batch: the batch's id.
+        maker: makes its run.
+    """
+    entry = item.entry
+    if entry is not None and entry.job is not None:
+        run = maker.known(place, entry.job) if item.job_id is None else maker.reused(place, entry.job)
+        run.saved = entry.files
+        place.give(run)
+    elif entry is not None and entry.stage != UNSENT:
+        place.run.ticket = Ticket(batch, place.number, intent=entry.intent, begun_at=entry.begun_at)
+        reason = entry.reason or "its kernel ended before the answer was there"
+        error = SubmissionUncertainError(f"It may have been submitted: {reason}. Trying it again looks it up first.")
+        place.run.give_up(error)
+    elif item.dropped:
+        place.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
+    elif item.params is None:
+        place.run.give_up(not_kept())
+
+
+def restored_reuse(record: BatchRecord) -> bool:
+    """Return whether a batch takes jobs of the history: as it did, or as the settings say where it was kept without that.
+
+    Args:
+        record: what the history has.
+
+    Raises:
+        ConfigurationError: the setting is of no use.
+    """
+    kept = record.about.get(_REUSE)
+    return kept if isinstance(kept, bool) else settings.reuse().value
+
+
+def not_kept() -> ConfigurationError:
+    """Return the error of a place whose parameters ended with their kernel."""
+    return ConfigurationError(
+        "Its parameters could not be kept in the history (more than 1 MB, or with a key in them), so they ended with their kernel. "
+        "Nothing was submitted or billed: give them again."
+    )
+
+
+def shown_params(item: BatchItem) -> Mapping[str, Any]:
+    """Return an item's parameters, or what the history has of them to show."""
+    if item.params is not None:
+        return item.params
+    return {} if item.entry is None else item.entry.params

@@ -1,0 +1,102 @@
+"""The places of a queue of which nobody knows whether they were submitted."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..engine.lost_runs import look_up_runs
+from ..model.parameters import canonical
+from .items import PlaceState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..errors import SubmissionUncertainError
+    from ..model.job import Job
+    from ..model.tools import Tool
+    from ..runtime.clock import Clockwork
+    from .items import Place
+    from .queue import JobQueue
+
+__all__ = ["LookUps"]
+
+
+class LookUps:
+    """The places of a queue of which nobody knows whether they were submitted, and that are being looked up.
+
+    Args:
+        queue: theirs.
+        on_outcome: called with each place and its job, or ``None`` when it was never submitted, or why that can't be told.
+    """
+
+    def __init__(
+        self, queue: JobQueue, on_outcome: Callable[[Place, Job | SubmissionUncertainError | None], None]
+    ) -> None:
+        self._queue = queue
+        self._on_outcome = on_outcome
+        self._waiting: deque[Place] = deque()
+        self._in_question: set[Place] = set()
+        self._withdrawn: set[Place] = set()
+
+    def __bool__(self) -> bool:
+        """Whether of some it is not known yet what becomes of them."""
+        return bool(self._in_question)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some are not being looked up yet."""
+        return bool(self._waiting)
+
+    def add(self, places: Iterable[Place]) -> None:
+        """Ask for some."""
+        places = list(places)
+        self._waiting.extend(places)
+        self._in_question.update(places)
+        self._withdrawn.difference_update(places)
+
+    def withdraw(self, place: Place) -> None:
+        """Note that the user wants it no more: what is found is to be cancelled, and what was never started not to be submitted."""
+        if place in self._in_question:
+            self._withdrawn.add(place)
+
+    def is_withdrawn(self, place: Place) -> bool:
+        """Whether the user wanted it no more when it was looked up last."""
+        return place in self._withdrawn
+
+    async def work(self, clockwork: Clockwork) -> None:
+        """Look all up, with one list for all of a tool."""
+        try:
+            while self._waiting:
+                places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)
+                self._waiting.clear()
+                for tool, groups in _alike(places):
+                    await self._look_up(tool, groups, clockwork)
+                    self._in_question.difference_update(*groups)
+        finally:
+            self._in_question.clear()
+            self._in_question.update(self._waiting)
+
+    async def _look_up(self, tool: Tool, groups: Sequence[Sequence[Place]], clockwork: Clockwork) -> None:
+        queue = self._queue
+        place_of = {place.run: place for group in groups for place in group}
+        outcomes = await look_up_runs(
+            tool,
+            [[place.run for place in group] for group in groups],
+            client=queue.client,
+            history=queue.history,
+            since=queue.made_at,
+            ours={place.run.job_id for place in queue.places if place.run.job_id is not None},
+            clockwork=clockwork,
+        )
+        for run, outcome in outcomes:
+            self._on_outcome(place_of[run], outcome)
+
+
+def _alike(places: Iterable[Place]) -> list[tuple[Tool, list[list[Place]]]]:
+    """Put places together that ask for the same, by tool: of their jobs it is of no account which is whose."""
+    tools: dict[Tool, dict[str, list[Place]]] = {}
+    for place in places:
+        groups = tools.setdefault(place.tool, {})
+        groups.setdefault(canonical(place.tool, place.params), []).append(place)
+    return [(tool, list(groups.values())) for tool, groups in tools.items()]

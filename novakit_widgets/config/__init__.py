@@ -1,0 +1,1 @@
+"""Settings, API keys, and keeping keys out of texts."""

@@ -1,0 +1,1 @@
+"""One job: submit it once, track it, reconcile lost answers."""

@@ -1,0 +1,134 @@
+"""What the plan has left, kept up to date: asked again when jobs have ended, and not too often."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ..config import settings
+from ..errors import NovaKitError
+from ..model.quota import Quota
+from ..runtime import loop as job_loop
+from ..runtime.clock import utc_now
+from . import signals
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ..api.client import NovaKitClient
+
+__all__ = ["QuotaWatch", "watch_of"]
+
+_LEAST_SECONDS = (
+    10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
+)
+
+
+class QuotaWatch:
+    """The newest answer of ``GET /quota`` for one client's account.
+
+    Args:
+        client: asks the service.
+        quota: what it has said already; ``None`` where it was not asked yet.
+        clock: monotonic seconds.
+        now: the present moment with time zone.
+
+    Attributes:
+        quota: the newest answer; ``None`` before there is one.
+        asked_at: when that came, with time zone.
+        trouble: why it is not up to date; ``""`` where it is.
+    """
+
+    def __init__(
+        self,
+        client: NovaKitClient,
+        quota: Quota | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.quota = quota
+        self.asked_at = now()
+        self.trouble = ""
+        self.client = client
+        self._listeners: list[Callable[[], None]] = []
+        self._clock, self._now = clock, now
+        self._asked: float | None = None if quota is None else clock()
+        self._asking_on: asyncio.AbstractEventLoop | None = None
+        self._stop: Callable[[], None] | None = None
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have something called on the loop after each answer, or failure; return what ends that."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+            if not self._listeners:
+                self.leave()
+
+        return stop
+
+    def follow(self) -> None:
+        """Ask again whenever a job of the account has ended, until nobody listens any more."""
+        if self._stop is None:
+            account = self.client.account
+            self._stop = signals.listen(
+                lambda client, _job: self.ask_soon() if client.account == account and job_loop.current() else None
+            )
+
+    def leave(self) -> None:
+        """Ask no more by itself."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def refresh(self) -> None:
+        """Ask now: in the background, or where no event loop runs, at once. From any thread."""
+        loop = job_loop.home()
+        if loop is None:
+            job_loop.run_blocking(self._ask(), farewell=self.client.aclose)
+        else:
+            job_loop.hand_over(loop, lambda: self._ask_after(0.0))
+
+    def ask_soon(self) -> None:
+        """Ask as soon as the last question is long enough ago; several calls are one question. On the loop."""
+        since = None if self._asked is None else self._clock() - self._asked
+        self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
+
+    def _ask_after(self, seconds: float) -> None:
+        loop = job_loop.current()
+        assert loop is not None  # for the type checker: this is called on it
+        if self._asking_on is loop:
+            return  # the question that is waiting will be answered for this one too
+        self._asking_on = loop  # another's may have been closed before it came to ask
+        loop.call_later(seconds, lambda: job_loop.spawn(self._ask()))
+
+    async def _ask(self) -> None:
+        self._asking_on = None
+        self._asked = self._clock()
+        try:
+            self.quota = Quota.from_json(await self.client.quota())
+        except NovaKitError as error:
+            self.trouble = error.message
+        else:
+            self.trouble = ""
+            self.asked_at = self._now()
+        for listener in list(self._listeners):
+            listener()
+
+
+_shared: dict[str, QuotaWatch] = {}
+
+
+def watch_of(client: NovaKitClient) -> QuotaWatch:
+    """Return the one watch that all forms of an account share: however many there are, they ask once.
+
+    Args:
+        client: asks the service from now on, for all of the same key and service.
+    """
+    watch = _shared.setdefault(client.account, QuotaWatch(client))
+    watch.client = client
+    return watch

@@ -1,0 +1,168 @@
+"""Where a run's job comes from: it is submitted, attached to, an earlier one that will do, or found after its answer was lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..errors import NotFoundError, SubmissionUncertainError
+from ..model.job import JobStatus
+from ..runtime.clock import Clockwork
+from .lost_runs import look_up_runs
+from .messages import never_started, nothing_instead, nothing_started, still_lost
+from .submit import Ticket, submit
+
+if TYPE_CHECKING:
+    from ..model.job import Job
+    from .run import JobRun
+
+__all__ = ["Earlier", "Origin", "notebook"]
+
+# Whoever asks for a job again may know of one that will do. It is given the id of the row that the submission has in the history.
+Earlier = Callable[["JobRun", str], Awaitable["Job | None"]]
+
+
+class Origin:
+    """Where one run's job comes from.
+
+    Args:
+        earlier: finds a job that will do instead of a new one, or raises why none may be submitted.
+
+    Attributes:
+        attached_to: the id of the job that is known from the beginning, or by now.
+    """
+
+    def __init__(self, earlier: Earlier | None) -> None:
+        self._earlier = earlier
+        self.attached_to: str | None = None
+
+    async def answer(self, run: JobRun) -> Job:
+        """Return what the service says first.
+
+        Args:
+            run: told of its ticket, of waits, and of a job that was taken instead.
+
+        Raises:
+            SubmissionUncertainError: there may be a job.
+            NovaKitError: there is none, or nothing can be learnt of it.
+        """
+        job = await self._attached_job(run)
+        if job is not None:
+            return job
+        assert run.tool is not None  # for the type checker: a run has a tool or a job id
+        run.ticket = run.ticket or Ticket()
+        answer = await submit(
+            run.client,
+            run.tool,
+            run.params,
+            history=run.history,
+            notebook=notebook(),
+            on_wait=run.waits,
+            ticket=run.ticket,
+            instead=partial(self._instead, run),
+        )
+        # A job that was found in the list can lack the result that it has.
+        unshown = answer.status == JobStatus.COMPLETED and answer.output is None
+        return await self._known_now(run, answer) if unshown else answer
+
+    async def lost(self, run: JobRun) -> Job:
+        """Return the job of a submission that was in doubt. Nothing is submitted.
+
+        Args:
+            run: told of a job that was taken instead.
+
+        Raises:
+            SubmissionUncertainError: whether there is one can't be told.
+            JobNotStartedError: there is none.
+            NovaKitError: there is one, of which nothing can be learnt; it is attached to by now.
+        """
+        assert run.tool is not None  # for the type checker: it was submitted
+        ticket = run.ticket
+        if ticket is None or ticket.begun_at is None:
+            # Nothing was sent, since an earlier one was in question, which would have done.
+            earlier = None if self._earlier is None else await self._earlier(run, "")
+            if earlier is None:
+                raise nothing_instead()
+            return await self._known_now(run, earlier)
+        ((_, outcome),) = await look_up_runs(
+            run.tool,
+            [[run]],
+            client=run.client,
+            history=run.history,
+            since=ticket.begun_at,
+            ours=(),
+            clockwork=ticket.works or Clockwork(),
+        )
+        if isinstance(outcome, SubmissionUncertainError):
+            raise still_lost(run.tool, outcome, kept=run.history.path is not None)
+        if outcome is None:
+            raise never_started()
+        return await self._known_now(run, outcome)
+
+    async def _known_now(self, run: JobRun, job: Job) -> Job:
+        """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
+        if job.id is None:
+            return job
+        self.attached_to, self._earlier, run.trouble = job.id, None, None
+        return await run.client.get(job.id)
+
+    async def _attached_job(self, run: JobRun) -> Job | None:
+        """Ask for the job that is attached to; ``None`` where there is none, or it was to do for a new one and is gone."""
+        job_id = self.attached_to
+        if job_id is None:
+            return None
+        makes_anew = self._earlier is not None and run.tool is not None
+        try:
+            job = await run.client.get(job_id)
+        except NotFoundError:
+            if not makes_anew:
+                raise
+            job = None
+        if makes_anew and not _will_do(job):
+            self.attached_to = None
+            _made_anew(run, job_id, job)
+            return None
+        return job
+
+    async def _instead(self, run: JobRun, intent: str) -> Job | None:
+        """Return a job that will do instead of a new one, as the service knows it now.
+
+        Raises:
+            JobCancelledError: the user has cancelled it before anything was sent.
+            SubmissionUncertainError: there may be an earlier job, so that none may be submitted.
+        """
+        if run.cancelling:
+            raise nothing_started(cancelled=True)
+        job = None if self._earlier is None else await self._earlier(run, intent)
+        if job is None or job.id is None:
+            return job
+        try:
+            now = await run.client.get(job.id)
+        except NotFoundError:
+            now = None
+        if _will_do(now):
+            return now
+        _made_anew(run, job.id, now)
+        return None
+
+
+def _will_do(job: Job | None) -> bool:
+    """Whether an earlier job is as good as a new one: it has a result, or may still get one."""
+    return job is not None and (not job.ended or job.status == JobStatus.COMPLETED)
+
+
+def _made_anew(run: JobRun, job_id: str, job: Job | None) -> None:
+    """Say why an earlier job will not do."""
+    why = (
+        f"the service no longer knows {job_id} of your history"
+        if job is None
+        else f"{job_id} of your history is {job.status}"
+    )
+    run.reused, run.note = False, f"Made anew: {why}."
+
+
+def notebook() -> str | None:
+    """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
+    return os.environ.get("JPY_SESSION_NAME") or None

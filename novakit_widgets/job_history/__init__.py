@@ -1,0 +1,1 @@
+"""The jobs on disk, in SQLite."""

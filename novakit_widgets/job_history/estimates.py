@@ -1,0 +1,90 @@
+"""What a job is likely to take, from what similar ones in the history took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ..model.job import JobStatus
+from ..model.parameters import PARAMETERS, canonical
+from ..model.tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..model.job import Job
+    from .jobs import HistoryEntry
+
+__all__ = ["Estimate", "estimate", "estimates"]
+
+# What a job shows, not what it takes.
+_WORDS = frozenset({"prompt", "negative_prompt", "input", "reference_text", "seed", "voice", "style", "operation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What similar jobs took.
+
+    Attributes:
+        jobs: how many there were.
+        credits: the median of what they were billed; ``None`` where the service did not tell.
+        seconds: the median from creation to completion; ``None`` likewise.
+    """
+
+    jobs: int
+    credits: float | None
+    seconds: float | None
+
+
+def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, Any]) -> Estimate | None:
+    """Take the median of the completed jobs with the same parameters but for words, seeds and sources.
+
+    Args:
+        entries: of the history.
+        tool: what makes it.
+        params: the service's own parameters.
+
+    Returns:
+        ``None`` where there are no such jobs.
+
+    Example:
+        >>> estimate([], Tool.VIDEO, {"prompt": "A sunset"}) is None
+        True
+    """
+    return estimates(entries, tool, [params])[0]
+
+
+def estimates(entries: Iterable[HistoryEntry], tool: Tool, items: Iterable[Mapping[str, Any]]) -> list[Estimate | None]:
+    """Do for each of several jobs what `estimate` does for one.
+
+    Args:
+        entries: of the history.
+        tool: what makes them.
+        items: the service's own parameters of each.
+    """
+    by_size: dict[str, list[Job]] = {}
+    for entry in entries:
+        job = entry.job
+        if job is not None and job.status == JobStatus.COMPLETED and Tool.known(entry.tool) is tool:
+            by_size.setdefault(_size(tool, entry.params), []).append(job)
+    found = {size: _median(jobs) for size, jobs in by_size.items()}
+    return [found.get(_size(tool, params)) for params in items]
+
+
+def _median(jobs: Sequence[Job]) -> Estimate:
+    billed = [job.actual_credits for job in jobs if job.actual_credits is not None]
+    took = [
+        (job.completed_at - job.created_at).total_seconds()
+        for job in jobs
+        if job.completed_at is not None and job.created_at is not None
+    ]
+    return Estimate(len(jobs), median(billed) if billed else None, median(took) if took else None)
+
+
+def _size(tool: Tool, params: Mapping[str, Any]) -> str:
+    table = PARAMETERS[tool]
+    counts = {
+        name: value for name, value in params.items() if name not in _WORDS and not (name in table and table[name].url)
+    }
+    return canonical(tool, counts)

@@ -1,0 +1,270 @@
+"""What a row of the history says, and how a job becomes one. Every text is cleaned on its way in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ..config.redaction import redact
+from ..model.job import Job
+from ..model.parameters import LONG, bounded, canonical
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ..model.tools import Tool
+
+__all__ = [
+    "DISMISSED",
+    "INTENT",
+    "JOB",
+    "LASTING",
+    "OURS",
+    "UNCERTAIN",
+    "UNSENT",
+    "HistoryEntry",
+    "Stage",
+    "by_id",
+    "change",
+    "digest_of",
+    "entry_of",
+    "execute",
+    "facts_of",
+    "first",
+    "has_words",
+    "insert",
+    "job_of",
+    "read",
+    "select",
+    "words_of",
+    "written",
+]
+
+Stage = str
+INTENT, JOB, UNSENT, UNCERTAIN, DISMISSED = "intent", "job", "unsent", "uncertain", "dismissed"
+# A condition for two values, both the account or None. A row without one is of an older version, or of another's list: ours.
+OURS = "(account IS NULL OR ? IS NULL OR account = ?)"
+LASTING = (
+    "job_id",
+    "status",
+    "error",
+    "output",
+    "model",
+    "created_at",
+    "completed_at",
+    "estimated_credits",
+    "actual_credits",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One row: a job, or the intent to start one.
+
+    Attributes:
+        intent: our own id of the row.
+        base_url: the service that it belongs to.
+        tool: such as ``"video"``.
+        params: the parameters; a text of more than 10,000 characters stands as its digest.
+        stage: ``"intent"`` (the POST was on its way), ``"job"``, ``"unsent"``, ``"uncertain"``, or ``"dismissed"`` (uncertain, and
+            not to be looked up any more).
+        reason: why it is unsent or uncertain.
+        begun_at: when it was begun, with time zone.
+        job: what is known of the job; ``None`` before there is one.
+        files: what was saved of it.
+        notebook: where it was started, where known.
+        note: the user's words.
+        star: whether the user marked it.
+        batch: the batch that it is one of; ``None`` for a job of its own.
+        place: its number there, from 0.
+    """
+
+    intent: str
+    base_url: str
+    tool: str | None
+    params: Mapping[str, Any]
+    stage: Stage
+    reason: str | None
+    begun_at: datetime
+    job: Job | None
+    files: tuple[Path, ...] = ()
+    notebook: str | None = None
+    note: str = ""
+    star: bool = False
+    batch: str | None = None
+    place: int | None = None
+
+
+def execute(
+    database: sqlite3.Connection, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()
+) -> sqlite3.Cursor:
+    """Run one statement. This is the only way in, so no text gets past the cleaning."""
+    if isinstance(values, Mapping):
+        return database.execute(statement, {name: _clean(value) for name, value in values.items()})
+    return database.execute(statement, [_clean(value) for value in values])
+
+
+def _clean(value: Any) -> Any:
+    # A lone surrogate, which JSON can say, can't be stored.
+    return redact(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def written(value: Any, *, whole: bool = False) -> str:
+    """Write a value as JSON; what JSON can't say, the service is not sent either, and it stands as its type.
+
+    Args:
+        value: parameters, or a result.
+        whole: whether long texts in it are kept, rather than their digests.
+    """
+    try:
+        return json.dumps(value if whole else bounded(value), ensure_ascii=True, default=_strange)
+    except (ValueError, RecursionError):  # in a circle, too deep, or a number of thousands of digits
+        return json.dumps({"unreadable": _strange(value)})
+
+
+def _strange(value: object) -> str:
+    return f"({type(value).__name__})"
+
+
+def read(text: str | None) -> Any:
+    """Read what `written` wrote; ``None`` where that is no longer readable, so that one odd row costs no other."""
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def digest_of(tool: Tool, params: Mapping[str, Any]) -> str | None:
+    """Return what is equal for parameters that ask for the same; ``None`` for those that JSON can't say."""
+    try:
+        text = f"{tool} {canonical(tool, params)}"
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def words_of(params: Mapping[str, Any]) -> str:
+    """Return what a search looks through, without the difference of great and small letters."""
+    texts = [params.get(name) for name in ("prompt", "input")]
+    # Redacted before it is cut: half a key is no longer known as one.
+    return redact(" ".join(text for text in texts if isinstance(text, str)))[:LONG].casefold()
+
+
+def has_words(text: bytes, job_id: bytes | None, search: str) -> bool:
+    """Whether a row has all words of a search, in any order and without the difference of great and small letters.
+
+    For SQLite, whose own functions know only English letters; as bytes, because a text may hold anything.
+
+    Args:
+        text: what may have a word anywhere in it.
+        job_id: what a word is the beginning of, with ``job_`` or without it: anywhere in its hexadecimal digits, most rows
+            have an ``ad`` or a ``1``.
+        search: the words, folded.
+    """
+    folded = text.decode("utf-8", "replace").casefold()
+    name = (job_id or b"").decode("utf-8", "replace").casefold()
+    beginnings = (name, name.removeprefix("job_"))
+    return all(word in folded or any(one.startswith(word) for one in beginnings) for word in search.split())
+
+
+def facts_of(job: Job) -> dict[str, Any]:
+    """Return what lasts of a snapshot. What it does not know is left out."""
+    facts: dict[str, Any] = {
+        "job_id": job.id,
+        "status": str(job.status),
+        "error": job.error,
+        # What was answered at once, a transcript, say, is kept nowhere else.
+        "output": None if job.output is None else written(job.output, whole=job.id is None),
+        "model": job.model,
+        "created_at": None if job.created_at is None else job.created_at.isoformat(),
+        "completed_at": None if job.completed_at is None else job.completed_at.isoformat(),
+        "estimated_credits": job.estimated_credits,
+        "actual_credits": job.actual_credits,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def job_of(row: sqlite3.Row) -> Job | None:
+    """Make a row's job again; ``None`` before there is one."""
+    if row["stage"] != JOB:
+        return None
+    body = {
+        "id": row["job_id"] or row["intent"],
+        "status": row["status"] or "unknown",
+        "tool": row["tool"],
+        "inputParams": read(row["params"]),
+        "outputData": read(row["output"]),
+        "errorMessage": row["error"],
+        "model": row["model"],
+        "createdAt": row["created_at"],
+        "completedAt": row["completed_at"],
+        "estimatedCredits": row["estimated_credits"],
+        "actualCredits": row["actual_credits"],
+    }
+    return replace(Job.from_json(body), id=row["job_id"])
+
+
+def entry_of(row: sqlite3.Row) -> HistoryEntry:
+    """Read a whole row."""
+    params, files = read(row["params"]), read(row["files"])
+    return HistoryEntry(
+        intent=row["intent"],
+        base_url=row["base_url"],
+        tool=row["tool"],
+        params=MappingProxyType(params if isinstance(params, dict) else {}),
+        stage=row["stage"],
+        reason=row["reason"],
+        begun_at=_moment(row["begun_at"]),
+        job=job_of(row),
+        files=tuple(Path(file) for file in files if isinstance(file, str)) if isinstance(files, list) else (),
+        notebook=row["notebook"],
+        note=row["note"],
+        star=bool(row["star"]),
+        batch=row["batch"],
+        place=row["place"],
+    )
+
+
+def _moment(seconds: Any) -> datetime:
+    """Read a time; one that is none any more is the first of all, so that its row costs no other."""
+    try:
+        return datetime.fromtimestamp(seconds, tz=timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, tz=timezone.utc)
+
+
+def select(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+    """Return the rows that a condition holds for."""
+    return execute(database, f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 # ours
+
+
+def first(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> sqlite3.Row | None:
+    """Return the first of the rows that a condition holds for, if there is one."""
+    return next(iter(select(database, where, values)), None)
+
+
+def by_id(database: sqlite3.Connection, job_id: str | None, base_url: str) -> sqlite3.Row | None:
+    """Return the row of one service's job, if there is one."""
+    return None if job_id is None else first(database, "base_url = ? AND job_id = ?", [base_url, job_id])
+
+
+def insert(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Add a row."""
+    names = ", ".join(row)
+    places = ", ".join(f":{name}" for name in row)
+    execute(database, f"INSERT INTO jobs ({names}) VALUES ({places})", row)  # noqa: S608 # the names are ours
+
+
+def change(database: sqlite3.Connection, row: sqlite3.Row, facts: Mapping[str, Any]) -> None:
+    """Write what is new: a row that says it already costs no write."""
+    news = {name: value for name, value in facts.items() if row[name] != value}
+    if news:
+        changes = ", ".join(f"{name} = :{name}" for name in news)
+        statement = f"UPDATE jobs SET {changes} WHERE number = :number"  # noqa: S608 # the names are ours
+        execute(database, statement, {**news, "number": row["number"]})

@@ -1,0 +1,325 @@
+"""What a key may submit, and when: the documented limits of each tool, and the requests that polling leaves.
+
+Sliding windows, not leaky buckets (aiolimiter's, say): a bucket of 5 an hour that is full lets 5 through at once and one
+more each 12 minutes, so 10 in the first hour, of which the service refuses 5.
+
+A POST counts at the service when it arrives there, which is after we sent it and before its answer came. So its stretch
+begins for us with the answer, and the next one is sent after the stretch: whatever the network does, at the service they
+are as far apart as it asks. That costs the time of one answer for each stretch.
+"""
+
+from __future__ import annotations
+
+import math
+import random as random_module
+import time
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from ..config import settings
+from ..errors import APIError, NovaKitError, RateLimitError
+from ..model.tools import TOOL_LIMITS, Tool
+from ..runtime.clock import utc_now
+from ..runtime.sliding_window import SlidingWindow
+from .budget import DEFAULT_LIMIT, POLLING_SHARE
+from .fair_share import FairShare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..model.rate_limit import RateLimit
+
+__all__ = ["Allowance", "Slot", "allowance_of", "limit_of"]
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+
+_LENGTHS = {_MINUTE: "a minute", _HOUR: "an hour"}
+_MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch for one longer than it was
+_SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
+_RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
+_SUBMITTING = "submitting"  # as a kind of requests, beside the polling
+_UNITS = {_MINUTE: "a minute", _HOUR: "an hour"}
+_PLURALS = {
+    Tool.VIDEO: "videos",
+    Tool.MUSIC: "pieces of music",
+    Tool.IMAGE: "images",
+    Tool.IMAGE_EDIT: "edited images",
+    Tool.TTS: "speeches",
+    Tool.STT: "transcriptions",
+}
+
+
+def limit_of(tool: Tool) -> str:
+    """Say how many generations of a tool are documented to be let through.
+
+    Example:
+        >>> limit_of(Tool.VIDEO), limit_of(Tool.TTS)
+        ('5 in an hour', '20 in a minute')
+    """
+    count, seconds = TOOL_LIMITS[tool]
+    return f"{count} in {_LENGTHS[seconds]}"
+
+
+class Slot:
+    """One generation's place in the allowance: taken before its POST, and either counted or given back."""
+
+    __slots__ = ("_allowance", "_open", "tool")
+
+    def __init__(self, allowance: Allowance, tool: Tool) -> None:
+        self._allowance = allowance
+        self._open = True
+        self.tool = tool
+
+    def again(self, seconds: float, error: NovaKitError) -> None:
+        """Note that the POST was refused, and that it is sent once more after so many seconds."""
+        self._allowance.refused(self.tool, error, seconds=seconds)
+        self._allowance.add_request()
+
+    def counted(self) -> None:
+        """Note that the service took it, or may have."""
+        if self._open:
+            self._open = False
+            self._allowance.settle(self.tool, counts=True)
+
+    def released(self, error: NovaKitError | None = None) -> None:
+        """Note that the service certainly started nothing."""
+        if self._open:
+            self._open = False
+            if error is not None:
+                self._allowance.refused(self.tool, error)
+            self._allowance.settle(self.tool, counts=False)
+
+
+class Allowance:
+    """The submissions of one key, in all the windows that hold them.
+
+    Args:
+        limits: how many generations in how many seconds; a tool left out has no limit.
+        speed: how many times faster than real time the service's clock runs: a sandbox's.
+        clock: monotonic seconds.
+        random: a number in [0, 1).
+
+    Attributes:
+        limits: as given.
+        speed: as given.
+        fair: our share of the key's requests, while others use it as well.
+        seeded: whether it has heard of what was submitted before it was made.
+        born: when it was made.
+
+    Example:
+        >>> now = [0.0]
+        >>> allowance = Allowance(clock=lambda: now[0])
+        >>> for _ in range(5):
+        ...     allowance.take(Tool.VIDEO).counted()
+        >>> allowance.wait(Tool.VIDEO)
+        3601.0
+        >>> allowance.outlook(Tool.VIDEO, ahead=5)
+        (7202.0, '5 videos an hour')
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[Tool, tuple[int, float]] = TOOL_LIMITS,
+        *,
+        speed: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self.limits = limits
+        self.speed = speed
+        self._clock = clock
+        self._tools = {
+            tool: SlidingWindow(count, (seconds + _MARGIN) / speed) for tool, (count, seconds) in limits.items()
+        }
+        self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (_MINUTE + _MARGIN) / speed)
+        self.fair = FairShare(_MINUTE / speed, clock=clock, random=random)
+        self._under_way = dict.fromkeys(Tool, 0)
+        self._paused: dict[Tool | None, float] = {}
+        self._contested: dict[Tool, float] = {}
+        self._listeners: set[Callable[[], None]] = set()
+        self.seeded = False
+        self.born = utc_now()
+
+    # Asking
+
+    def wait(self, tool: Tool) -> float:
+        """Return the seconds until a generation may be submitted; 0.0 for at once.
+
+        While answers are on their way it may be sooner, which `listen` tells.
+        """
+        return self.outlook(tool)[0]
+
+    def request_wait(self) -> float:
+        """Return the seconds until a request that is no polling may be sent, such as a cancellation."""
+        now = self._clock()
+        return max(self._requests.wait(now), self._paused.get(None, now) - now)
+
+    def outlook(self, tool: Tool, *, ahead: int = 0) -> tuple[float, str]:
+        """Say when a generation may be submitted, about, and in words which limit it waits for.
+
+        Args:
+            tool: what makes it.
+            ahead: how many of the same tool come before it.
+
+        Returns:
+            Seconds from now, and the words, ``""`` when it waits for none.
+        """
+        now = self._clock()
+        pause = max(self._paused.get(tool, now), self._paused.get(None, now)) - now
+        requests = self._requests.wait(now, ahead=ahead)
+        found = [
+            (pause, "NovaKit asked for a pause"),
+            (requests, f"{self._requests.count} requests a minute"),
+            (self.fair.wait(_SUBMITTING, ahead=ahead), "others use the key too"),
+        ]
+        window = self._tools.get(tool)
+        if window is not None:
+            seconds = window.wait(now, under_way=self._under_way[tool], ahead=ahead)
+            found.append((seconds, self.limit_of(tool)))
+        seconds, words = max(found, key=lambda one: one[0])
+        return seconds, words if seconds > 0 else ""
+
+    def contested(self, tool: Tool) -> bool:
+        """Whether others seem to submit with the same key, so that our own count is not all: better one at a time."""
+        return self._clock() < self._contested.get(tool, -math.inf)
+
+    def limit_of(self, tool: Tool) -> str:
+        """Say a tool's limit in words; ``""`` where there is none.
+
+        Example:
+            >>> Allowance().limit_of(Tool.IMAGE)
+            '10 images a minute'
+        """
+        if tool not in self.limits:
+            return ""
+        count, seconds = self.limits[tool]
+        return f"{count} {_PLURALS[tool]} {_UNITS.get(seconds, f'in {seconds:g} s')}"
+
+    # Telling
+
+    def take(self, tool: Tool) -> Slot:
+        """Take a place for a generation, whether there is one or not."""
+        self._under_way[tool] += 1
+        self.add_request()
+        self.fair.taken(_SUBMITTING)
+        return Slot(self, tool)
+
+    def add_request(self) -> None:
+        """Note a request that is no polling."""
+        self._requests.add(self._clock())
+
+    def settle(self, tool: Tool, *, counts: bool) -> None:
+        """Note the end of what `take` began; see `Slot`."""
+        self._under_way[tool] -= 1
+        if counts and tool in self._tools:
+            self._tools[tool].add(self._clock())
+        self._tell()
+
+    def refused(self, tool: Tool, error: NovaKitError, *, seconds: float | None = None) -> None:
+        """Take in that a POST was refused: after a 429 nobody sends another before its time.
+
+        Args:
+            tool: what was to make it.
+            error: the refusal.
+            seconds: how long to wait, where that is decided already.
+        """
+        asked = error.retry_after if isinstance(error, APIError) else None
+        if isinstance(error, RateLimitError):
+            pause = seconds or asked or _RETRY_AFTER
+            stretch = self._tools[tool].seconds if tool in self._tools else _MINUTE / self.speed
+            self._contested[tool] = self._clock() + pause + stretch
+        elif error.status_code == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None:
+            pause = asked
+        else:
+            return
+        # Where a tool has a limit of its own, that is the narrower one, and the key's other tools may go on.
+        self.pause(tool if isinstance(error, RateLimitError) and tool in self._tools else None, pause)
+
+    def spread(self, error: RateLimitError) -> None:
+        """Come back later than a 429 asks for, and less often, where others use the key: all were told the same moment."""
+        later = self.fair.refused()
+        if later > 0.0:
+            self.pause(None, (_RETRY_AFTER if error.retry_after is None else error.retry_after) + later)
+
+    def pause(self, tool: Tool | None, seconds: float) -> None:
+        """Let nothing of a tool through for so many seconds; ``None`` for all of them."""
+        self._paused[tool] = max(self._paused.get(tool, -math.inf), self._clock() + seconds)
+        self._tell()
+
+    def observe(self, limit: RateLimit | None, *, wall: float) -> None:
+        """Take in what the headers of an answer said of the key's requests.
+
+        Args:
+            limit: the headers.
+            wall: the present unix seconds, to hold the reset against.
+        """
+        if limit is None:
+            return
+        self._requests.count = _left_by_polling(limit.limit)
+        self.fair.observe(limit)
+        if limit.remaining == 0 and limit.reset is not None:
+            # A clock that is wrong must not stop us for longer than a window.
+            self.pause(None, min(max(limit.reset - wall, 0.0), _MINUTE / self.speed))
+
+    def seed(self, begun: Iterable[tuple[Tool, datetime]], *, now: datetime) -> None:
+        """Count what was submitted before this process knew of it, as the history has it.
+
+        Args:
+            begun: what makes each, and when its answer came.
+            now: the present moment.
+        """
+        self.seeded = True
+        moment = self._clock()
+        earlier: dict[Tool, list[float]] = {}
+        for tool, at in begun:
+            earlier.setdefault(tool, []).append(moment - max(0.0, (now - at).total_seconds()))
+        for tool, moments in earlier.items():
+            if tool in self._tools:
+                self._tools[tool].add_earlier(moments)
+        self._tell()
+
+    @property
+    def slow_answer(self) -> timedelta:
+        """How long an answer may have taken of which nothing is known."""
+        return timedelta(seconds=_SLOW_ANSWER / self.speed)
+
+    @property
+    def longest(self) -> timedelta:
+        """How far back a submission may still count."""
+        return timedelta(seconds=max((window.seconds for window in self._tools.values()), default=0.0))
+
+    # Who waits for a change
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call a listener after each change, on whatever thread it comes."""
+        self._listeners.add(listener)
+
+    def ignore(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._listeners.discard(listener)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+def _left_by_polling(limit: int) -> int:
+    return max(1, limit - max(1, int(limit * POLLING_SHARE)))
+
+
+_allowances: dict[str, Allowance] = {}
+
+
+def allowance_of(account: str) -> Allowance:
+    """Return the one allowance of an account in this process, by the settings' limits and speed.
+
+    Args:
+        account: `NovaKitClient.account`.
+    """
+    speed, limits = settings.speed().value, settings.limits().value
+    found = _allowances.get(account)
+    if found is None or found.speed != speed or found.limits != limits:
+        found = _allowances[account] = Allowance(limits, speed=speed)
+    return found

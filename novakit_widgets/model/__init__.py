@@ -1,0 +1,1 @@
+"""The service's terms as plain values: tools, jobs, media, parameters, quotas. No I/O."""

@@ -1,0 +1,130 @@
+"""What a plan has left: the answer of ``GET /quota``, and which of it a job takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from . import parsing
+from .parameters import PARAMETERS
+from .tools import Tool
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["CREDITS", "Bucket", "Quota", "bucket_of", "units_of"]
+
+CREDITS = "credits"
+# Documented for the most part; the names of image edits and video seconds are not quoted there.
+_BUCKETS: Mapping[Tool, str] = MappingProxyType(
+    {
+        Tool.VIDEO: "video_seconds",
+        Tool.MUSIC: "music_tracks",
+        Tool.IMAGE: "image_generations",
+        Tool.IMAGE_EDIT: "image_edits",
+        Tool.TTS: "tts_chars",
+        Tool.STT: "stt_seconds",
+    }
+)
+_RESETS = ("reset_at", "resets_at", "reset", "period_end", "resetAt", "periodEnd")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One kind of thing that a plan holds.
+
+    Attributes:
+        name: the service's, such as ``"video_seconds"``.
+        remaining: what is left; ``None`` where it is unlimited, or not in the plan.
+        limit: what a whole period holds; ``None`` while unknown.
+        resets_at: when it is full again, with time zone; ``None`` while unknown.
+    """
+
+    name: str
+    remaining: float | None = None
+    limit: float | None = None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a plan has left.
+
+    Attributes:
+        plan: the plan's name; ``""`` while unknown.
+        entitled: whether the plan is in force; ``None`` while unknown.
+        period_end: when its buckets are full again, with time zone.
+        buckets: by name, in the service's order.
+
+    Example:
+        >>> quota = Quota.from_json({"plan": {"name": "Free"}, "quotas": {"credits": {"remaining": 12}, "tts_chars": None}})
+        >>> quota.plan, quota.buckets["credits"].remaining, quota.buckets["tts_chars"].remaining
+        ('Free', 12.0, None)
+    """
+
+    plan: str = ""
+    entitled: bool | None = None
+    period_end: datetime | None = None
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Quota:
+        """Read the answer of ``GET /quota``. An odd field is unknown, and fails nothing.
+
+        Args:
+            body: the answer.
+        """
+        plan, quotas = _object(body.get("plan")), _object(body.get("quotas"))
+        end = parsing.time(plan.get("period_end"))
+        entitled = plan.get("entitled")
+        return cls(
+            plan=parsing.text(plan.get("name")) or parsing.text(plan.get("code")) or "",
+            entitled=entitled if isinstance(entitled, bool) else None,
+            period_end=end,
+            buckets=MappingProxyType(
+                {
+                    name: _bucket(name, said, end)
+                    for name, said in ((parsing.readable(str(key)), value) for key, value in quotas.items())
+                }
+            ),
+        )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _bucket(name: str, said: object, end: datetime | None) -> Bucket:
+    fields = _object(said)
+    remaining, limit = parsing.number(fields.get("remaining")), parsing.number(fields.get("limit"))
+    used = parsing.number(fields.get("used"))
+    if limit is None and remaining is not None and used is not None:
+        limit = parsing.number(remaining + used)  # of two that are near the largest number the sum is none
+    resets = next((moment for key in _RESETS if (moment := parsing.time(fields.get(key))) is not None), end)
+    return Bucket(name, remaining, limit, None if remaining is None else resets)
+
+
+def bucket_of(tool: Tool) -> str:
+    """Return the bucket that a tool's jobs take from, besides ``"credits"``."""
+    return _BUCKETS[tool]
+
+
+def units_of(tool: Tool, params: Mapping[str, Any]) -> float | None:
+    """Return how much of its bucket a job takes; ``None`` where its parameters don't tell.
+
+    Args:
+        tool: what makes it.
+        params: the service's own parameters.
+
+    Example:
+        >>> units_of(Tool.VIDEO, {"prompt": "A sunset"}), units_of(Tool.TTS, {"input": "Good morning"})
+        (5.0, 12.0)
+    """
+    if tool is Tool.STT:
+        return None  # the length of a sound that we have not heard
+    if tool is Tool.TTS:
+        return float(len(str(params.get("input", ""))))
+    name = {Tool.VIDEO: "duration_seconds", Tool.IMAGE: "n"}.get(tool)
+    return 1.0 if name is None else parsing.number(params.get(name, PARAMETERS[tool][name].default))

@@ -1,0 +1,293 @@
+"""What the line of the magic says: a tool, options as a shell has them, and a prompt. A slip is refused before it is billed."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import itertools
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import UsageError
+
+from ..api.embedding import check_embed
+from ..errors import ConfigurationError, InvalidParameterError
+from ..model.parameters import PARAMETERS, Parameter, check_names
+from ..model.tools import Tool, tool_names
+from ..widgets.common.code import main_parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["OURS", "help_of", "option_of", "parse"]
+
+_PAIR = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_WORD = re.compile(r"""\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)  # of a shell's line
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""", re.DOTALL)  # a whole prompt, as whoever thinks of a shell writes it
+OURS = {  # what is not the service's
+    "as": "NAME: also keep the card in this variable",
+    "wait": "return when the job has ended",
+    "timeout": "SECONDS to watch the job",
+    "embed": "auto, inline, file or link",
+    "reuse": "take an equal job of the history instead of paying again",
+    "help": "show these options, and do nothing",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that raises what IPython shows in one line, instead of ending the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        end = "" if message.endswith("?") else "."
+        raise UsageError(
+            f"{message}{end} Nothing was sent or billed. %novakit {self.prog.split()[-1]} --help shows the options."
+        )
+
+
+class _Once(argparse.Action):
+    """Keeps a value, and refuses a second one: which of them was meant, nobody knows."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if hasattr(namespace, self.dest):
+            parser.error(f"{option_string} is there twice: say it once")
+        setattr(namespace, self.dest, values)
+
+
+class _OnceEither(argparse.BooleanOptionalAction):
+    """``--name`` or ``--no-name``, and not both."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if hasattr(namespace, self.dest):
+            parser.error(f"{option_string} stands beside {' or '.join(self.option_strings)}: say one of them, once")
+        super().__call__(parser, namespace, values, option_string)
+
+
+def _value_of(parameter: Parameter) -> Any:
+    """Return what reads a parameter's value from the line."""
+
+    def read(text: str) -> Any:
+        if parameter.kind is str:
+            return text
+        if parameter.kind is list and not text.lstrip().startswith("["):
+            return text.split(",")
+        try:
+            value = json.loads(text.lower() if parameter.kind is bool else text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {_SORTS[parameter.kind]}") from None
+        return value
+
+    return read
+
+
+_SORTS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a JSON object",
+    list: "a JSON list, nor words with commas between them",
+}
+
+
+def _parser_of(tool: Tool) -> _Parser:
+    """Make the parser of one tool's options from its documented parameters."""
+    parser = _Parser(
+        prog=f"%%novakit {tool}",
+        description="The cell, or what is left of the line, is the prompt. Only what you say is sent.",
+        argument_default=argparse.SUPPRESS,
+        add_help=False,
+        allow_abbrev=False,
+        epilog="Other parameters are sent as they are: name=value.",
+    )
+    parser.add_argument("words", nargs="*", help="the prompt, where there is no cell; or name=value")
+    for parameter in PARAMETERS[tool].values():
+        if parameter.name == main_parameter(tool):
+            continue
+        options: dict[str, Any] = {"dest": parameter.name, "help": _explained(parameter).replace("%", "%%")}
+        if parameter.kind is bool:
+            parser.add_argument(option_of(parameter.name), action=_OnceEither, **options)
+        else:
+            name = parameter.unit or parameter.kind.__name__
+            options |= {"type": _value_of(parameter), "metavar": name.upper()}
+            parser.add_argument(option_of(parameter.name), action=_Once, **options)
+    parser.add_argument("--as", dest="_as", action=_Once, metavar="NAME", help=OURS["as"])
+    parser.add_argument("--wait", dest="_wait", action="store_true", help=OURS["wait"])
+    parser.add_argument("--timeout", dest="_timeout", action=_Once, type=float, metavar="SECONDS", help=OURS["timeout"])
+    parser.add_argument("--embed", dest="_embed", action=_Once, metavar="WHERE", help=OURS["embed"])
+    parser.add_argument("--reuse", dest="_reuse", action=_OnceEither, help=OURS["reuse"])
+    parser.add_argument("--help", dest="_help", action="store_true", help=OURS["help"])
+    return parser
+
+
+def _explained(parameter: Parameter) -> str:
+    values = ", ".join(map(str, parameter.choices))
+    default = "" if parameter.default is None else f"The service's default: {parameter.default}."
+    return " ".join(part for part in (parameter.help, f"One of {values}." * bool(values), default) if part)
+
+
+def help_of(tool: Tool) -> str:
+    """Explain a tool's options, in some lines."""
+    return _parser_of(tool).format_help()
+
+
+def option_of(name: str) -> str:
+    """Return the option of a parameter.
+
+    Example:
+        >>> option_of("aspect_ratio")
+        '--aspect-ratio'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dict[str, Any]]:
+    r"""Read a line of options, and the cell below it.
+
+    Args:
+        line: a tool and options, such as ``"video --duration-seconds 5 seed=7"``.
+        cell: the prompt; where there is none, it is the line from the first word that is no option, as it stands.
+
+    Returns:
+        The tool, what is to be sent, and what is ours: ``as``, ``wait``, ``timeout``, ``embed``, ``reuse``, ``help``.
+
+    Raises:
+        UsageError: the line is of no use; nothing was sent or billed.
+
+    Example:
+        >>> parse("video --duration-seconds 5 seed=7", "A sunset\n")
+        (<Tool.VIDEO: 'video'>, {'prompt': 'A sunset', 'duration_seconds': 5, 'seed': 7}, {})
+    """
+    name, after = [*line.split(None, 1), "", ""][:2]
+    if not name or name.startswith("-"):
+        raise UsageError(
+            f"Say which tool: %%novakit TOOL [options], where TOOL is one of {tool_names()}. "
+            "%novakit TOOL --help shows its options."
+        )
+    try:
+        tool = Tool.of(name)
+    except InvalidParameterError as error:
+        raise UsageError(error.message) from None
+    parser = _parser_of(tool)
+    if cell is None:
+        words, text = _before_prompt(after, parser)
+    else:
+        words, text = _words_of(after), cell.strip()
+        _refuse_truth(words, parser)
+    said, rest = _pairs(tool, words)
+    found, unknown = parser.parse_known_intermixed_args(rest)
+    if unknown:
+        _refuse_unknown(unknown[0], parser)
+    options = vars(found)
+    left: list[str] = options.pop("words", [])
+    ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
+    if left:
+        parser.error(f"{' '.join(left)!r} is no option: with %%novakit the prompt is the cell")
+    if twice := sorted(options.keys() & said):
+        parser.error(f"{twice[0]} is there twice, as {option_of(twice[0])} and as {twice[0]}=…: say it once")
+    main = main_parameter(tool)
+    if text and main in said:
+        parser.error(f"{main} is there twice: as {main}=… and as {'the cell' if cell is not None else 'the words'}")
+    prompt = {main: text} if text else {}
+    try:
+        check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in OURS])
+        check_embed(ours.get("embed", "auto"))
+    except (TypeError, ConfigurationError) as error:
+        raise UsageError(str(error)) from None
+    return tool, {**prompt, **options, **said}, ours
+
+
+def _words_of(text: str) -> list[str]:
+    """Take a line apart as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be read ({error}). Nothing was sent or billed.") from None
+
+
+def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
+    """Take the options and ``name=value`` off the beginning of a line. From the first other word on it is the prompt, as it stands.
+
+    Args:
+        text: the line after the tool.
+        parser: knows the options.
+    """
+    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    words: list[str] = []
+    at, takes_value = 0, False
+    while (found := _WORD.match(text, at)) is not None:
+        (word,) = _words_of(found[1])
+        if word == "--" and not takes_value:
+            at = found.end()
+            break
+        if not takes_value and not word.startswith("--") and _PAIR.fullmatch(word) is None:
+            _refuse_truth([*words[-1:], word], parser)
+            _refuse_other_dashes(word, parser)
+            break
+        words.append(word)
+        at = found.end()
+        option = None if takes_value else options.get(word)
+        takes_value = option is not None and option.nargs != 0
+    prompt = text[at:].strip()
+    for word in prompt.split():
+        if word.partition("=")[0] in options:
+            parser.error(f"{word!r} stands behind the first words of the prompt: options stand before it")
+    return words, prompt[1:-1] if _QUOTED.fullmatch(prompt) else prompt
+
+
+def _refuse_truth(words: Sequence[str], parser: _Parser) -> None:
+    """Refuse ``--loop true``: a flag takes no value, so that word would be the prompt's first."""
+    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    for flag, word in itertools.pairwise(words):
+        action = options.get(flag)
+        if action is not None and action.nargs == 0 and word.lower() in ("true", "false"):
+            parser.error(
+                f"{flag} takes no value, and {word!r} stands behind it. Write {' or '.join(action.option_strings)} alone; "
+                f"on a line, a prompt that begins with {word!r} stands behind --"
+            )
+
+
+def _refuse_other_dashes(word: str, parser: _Parser) -> None:
+    """Refuse ``-seed``, ``—seed`` and ``aspect-ratio=1:1`` as a prompt's first word: two dashes were meant."""
+    bare = word.lstrip("-\N{EN DASH}\N{EM DASH}")  # pages and keyboards make one of two
+    name = f"--{bare.partition('=')[0]}"
+    if name in parser._option_string_actions and (bare != word or "=" in word):  # noqa: SLF001
+        parser.error(f"{word!r} is no option. Write {name}; a prompt that begins like this stands behind --")
+
+
+def _refuse_unknown(word: str, parser: _Parser) -> NoReturn:
+    """Refuse a word with dashes that is no option, and say which one is nearly the same."""
+    name = word.partition("=")[0]
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), parser._option_string_actions, n=1, cutoff=0.75)  # noqa: SLF001
+    parser.error(f"{name!r} is no option{f': did you mean {close[0]}?' if close else ''}")
+
+
+def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Take the words that are ``name=value`` out of a line; what JSON does not say is text, unless it begins like JSON."""
+    said: dict[str, Any] = {}
+    rest: list[str] = []
+    for word in words:
+        found = _PAIR.fullmatch(word)
+        if found is None:
+            rest.append(word)
+            continue
+        name, text = found.groups()
+        if name in OURS:
+            raise UsageError(
+                f"{name!r} is none of the service's parameters. Write --{name}, with dashes. Nothing was sent or billed."
+            )
+        if name in said:
+            raise UsageError(f"{name} is there twice: say it once. Nothing was sent or billed.")
+        known = PARAMETERS[tool].get(name)
+        try:
+            said[name] = json.loads(text) if known is None else _value_of(known)(text)
+        except ValueError:
+            if text.startswith(("[", "{")):
+                raise UsageError(
+                    f"{name}: {text!r} begins like JSON and is none. Write it without spaces, or in quotes as in "
+                    f"'{name}=[\"a\", 2]'; a prompt that begins like this stands behind --. Nothing was sent or billed."
+                ) from None
+            said[name] = text
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"{name}: {error}. Nothing was sent or billed.") from None
+    return said, rest

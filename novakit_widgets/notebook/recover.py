@@ -1,0 +1,155 @@
+"""Finding what dead kernels and lost connections left: jobs whose answers nobody saw, and batches in mid-work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from ..batches.queue import active_batches
+from ..engine.reconcile import Findings, look_up_all
+
+if TYPE_CHECKING:
+    from ..api.client import NovaKitClient
+    from ..job_history.batches import BatchRecord
+    from ..job_history.jobs import JobHistory
+    from ..runtime.clock import Clockwork
+
+__all__ = ["Recovery", "recover", "recover_all"]
+
+
+_NOTHING = Markup("<li>nothing to recover: the end of each submission is known</li>")
+_NO_HISTORY = Markup(
+    "<li>there is no history, so nothing is known of earlier submissions: <code>client.list()</code> shows the service's jobs, "
+    "and <code>nk.attach(id)</code> picks one up</li>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery(Findings):
+    """What became of the submissions that nobody knew the end of, and of the batches in mid-work.
+
+    Attributes:
+        found: the jobs that they had started; `attach` shows each. They cost nothing more.
+        unsent: those of which the service has no job: they were not started and not billed.
+        unclear: those that could be one of several jobs, that could not be looked up, or of which the list does not tell. They
+            stay for the next look.
+        reasons: why, for each that is unclear.
+        batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
+    """
+
+    batches: tuple[BatchRecord, ...] = ()
+    _client: NovaKitClient | None = field(default=None, repr=False, compare=False)
+    _history: JobHistory | None = field(default=None, repr=False, compare=False)
+    _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        told = [self.counts]
+        if self.batches:
+            waiting = sum(item.waits for batch in self.batches for item in batch.items)
+            several = "es" if len(self.batches) > 1 else ""
+            told.append(f"{len(self.batches)} batch{several} with {waiting} waiting: recovery.boards")
+        if not self.kept:
+            told = ["there is no history"]
+        return f"<Recovery {', '.join(told)}>"
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a history; without one, nothing is known of earlier submissions."""
+        return self._history is None or self._history.path is not None
+
+    def dismiss(self) -> None:
+        """Have those that are unclear looked up no more, such as after you have looked for them yourself. It costs nothing.
+
+        They stay in the history with the status ``dismissed``; what asks for the same with ``reuse=True`` is made.
+
+        Example:
+            >>> recover().dismiss()  # doctest: +SKIP
+        """
+        if self._history is not None:
+            self._history.dismiss(entry.intent for entry in self.unclear)
+
+    @property
+    def boards(self) -> tuple[Any, ...]:
+        """The boards of the batches, with their queues where they were: running jobs are watched, what waits is held."""
+        # Only here, so that what needs no page works without ipywidgets.
+        from ..widgets.board.widget import JobBoard
+
+        if self.batches and not self._boards:
+            # Those that are on a board already stay there: a later recovery may have shown them.
+            active = active_batches()
+            shown = [batch for batch in self.batches if batch.id not in active]
+            self._boards.extend(JobBoard.restored(batch, client=self._client) for batch in shown)
+        return tuple(self._boards)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        if self.found or self.unsent or self.unclear or not self.batches:
+            display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
+        for board in self.boards:
+            display(board)
+
+    def _repr_html_(self) -> str:
+        rows = [Markup("<li>found: <code>nk.attach({!r})</code></li>").format(job.id) for job in self.found]
+        rows += [
+            Markup("<li>never started, not billed: {} {}</li>").format(entry.tool, entry.params.get("prompt", ""))
+            for entry in self.unsent
+        ]
+        rows += [
+            Markup("<li>unclear: {} {}: {}</li>").format(entry.tool, entry.params.get("prompt", ""), reason)
+            for entry, reason in zip(self.unclear, self.reasons, strict=True)
+        ]
+        nothing = _NOTHING if self.kept else _NO_HISTORY
+        return str(Markup("<ul>{}</ul>").format(Markup("").join(rows) or nothing))
+
+
+async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: Clockwork | None = None) -> Recovery:
+    """Take over the batches of dead kernels, and look up every submission whose end is unknown. Nothing is ever submitted.
+
+    Args:
+        client: asks for the service's list.
+        history: has the submissions and the batches.
+        clockwork: time and chance.
+    """
+    # Claimed before they are looked at: of two kernels that recover at once, one alone goes on with each.
+    claimed = await history.off_loop(
+        history.batches.claim, base_url=client.base_url, account=client.account, active=active_batches()
+    )
+    outcome = await look_up_all(client, history, clockwork=clockwork)
+    records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
+    return Recovery(
+        outcome.found,
+        outcome.unsent,
+        outcome.unclear,
+        outcome.reasons,
+        tuple(record for record in records if record is not None),
+        client,
+        history,
+    )
+
+
+def recover(*, client: NovaKitClient | None = None) -> Recovery:
+    """Find what dead kernels left: jobs whose answers nobody saw, and batches in mid-work. It costs nothing.
+
+    Args:
+        client: speaks to the service; where it is left out, one is made from the settings.
+
+    Returns:
+        What was found, and what was never started; shown in a cell, also the boards of the batches, where `resume` submits
+        what still waits. Submissions that could not be looked up stay for the next time.
+
+    Raises:
+        ConfigurationError: there is no usable key or base URL.
+
+    Example:
+        >>> recover()  # doctest: +SKIP
+        <Recovery 1 found, 0 never started, 0 unclear>
+    """
+    from ..api.client import default_client
+    from ..job_history.jobs import default_history
+    from ..runtime.loop import run_blocking
+
+    caller = client or default_client()
+    return run_blocking(recover_all(caller, default_history()), farewell=caller.aclose)

@@ -1,0 +1,1 @@
+"""Python and the system: the job loop, clocks, worker threads, processes. Knows nothing of NovaKit."""

@@ -1,0 +1,36 @@
+"""Actions of plain values that rooms above them implement, such as saving a job. The package's ``__init__`` registers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["action", "register"]
+
+_loaders: dict[str, Callable[[], Callable[..., Any]]] = {}
+
+
+def register(name: str, load: Callable[[], Callable[..., Any]]) -> None:
+    """Register an action.
+
+    Args:
+        name: of the action.
+        load: imports and returns the function; called at each use, so that registering costs no import.
+
+    Example:
+        >>> register("double", lambda: lambda number: 2 * number)
+        >>> action("double")(21)
+        42
+    """
+    _loaders[name] = load
+
+
+def action(name: str) -> Callable[..., Any]:
+    """Return a registered action.
+
+    Args:
+        name: as it was registered.
+    """
+    return _loaders[name]()

@@ -1,0 +1,130 @@
+"""A board's jobs as a labelled table, live and plain: what is from outside is escaped by `Markup.format`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from ...batches.queue import PlaceState
+from ...model.parsing import readable
+from ..card.plain import media_tag
+from ..common.view import prompt_of, shortened, status_of
+from ..explorer.fields import label_of_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ...api.embedding import Kept
+    from ...batches.grid import Axis, Grid
+    from ...batches.queue import Place
+    from .view import Row
+
+__all__ = ["MOST_CELLS", "STYLE", "live_grid", "plain_grid"]
+
+MOST_CELLS = 200  # of a table that is sent as a whole, twice a second; more jobs are listed in rows
+_LABEL_LENGTH = 120  # characters of a value that heads a row or a column
+_TEXT_LENGTH = 600  # characters of a result that is words
+_BLANK = Markup("")
+# Named twice where JupyterLab's own rules, which set tables to the right, name two classes.
+STYLE = Markup("""<style>
+.nk-sweep-scroll { overflow-x: auto; }
+table.nk-sweep.nk-sweep.nk-sweep { border-collapse: collapse; line-height: 1.4; width: auto; table-layout: auto;
+  font-size: var(--jp-ui-font-size1, 13px); }
+.nk-sweep.nk-sweep th, .nk-sweep.nk-sweep td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
+  font-weight: inherit; }
+.nk-sweep.nk-sweep th { font-weight: 600; overflow-wrap: anywhere; max-width: 180px; min-width: 60px; }
+.nk-sweep.nk-sweep td { min-width: 110px; }
+.nk-sweep.nk-sweep tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); background: none; }
+.nk-sweep caption { text-align: left; padding: 2px 0 4px; color: var(--jp-ui-font-color2, inherit); }
+.nk-sweep img, .nk-sweep video { width: 160px; max-width: 100%; height: auto; border-radius: 4px; display: block; }
+.nk-sweep audio { width: 220px; }
+.nk-sweep .nk-s { width: auto; }
+.nk-sweep .nk-n { color: var(--jp-ui-font-color2, inherit); text-align: left; width: auto; padding: 0; }
+</style>""")
+
+
+def live_grid(grid: Grid, told: Sequence[Row]) -> Markup:
+    """Return the table while something goes on: each job's number, status, bar, and picture where it has one.
+
+    Args:
+        grid: the labels.
+        told: what each job says, row by row.
+    """
+    return _table(grid, [_live_cell(one) for one in told])
+
+
+def plain_grid(grid: Grid, places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
+    """Return the table when all have ended, with their media.
+
+    Args:
+        grid: the labels.
+        places: the jobs, row by row.
+        kept: their media, and where they are now.
+    """
+    table = _table(grid, [_plain_cell(place, kept.get(place.number, ())) for place in places])
+    # Reached by the keyboard: what scrolls must be. The live one is in a widget that does.
+    return Markup('<div class="nk-sweep-scroll" tabindex="0">{}</div>').format(table)
+
+
+def _table(grid: Grid, cells: Sequence[Markup]) -> Markup:
+    across, columns = grid.across, grid.columns
+    heads = Markup("").join(
+        Markup('<th scope="col" dir="auto">{}</th>').format(label)
+        for label in (_labels((across,), values) for values in columns if across is not None)
+    )
+    corner = Markup("<td></td>") if across is not None else _BLANK
+    rows = [
+        Markup('<tr><th scope="row" dir="auto">{}</th>{}</tr>').format(
+            _labels(grid.down, values), _BLANK.join(cells[place * len(columns) : (place + 1) * len(columns)])
+        )
+        for place, values in enumerate(grid.rows)
+    ]
+    down = ", ".join(axis.name for axis in grid.down)
+    caption = f"Rows: {down}" + ("" if across is None else f"; columns: {across.name}")
+    head = Markup("<thead><tr>{}{}</tr></thead>").format(corner, heads) if heads else _BLANK
+    return Markup('<table class="nk-sweep"><caption>{}</caption>{}<tbody>{}</tbody></table>').format(
+        caption, head, _BLANK.join(rows)
+    )
+
+
+def _labels(axes: Iterable[Axis], values: Sequence[Any]) -> Markup:
+    """Return what heads a row or a column: a text stands for itself, a number needs its name."""
+    lines = [
+        readable(shortened(value, _LABEL_LENGTH))
+        if isinstance(value, str) and " " in value
+        else f"{axis.name} {readable(shortened(label_of_value(value), _LABEL_LENGTH))}"
+        for axis, value in zip(axes, values, strict=True)
+    ]
+    return Markup("<br>").join(lines)
+
+
+_LIVE = Markup('<td class="nk-%s">%s<span class="nk-s"%s>%s%s</span> <span class="nk-n">%s</span></td>')
+_BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"></i></span>')
+
+
+def _live_cell(told: Row) -> Markup:
+    percent = None if told.percent is None else round(told.percent)
+    picture: Callable[[str], Markup] = Markup('<img src="{}" alt="" loading="lazy" decoding="sync" width="160">').format
+    return _LIVE % (
+        told.tone,
+        picture(told.thumbnail) if told.thumbnail else _BLANK,
+        Markup(' title="%s"') % told.why if told.why else _BLANK,
+        told.status,
+        _BAR % (percent, percent) if percent is not None else _BLANK,
+        f"no. {told.number}",
+    )
+
+
+def _plain_cell(place: Place, kept: Sequence[Kept]) -> Markup:
+    title = f"{place.number}: {prompt_of(place.params)}"
+    job, error = place.run.job, place.run.error
+    parts = [media_tag(one, title, alone=False, lazy=True) for one in kept]
+    if place.state is PlaceState.COMPLETED and job is not None and not parts:
+        text = job.text if job.text is not None else str(job.output)
+        parts.append(Markup('<span dir="auto">{}</span>').format(readable(shortened(text, _TEXT_LENGTH))))
+    elif place.state is not PlaceState.COMPLETED:
+        status = "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0]
+        why = "" if error is None or place.state is PlaceState.CANCELLED else f". {readable(error.message)}"
+        parts.append(Markup('<span dir="auto"><strong>{}</strong>{}</span>').format(status, why))
+    return Markup("<td>{}</td>").format(Markup(" ").join(parts))

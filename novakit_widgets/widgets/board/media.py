@@ -1,0 +1,138 @@
+"""A board's media: kept as each job ends, a few at a time. One that can't be fetched spoils nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ...api import downloads
+from ...api.embedding import Embed, Kept, Room, keep
+from ...errors import MediaError, MediaExpiredError, NovaKitError
+from ...runtime import loop as job_loop
+from ..common.display import notebook_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ...api.client import NovaKitClient
+    from ...batches.queue import Place
+    from ...model.job import Job
+
+__all__ = ["Keeper", "save_places"]
+
+AT_A_TIME = 4  # downloads: more would only share the same line
+
+
+class Keeper:
+    """What becomes of the media of a board's jobs.
+
+    Args:
+        client: makes the requests.
+        embed: where they are to be; for ``"auto"`` and ``"inline"`` all jobs share the room in the notebook.
+
+    Attributes:
+        kept: by the place's number, once they are where they are to be.
+    """
+
+    def __init__(self, client: NovaKitClient, embed: Embed) -> None:
+        self._client = client
+        self._embed = embed
+        self._room = Room.of(embed)
+        self._asked: dict[int, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: asyncio.Semaphore | None = None
+        self.kept: dict[int, tuple[Kept, ...]] = {}
+
+    def take(self, number: int, job: Job) -> None:
+        """Keep the media of a finished job, unless that was asked before. On the jobs' loop."""
+        asked = self._asked.get(number)
+        if asked is job or asked == job:
+            return
+        self._asked[number] = job
+        if self._turns is None:
+            self._turns = asyncio.Semaphore(AT_A_TIME)
+        task = job_loop.spawn(self._keep(number, job, self._turns))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait until all that was asked for is there."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    async def _keep(self, number: int, job: Job, turns: asyncio.Semaphore) -> None:
+        async with turns:
+            folder = notebook_folder()
+            kept = await keep(self._client, job, self._embed, folder=folder, room=self._room)
+            if job.id is not None and any(isinstance(one.error, MediaExpiredError) for one in kept):
+                kept = await self._renewed(job.id, kept, folder)
+        self.kept[number] = kept
+
+    async def _renewed(self, job_id: str, kept: tuple[Kept, ...], folder: Path) -> tuple[Kept, ...]:
+        """Ask for new addresses: those of a batch that was recovered are old."""
+        try:
+            fresh = await self._client.get(job_id)
+        except NovaKitError:
+            return kept
+        if not fresh.media or fresh.media == tuple(one.media for one in kept):
+            return kept
+        for one in kept:
+            self._room.left += len(one.content or b"")
+        return await keep(self._client, fresh, self._embed, folder=folder, room=self._room)
+
+
+async def save_places(
+    client: NovaKitClient, places: Sequence[Place], folder: Path, *, count: int
+) -> dict[int, list[Path]]:
+    """Save the results of several finished jobs, a few at a time. Each run knows what was saved of it, also when others fail.
+
+    Args:
+        client: makes the requests.
+        places: whose; those with neither media nor words are passed over.
+        folder: where to; it is made.
+        count: how many places there are in all, so that the files' names are in the order of their numbers.
+
+    Returns:
+        The files, by the place's number.
+
+    Raises:
+        MediaError: some can't be fetched or written. The others were saved all the same.
+        OSError: the folder can't be made.
+    """
+    folder = folder.expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    turns = asyncio.Semaphore(AT_A_TIME)
+    files: dict[int, list[Path]] = {}
+    problems: dict[int, Exception] = {}
+
+    async def save(place: Place, job: Job) -> None:
+        async with turns:
+            try:
+                before = f"{place.number:0{len(str(count - 1))}}-"
+                files[place.number] = await downloads.save_all(client, job, folder, before=before)
+                place.run.saved = tuple(files[place.number])
+                if job.id is not None:
+                    history = place.run.history
+                    await asyncio.to_thread(
+                        history.saved, job.id, files[place.number], base_url=place.run.client.base_url
+                    )
+            except (NovaKitError, OSError) as error:
+                problems[place.number] = error
+
+    await asyncio.gather(
+        *(
+            save(place, job)
+            for place in places
+            if (job := place.run.job) is not None and (job.media or job.text is not None)
+        )
+    )
+    if problems:
+        number, first = min(problems.items())
+        count = sum(map(len, files.values()))
+        others = f" So do {len(problems) - 1} others." if len(problems) > 1 else ""
+        raise MediaError(
+            f"The result of number {number} could not be saved: {first}{others} "
+            f"The other {count} files are in {folder}. Saving again costs nothing."
+        )
+    return dict(sorted(files.items()))

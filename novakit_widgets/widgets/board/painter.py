@@ -1,0 +1,332 @@
+"""What a board shows at the moment: which jobs, in which order, on which page; and sending only what has changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...api.embedding import Kept
+from ...batches.queue import PlaceState
+from ...config import settings
+from ...errors import MediaError
+from ...runtime import loop as job_loop
+from ..common.display import notebook_folder
+from ..common.observe import when_changed
+from ..common.view import prompt_of
+from . import grid, table
+from .grid import MOST_CELLS
+from .media import save_places
+from .order import picked
+from .parts import CELLS, BoardParts
+from .view import FAILED, Row, Totals, prompt_and_title, remarks, thumbnail_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import ipywidgets
+    from markupsafe import Markup
+
+    from ...batches.grid import Grid
+    from ...batches.queue import JobQueue, Place
+    from ...errors import NovaKitError
+
+__all__ = ["PAGE", "BoardPainter", "Proposal"]
+
+PAGE = 100  # rows of the table
+_ANNOUNCED = 10.0  # seconds between two announcements of how far it is: more would talk over everything else
+_BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
+    PlaceState.WAITING: ("Cancel this", "Never submit this job"),
+    PlaceState.RUNNING: ("Cancel this", "Cancel this job at the service"),
+    PlaceState.COMPLETED: ("Save", "Save this result as a file beside the notebook"),
+    PlaceState.FAILED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.CANCELLED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.REFUSED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
+    PlaceState.LEFT: ("Keep watching", "Go on watching this job"),
+}
+_OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a user is asked before anything is submitted.
+
+    Attributes:
+        hold: what holds the queue for as long as it is not agreed to.
+        words: says what it is, and what it takes.
+        button: what agrees to it.
+        tooltip: what that does.
+    """
+
+    hold: NovaKitError
+    words: Callable[[], Markup]
+    button: str
+    tooltip: str
+
+
+class BoardPainter:
+    """Paints a queue into a board's parts.
+
+    Args:
+        queue: what is shown.
+        ask: asks for the next painting.
+        grid: the labelled table that the jobs make, if they do.
+        clock: monotonic seconds.
+
+    Attributes:
+        parts: the widgets.
+        note: what else there is to say, such as where something was saved.
+        proposal: what is put before the user until it is agreed to; ``None`` where nothing is.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        *,
+        ask: Callable[[], None],
+        grid: Grid | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._ask = ask
+        self._labels = grid if grid is not None and len(queue.places) <= MOST_CELLS else None
+        self.proposal: Proposal | None = None
+        self._clock = clock
+        self.parts = BoardParts()
+        self.note = ""
+        self._page = 0
+        self._chosen: Place | None = None
+        self._complaint = ""
+        self._rows: dict[int, tuple[Row, Markup]] = {}
+        self._results: list[tuple[Place, Kept | None]] = []
+        self._served: dict[int, tuple[Kept, ...]] = {}
+        self._prompts: dict[int, tuple[str, str]] = {}
+        self._details: tuple[object, Markup] = (None, table.NOTHING)
+        self._announced: tuple[float, object, str] = (float("-inf"), None, "")
+        self._listen()
+
+    def _listen(self) -> None:
+        parts = self.parts
+        for button, work in (
+            (parts.cancel, self._queue.cancel),
+            (parts.again, self._retry_failed),
+            (parts.resume, self._queue.resume),
+            (parts.before, partial(self._turn, -1)),
+            (parts.after, partial(self._turn, 1)),
+            (parts.act, self._act_on_chosen),
+        ):
+            button.on_click(lambda _button, work=work: job_loop.at_home(work))
+        for control in (parts.wanted, parts.sort, parts.as_grid):
+            when_changed(control, self._from_the_start)
+        when_changed(parts.number, self._choose)
+
+    def words(self) -> str:
+        """Return how far the queue is, in a line."""
+        return Totals.of(self._queue, now=_now()).words()
+
+    def paint(self) -> int:
+        """Send what has changed since the last time, and return in how many messages."""
+        now = _now()
+        totals = Totals.of(self._queue, now=now)
+        self._take_results()
+        parts, grid = self.parts, bool(self.parts.as_grid.value)
+        proposal = self.proposal if self.proposal is not None and self._queue.held is self.proposal.hold else None
+        return parts.show(
+            {
+                parts.head: {"value": str(table.head(totals, {place.tool for place in self._queue.places}))},
+                parts.announcer: {"value": self._announcement(totals)},
+                parts.bar: {"value": totals.percent, "bar_style": table.BAR_STYLES[totals.tone]},
+                parts.figures: {"value": str(table.figures(totals))},
+                parts.notice: {"value": str(self._notice() if proposal is None else proposal.words())},
+                parts.cancel: {
+                    "layout": parts.button(shown=not totals.settled),
+                    "description": "Cancel all" if proposal is None else "Drop them",
+                },
+                parts.again: {"layout": parts.button(shown=totals.failed > 0)},
+                parts.resume: {
+                    "layout": parts.button(shown=self._queue.held is not None),
+                    "description": "Continue" if proposal is None else proposal.button,
+                    "tooltip": "Go on submitting the jobs that wait" if proposal is None else proposal.tooltip,
+                    "button_style": "" if proposal is None else "primary",
+                },
+            },
+            parts.views(grid=grid, fixed=self._labels is not None),
+            self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now),
+            self._chosen_states(now),
+        )
+
+    def _notice(self) -> Markup:
+        return table.hold(self._queue.held, *remarks(self._queue), self.note)
+
+    def _announcement(self, totals: Totals) -> str:
+        at, before, text = self._announced
+        turn = (totals.settled, totals.held)
+        if turn != before or self._clock() - at >= _ANNOUNCED:
+            text = str(table.announcement(f"On hold. {totals.words()}" if totals.held else totals.words()))
+            self._announced = (self._clock(), turn, text)
+        return text
+
+    # The table and the grid
+
+    def _table(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        places = picked(self._queue.places, wanted=self.parts.wanted.value, sort=self.parts.sort.value)
+        first = self._first_of(len(places), PAGE)
+        rows = [self._row(place, now) for place in places[first : first + PAGE]]
+        shown = _span(self._page, PAGE, len(places), "job")
+        return {
+            self.parts.table: {"value": str(table.table(rows, shown))},
+            **self._pager(len(places), PAGE, shown),
+        }
+
+    def _labelled(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        assert self._labels is not None  # for the type checker
+        cells = [self._told(place, now) for place in self._queue.places]
+        return {
+            self.parts.table: {"value": str(grid.live_grid(self._labels, cells))},
+            **self._pager(len(cells), len(cells), _span(0, len(cells), len(cells), "job")),
+        }
+
+    def _row(self, place: Place, now: datetime) -> Markup:
+        told = self._told(place, now)
+        before = self._rows.get(place.number)
+        if before is None or before[0] != told:
+            before = self._rows[place.number] = (told, table.row(told))
+        return before[1]
+
+    def _told(self, place: Place, now: datetime) -> Row:
+        number = place.number
+        if number not in self._prompts:
+            self._prompts[number] = prompt_and_title(prompt_of(place.params))
+        thumbnail = thumbnail_of(self._served.get(number, ()))
+        return Row.of(place, now=now, worded=self._prompts[number], thumbnail=thumbnail)
+
+    def _take_results(self) -> None:
+        """Take in what has been completed since: new results go to the end, so that those that play stay where they are."""
+        for place in self._queue.places:
+            if place.number not in self._served and place.state is PlaceState.COMPLETED:
+                self._served[place.number] = kept = _served(place)
+                self._results += [(place, one) for one in kept] or [(place, None)]
+
+    def _grid(self) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        first = self._first_of(len(self._results), CELLS)
+        shown = self._results[first : first + CELLS]
+        values = [str(table.cell(place, kept)) for place, kept in shown] + [""] * (CELLS - len(shown))
+        span = _span(self._page, CELLS, len(self._results), "result")
+        cells = zip(self.parts.cells, values, strict=True)
+        return {
+            **{widget: self.parts.cell(value) for widget, value in cells},
+            **self._pager(len(self._results), CELLS, span),
+        }
+
+    def _first_of(self, count: int, size: int) -> int:
+        self._page = max(0, min(self._page, (count - 1) // size))
+        return self._page * size
+
+    def _pager(self, count: int, size: int, shown: str) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        layout = self.parts.button(shown=count > size)
+        last = (count - 1) // size
+        return {
+            self.parts.before: {"layout": layout, "disabled": self._page == 0},
+            self.parts.after: {"layout": layout, "disabled": self._page >= last},
+            self.parts.shown: {"value": str(table.span(shown))},
+        }
+
+    def _turn(self, pages: int) -> None:
+        self._page += pages
+        self._ask()
+
+    def _from_the_start(self) -> None:
+        self._page = 0
+        self._ask()
+
+    # One job
+
+    def _choose(self) -> None:
+        """Take what was typed for a number, or for a job's id."""
+        text = str(self.parts.number.value).strip().removeprefix("#")
+        places = self._queue.places
+        number = int(text) if text.isdecimal() and len(text) < 10 else len(places)
+        found = places[number : number + 1] or tuple(place for place in places if text and place.run.job_id == text)
+        self._chosen = found[0] if found else None
+        missing = f"There is no job {text[:80]!r}; they are numbered from 0 to {len(places) - 1}."
+        self._complaint = missing if text and not found else ""
+        self._ask()
+
+    def _chosen_states(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        parts, place = self.parts, self._chosen
+        if place is None:
+            return {
+                parts.details_head: {"value": str(table.span(self._complaint))},
+                parts.details: {"value": ""},
+                parts.act: {"layout": parts.button(shown=False)},
+            }
+        run, state = place.run, place.state
+        key = (place, run, run.phase, run.job_id, run.error, run.trouble, run.note)
+        if self._details[0] != key:
+            self._details = (key, table.details(place, self._served.get(place.number, ())))
+        description, tooltip = _BUTTONS[state]
+        words = run.job is not None and run.job.text is not None
+        can_act = state is not PlaceState.COMPLETED or words or bool(self._served.get(place.number))
+        return {
+            parts.details_head: {"value": str(table.details_head(place, now=now))},
+            parts.details: {"value": str(self._details[1])},
+            parts.act: {
+                "layout": parts.button(shown=can_act),
+                "description": description,
+                "tooltip": tooltip,
+                "disabled": run.cancelling,
+            },
+        }
+
+    def _act_on_chosen(self) -> None:
+        place = self._chosen
+        if place is None:
+            return
+        state = place.state
+        if state in _OPEN:
+            self._queue.cancel_place(place)
+        elif state is not PlaceState.COMPLETED:
+            self._queue.retry([place])
+        elif job_loop.current() is not None:
+            job_loop.spawn(self._save(place))
+
+    def _retry_failed(self) -> None:
+        self._queue.retry([place for place in self._queue.places if place.state in FAILED])
+
+    async def _save(self, place: Place) -> None:
+        folder = settings.save_to().value or notebook_folder()
+        try:
+            files = await save_places(self._queue.client, [place], folder, count=len(self._queue.places))
+        except (MediaError, OSError) as error:
+            self.note = str(error)
+        else:
+            names = ", ".join(file.name for file in files.get(place.number, ()))
+            self.note = f"Number {place.number} is saved as {names} in {folder}"
+        self._ask()
+
+
+def _served(place: Place) -> tuple[Kept, ...]:
+    """Return a place's media where the service keeps them: on the page they are loaded when somebody looks."""
+    job = place.run.job
+    return () if job is None else tuple(Kept(media, media.mime) for media in job.media)
+
+
+def _span(page: int, size: int, count: int, what: str) -> str:
+    """Say which of many are shown.
+
+    Example:
+        >>> _span(1, 100, 1000, "job"), _span(0, 100, 7, "job"), _span(0, 12, 0, "result")
+        ('page 2 of 10, 1,000 jobs', '7 jobs', 'no results yet')
+    """
+    if not count:
+        return "no results yet" if what == "result" else "no such jobs"
+    pages = (count - 1) // size + 1
+    total = f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"page {page + 1} of {pages}, {total}" if pages > 1 else total
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

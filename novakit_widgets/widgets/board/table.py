@@ -1,0 +1,250 @@
+"""The HTML of a board: its lines, table, media, one job's details. What is from outside is escaped by `Markup.format`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ...batches.queue import PlaceState
+from ...model.job import JobStatus
+from ...model.parsing import readable
+from ..card import html as card_html
+from ..card.plain import code_block, details_table, media_tag
+from ..common.view import label_of, percent_of, prompt_of, shortened
+from . import grid
+from .view import Row, times_of, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from ...api.embedding import Kept
+    from ...batches.queue import Place
+    from ...errors import NovaKitError
+    from ...model.tools import Tool
+    from .view import Totals
+
+__all__ = [
+    "BAR_STYLES",
+    "NOTHING",
+    "STYLE",
+    "announcement",
+    "cell",
+    "details",
+    "details_head",
+    "figures",
+    "head",
+    "hold",
+    "row",
+    "span",
+    "table",
+]
+
+NOTHING = _BLANK = Markup("")
+BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running": "info", "waiting": "", "quiet": ""}
+_TEXT_LENGTH = 400  # characters of a transcription in the grid
+_LONGEST = 10_000  # characters of a result in the details
+
+
+def _masks() -> Markup:
+    """Return a rule for each tool's icon: a class in a row is shorter than the drawing."""
+    rule = Markup(
+        '.nk-i-{tool} {{ -webkit-mask-image: url("data:image/svg+xml,{svg}"); mask-image: url("data:image/svg+xml,{svg}"); }}'
+    )
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path d='{}'/></svg>"
+    return Markup("\n").join(
+        rule.format(tool=tool or "none", svg=quote(svg.format(path))) for tool, path in card_html.ICONS.items()
+    )
+
+
+# Sent once, in a widget of its own: see `card_html.STYLE`, which it adds to.
+STYLE = (
+    card_html.STYLE
+    + grid.STYLE
+    + Markup("""<style>
+.novakit-card.novakit-board { max-width: 960px; }
+.nk-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.nk-totals { overflow-wrap: anywhere; font-weight: 600; }
+.nk-table { border-collapse: collapse; width: 100%; table-layout: fixed; line-height: 1.4;
+  font-size: var(--jp-ui-font-size1, 13px); }
+.nk-table th, .nk-table td { text-align: left; vertical-align: baseline; padding: 4px 8px 4px 0; font-weight: inherit; }
+.nk-table thead th { font-weight: 600; position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); z-index: 1; }
+.nk-table tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
+.nk-table .nk-n { width: 3.2em; text-align: right; padding-right: 12px; font-variant-numeric: tabular-nums; }
+.nk-table .nk-s { width: 13em; } .nk-table .nk-t { width: 5.5em; font-variant-numeric: tabular-nums; }
+.nk-table td { overflow-wrap: anywhere; } .nk-table .nk-t { white-space: nowrap; }
+.nk-table img { width: 28px; height: 28px; object-fit: cover; border-radius: 3px; vertical-align: middle; margin-right: 6px; }
+.nk-i { display: inline-block; width: 16px; height: 16px; vertical-align: -3px; margin-right: 6px; background: currentColor;
+  opacity: .7; -webkit-mask-repeat: no-repeat; mask-repeat: no-repeat; }
+.nk-s::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .4em;
+  background: currentColor; }
+thead .nk-s::before { display: none; }
+.nk-waiting .nk-s::before { background: #e69f00; } .nk-running .nk-s::before { background: #1e88e5; }
+.nk-good .nk-s::before { background: #2e9e5b; } .nk-bad .nk-s::before { background: #d6453d; }
+.nk-quiet .nk-s::before { background: #8a8a8a; }
+.nk-b { display: block; height: 4px; margin-top: 3px; border-radius: 2px; overflow: hidden;
+  background: var(--jp-border-color2, #bdbdbd); }
+.nk-b i { display: block; height: 100%; background: #1e88e5; }
+.nk-cell { margin: 0; } .nk-cell figcaption { font-size: .92em; line-height: 1.35; overflow-wrap: anywhere; }
+.nk-cell video, .nk-cell img { width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: contain; display: block;
+  background: var(--jp-layout-color2, #eee); border-radius: 4px; }
+.nk-cell .nk-text { max-height: 9em; overflow: hidden; }
+.nk-details table { border-collapse: collapse; margin: 6px 0; }
+.nk-details th, .nk-details td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
+.nk-details pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
+@media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 5em; padding-right: 0; }
+  .nk-table .nk-n { width: 1.8em; padding-right: 8px; } }
+ICONS
+</style>""").replace("ICONS", _masks())
+)
+
+# With %, which escapes as `format` does in a third of the time: a hundred of them are made at once.
+_ROW = Markup(
+    '<tr class="nk-%s"><th scope="row" class="nk-n">%s</th><td dir="auto"%s>%s%s</td>'
+    '<td class="nk-s"%s>%s%s</td><td class="nk-t">%s</td></tr>'
+)
+_BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"></i></span>')
+_THUMBNAIL = Markup('<img src="%s" alt="" loading="lazy" decoding="sync" width="28" height="28">')
+_ICON = Markup('<span class="nk-i nk-i-%s" aria-hidden="true"></span>')
+_TABLE = Markup(
+    '<table class="nk-table"><caption class="nk-hidden">{caption}</caption><thead><tr><th scope="col" class="nk-n">no.</th>'
+    '<th scope="col">prompt</th><th scope="col" class="nk-s">status</th><th scope="col" class="nk-t">time</th></tr></thead>'
+    "<tbody>{rows}</tbody></table>"
+)
+_TITLE = Markup(' title="%s"')
+
+
+def head(totals: Totals, tools: Iterable[Tool]) -> Markup:
+    """Return the board's first line: what it makes, and how far it is."""
+    named = sorted(set(tools), key=str)
+    tool = named[0] if len(named) == 1 else ""
+    return Markup(
+        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span><span class="nk-totals">{words}</span></div>'
+    ).format(
+        tone=totals.tone,
+        icon=card_html.icon(tool),
+        label=" and ".join(label_of(each) for each in named),
+        words=totals.words(),
+    )
+
+
+def announcement(text: str) -> Markup:
+    """Return what a screen reader is told without being asked."""
+    return Markup('<span class="nk-hidden" role="status" aria-live="polite">{}</span>').format(text)
+
+
+def figures(totals: Totals) -> Markup:
+    """Return the percentage of all, which is also what a screen reader learns of the bar."""
+    return Markup(
+        '<span class="nk-figures" role="progressbar" aria-label="All jobs: progress" aria-valuenow="{0:.0f}" '
+        'aria-valuetext="{0:.0f} %, {1} of {2} done">{0:.0f} %</span>'
+    ).format(totals.percent, totals.done, totals.count)
+
+
+def span(text: str) -> Markup:
+    """Return a few words of ours."""
+    return Markup('<span class="nk-message">{}</span>').format(text) if text else _BLANK
+
+
+def hold(error: NovaKitError | None, *notes: str) -> Markup:
+    """Return why the queue stands still, such as what is left of the quota; and what else there is to say."""
+    parts = [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(note)) for note in notes if note]
+    if error is not None:
+        parts.append(Markup('<p class="nk-message" dir="auto"><strong>On hold.</strong> {}</p>').format(error.message))
+    return _BLANK.join(parts)
+
+
+def row(told: Row) -> Markup:
+    """Return one line of the table."""
+    percent = None if told.percent is None else round(told.percent)
+    return _ROW % (
+        told.tone,
+        told.number,
+        _TITLE % told.title if told.title else _BLANK,
+        _THUMBNAIL % told.thumbnail
+        if told.thumbnail
+        else _ICON % (told.tool if told.tool in card_html.ICONS else "none"),
+        told.prompt,
+        _TITLE % told.why if told.why else _BLANK,
+        told.status,
+        _BLANK if percent is None else _BAR % (percent, percent),
+        told.times,
+    )
+
+
+def table(rows: Sequence[Markup], caption: str) -> Markup:
+    """Return the table.
+
+    Args:
+        rows: its lines.
+        caption: what it shows, for those who can't see it.
+    """
+    if not rows:
+        return Markup("<p>There is no such job at the moment.</p>")
+    return _TABLE.format(caption=caption, rows=_BLANK.join(rows))
+
+
+def cell(place: Place, kept: Kept | None) -> Markup:
+    """Return one result for the grid; it is loaded when it comes into sight, or when it is played.
+
+    Args:
+        place: whose.
+        kept: which of its media; ``None`` where its result is a text.
+    """
+    prompt = prompt_of(place.params)
+    title = f"{place.number}: {shortened(prompt, 200)}"
+    job = place.run.job
+    if kept is not None:
+        shown = media_tag(kept, title, alone=False, lazy=True)
+    else:
+        text = "" if job is None else job.text if job.text is not None else str(job.output)
+        shown = Markup('<p class="nk-text" dir="auto">{}</p>').format(readable(shortened(text, _TEXT_LENGTH)))
+    return Markup(
+        '<figure class="nk-cell">{}<figcaption dir="auto"><strong>{}</strong> {}</figcaption></figure>'
+    ).format(shown, place.number, shortened(prompt, 70))
+
+
+def details_head(place: Place, *, now: datetime) -> Markup:
+    """Return where one job is: the part of its details that changes all the time."""
+    status, tone, why = words_of(place, now=now)
+    percent = percent_of(place.run) if place.state is PlaceState.RUNNING else None
+    told = [status, f"{percent:.0f} %" if percent is not None else "", times_of(place), why]
+    return Markup(
+        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label} {number}</span>'
+        '<span class="nk-status"><span class="nk-dot" aria-hidden="true"></span>{told}</span></div>'
+    ).format(
+        tone=tone,
+        icon=card_html.icon(str(place.tool)),
+        label=label_of(place.tool),
+        number=place.number,
+        told=" · ".join(part for part in told if part),
+    )
+
+
+def details(place: Place, kept: Sequence[Kept]) -> Markup:
+    """Return what one job was asked for, what went wrong, its result, and the code that makes it again.
+
+    Args:
+        place: whose.
+        kept: its media.
+    """
+    run = place.run
+    prompt = prompt_of(place.params)
+    parts = [Markup('<p dir="auto">{}</p>').format(shortened(prompt, 1_000))]
+    told = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note]
+    parts += [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(text)) for text in told if text]
+    if kept:
+        tags = [media_tag(one, shortened(prompt, 200), alone=len(kept) == 1, lazy=True) for one in kept]
+        parts.append(Markup("<p>{}</p>").format(Markup(" ").join(tags)))
+    elif run.job is not None and run.job.text is not None:
+        parts.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(readable(run.job.text)))
+    elif run.job is not None and run.job.status == JobStatus.COMPLETED:
+        parts.append(Markup("<pre>{}</pre>").format(readable(shortened(str(run.job.output), _LONGEST))))
+    facts: dict[str, Any] = {"job id": run.job_id} if run.job_id else {}
+    if run.job is not None and run.job.actual_credits is not None:
+        facts["credits"] = f"{run.job.actual_credits:g}"
+    parts.append(details_table({**facts, **place.params}))
+    parts.append(code_block(place.tool, place.params))
+    return Markup('<div class="nk-details">{}</div>').format(_BLANK.join(parts))

@@ -1,0 +1,89 @@
+"""The HTML of a card. Every string from outside is escaped by construction: it meets HTML only in `Markup.format`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..common.view import View
+
+__all__ = ["ICONS", "STYLE", "figures", "head", "icon", "message"]
+
+# Shapes of 16 x 16, in the colour of the text around them.
+ICONS: Mapping[str, str] = {
+    "video": "M2 3h8.5a1 1 0 0 1 1 1v2l3-1.8v7.6l-3-1.8v2a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z",
+    "music": "M6 2l8-1.2v9.4a2.3 2.3 0 1 1-1.3-2V4.2L7.3 5v7.2a2.3 2.3 0 1 1-1.3-2z",
+    "image": "M2 2h12a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zm0 10h12l-4-5-3 3.5L5 8.4z",
+    "image_edit": "M11.3 1.3l3.4 3.4-9 9L1 15l1.3-4.7z",
+    "tts": "M2 6h2.5L8 3v10l-3.5-3H2zm8-1.5a4.5 4.5 0 0 1 0 7z",
+    "stt": "M8 1a2.2 2.2 0 0 1 2.2 2.2v4a2.2 2.2 0 0 1-4.4 0v-4A2.2 2.2 0 0 1 8 1zM7.3 12h1.4v3H7.3z",
+    "": "M8 1l7 3.5v7L8 15l-7-3.5v-7z",
+}
+
+# JupyterLab's own variables where there are any; the values behind them are for Voila, VS Code and Colab.
+STYLE = Markup("""<style>
+.novakit-card { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
+  max-width: 720px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
+.novakit-card .widget-html-content, .novakit-card .jupyter-widget-html-content { line-height: 1.45; }
+.nk-head { display: flex; gap: 8px; align-items: baseline; flex-wrap: wrap; }
+.nk-head svg { flex: none; align-self: flex-start; margin-top: 3px; fill: currentColor; opacity: .8; }
+.nk-tool { font-weight: 600; white-space: nowrap; }
+.nk-prompt { flex: 1 1 16em; min-width: 0; overflow-wrap: anywhere; }
+.nk-status { white-space: nowrap; font-weight: 600; }
+.nk-dot { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .4em; background: currentColor; }
+.nk-waiting .nk-dot { color: #e69f00; } .nk-running .nk-dot { color: #1e88e5; } .nk-good .nk-dot { color: #2e9e5b; }
+.nk-bad .nk-dot { color: #d6453d; } .nk-quiet .nk-dot { color: #8a8a8a; }
+.nk-figures { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.nk-message { overflow-wrap: anywhere; }
+.nk-row > .nk-bar { min-width: 60px; }
+@keyframes nk-alive { from { opacity: .35 } to { opacity: 1 } }
+.nk-alive .progress { animation: nk-alive 1.2s ease-in-out infinite alternate; }
+@media (prefers-reduced-motion: reduce) { .nk-alive .progress { animation: none } }
+.novakit-card video, .novakit-card img { max-width: 100%; height: auto; border-radius: 4px; }
+.novakit-card audio { width: 100%; }
+.nk-text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3em 0 0; }
+</style>""")
+
+
+def icon(tool: str) -> Markup:
+    """Return a tool's icon, which says nothing to a screen reader because the tool's name stands beside it."""
+    return Markup('<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>').format(
+        ICONS.get(tool, ICONS[""])
+    )
+
+
+def head(view: View) -> Markup:
+    """Return the card's first line: tool, prompt, status. It is sent only when one of them changes."""
+    return Markup(
+        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span>'
+        '<span class="nk-prompt" title="{full}" dir="auto">{prompt}</span>'
+        '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>'
+        "{status}</span></div>"
+    ).format(
+        tone=view.tone,
+        icon=icon(view.tool),
+        label=view.label,
+        full=view.full_prompt,
+        prompt=view.prompt,
+        status=view.status,
+    )
+
+
+def figures(view: View) -> Markup:
+    """Return percent and times, which are also what a screen reader learns of the bar."""
+    shown = "" if view.percent is None else f"{view.percent:.0f} %"
+    text = " · ".join(part for part in (shown, view.times) if part)
+    # A progressbar without a value is one whose progress is unknown. From 0 to 100 is what it goes by when it does not say.
+    value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
+    return Markup(
+        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{said}">{text}</span>'
+    ).format(label=view.label, value=value, said=text or view.status, text=text)
+
+
+def message(text: str) -> Markup:
+    """Return what went wrong and what to do about it."""
+    return Markup('<span class="nk-message" dir="auto">{}</span>').format(text) if text else Markup("")

@@ -1,0 +1,1 @@
+"""A form to explore prompts with."""

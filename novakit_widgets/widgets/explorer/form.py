@@ -1,0 +1,177 @@
+"""A form for a tool's parameters, made from the table of what is documented. It sends nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from ...api.uploads import address_problem, excess
+from ...model.parameters import PARAMETERS, owned, problems
+from ..card.player import close_all
+from ..common.observe import when_changed
+from .fields import Field, field_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ...model.tools import Tool
+
+__all__ = ["ParameterForm"]
+
+_MODE = "mode"
+
+
+class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """The fields of one tool: those that matter now, and the rest behind a button.
+
+    What the user leaves empty is not among the parameters, so that the service's own default holds.
+
+    Args:
+        tool: whose parameters.
+        fixed: what is not the user's to say; it has no field.
+        on_change: called on the loop when the user has changed something.
+
+    Example:
+        >>> from novakit_widgets import Tool
+        >>> form = ParameterForm(Tool.VIDEO, fixed={"resolution": "720p"})
+        >>> form.fields["prompt"].fill("A sunset")
+        >>> form.params
+        {'prompt': 'A sunset', 'resolution': '720p'}
+        >>> form.close()
+    """
+
+    def __init__(
+        self,
+        tool: Tool,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.tool = tool
+        self.fixed = dict(fixed or {})
+        self._on_change = on_change
+        self._asked_for = False
+        table = PARAMETERS[tool]
+        self.fields: dict[str, Field] = {
+            name: field_of(tool, parameter, self._changed)
+            for name, parameter in table.items()
+            if name not in self.fixed
+        }
+        folded = [field for field in self.fields.values() if field.parameter.advanced]
+        open_ones = [field for field in self.fields.values() if not field.parameter.advanced]
+        self._more = ipywidgets.ToggleButton(
+            description="More options",
+            tooltip="Show the parameters that are seldom needed",
+            layout=ipywidgets.Layout(
+                width="auto", margin="4px 0", align_self="flex-start", display=None if folded else "none"
+            ),
+        )
+        self._folded = ipywidgets.VBox(
+            [field.row for field in folded], layout=ipywidgets.Layout(display="none", overflow="hidden")
+        )
+        when_changed(self._more, self._fold)
+        super().__init__(
+            children=[*(field.row for field in open_ones), self._more, self._folded],
+            layout=ipywidgets.Layout(overflow="hidden"),
+        )
+        self._arrange()
+
+    def __repr__(self) -> str:
+        return f"<ParameterForm {self.tool}>"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What would be sent: what the user has set in the fields that matter now, and what is fixed.
+
+        What can't be read is left out; `refused` says so.
+        """
+        said = {}
+        for name, field in self.fields.items():
+            try:
+                value = field.value if field.shown else None
+            except ValueError:
+                continue
+            if value is not None:
+                said[name] = value
+        return {**said, **owned(self.fixed)}
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why it can't be sent as it is: reasons by the parameter's name; empty where it can."""
+        params = self.params
+        found = {**excess(self.tool, params), **problems(self.tool, params)}
+        for name, parameter in PARAMETERS[self.tool].items():
+            problem = address_problem(params.get(name), tool=self.tool) if parameter.url else None
+            if problem is not None:
+                found.setdefault(name, problem)
+        for name, field in self.fields.items():
+            try:
+                _ = field.value if field.shown else None
+            except ValueError as error:
+                found[name] = str(error)
+        return found
+
+    def check(self) -> bool:
+        """Show beside each field why it is refused, take the keyboard to the first, and return whether all is well."""
+        self._asked_for = True
+        refused = self._say()
+        for name, field in self.fields.items():
+            if name in refused:
+                if field.parameter.advanced:
+                    self._more.value = True
+                field.control.focus()
+                break
+        return not refused
+
+    def fill(self, params: Mapping[str, Any]) -> None:
+        """Show parameters as if the user had set them, and nothing else.
+
+        Args:
+            params: by the service's names; those without a field are left out.
+        """
+        for name, field in self.fields.items():
+            field.fill(params.get(name))
+            if field.parameter.advanced and params.get(name) is not None:
+                self._more.value = True
+        self._changed()
+
+    def close(self) -> None:
+        """Release all that the form is made of."""
+        close_all(self.children)
+        if self.layout is not None:
+            self.layout.close()
+        super().close()
+
+    def _changed(self) -> None:
+        self._arrange()
+        self._say()
+        self._on_change()
+
+    def _say(self) -> Mapping[str, str]:
+        """Show the reasons; that something is still missing only when somebody wanted to send it."""
+        refused = self.refused
+        for name, field in self.fields.items():
+            missing = name not in self.params and name in refused and not _is_filled(field)
+            field.say(refused.get(name, "") if self._asked_for or not missing else "")
+        return refused
+
+    def _arrange(self) -> None:
+        """Show the fields that the mode needs, and hide the others."""
+        table = PARAMETERS[self.tool]
+        mode = self.params.get(_MODE, table[_MODE].default if _MODE in table else None)
+        for field in self.fields.values():
+            modes = field.parameter.modes
+            if modes and field.shown != (mode in modes):
+                field.shown = mode in modes
+
+    def _fold(self) -> None:
+        self._more.description = "Fewer options" if self._more.value else "More options"
+        self._folded.layout.display = None if self._more.value else "none"
+
+
+def _is_filled(field: Field) -> bool:
+    try:
+        return field.value is not None
+    except ValueError:
+        return True

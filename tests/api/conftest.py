@@ -1,0 +1,3 @@
+"""The fixtures of the core's tests."""
+
+from core_fixtures import _frozen, _no_waiting, _served, client, nothing_left, sandbox, serve, small  # noqa: F401

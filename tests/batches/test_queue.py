@@ -1,0 +1,782 @@
+"""A queue against the real sandbox: every item once, one failure among many, holds, limits, cancelling."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+import tracemalloc
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+
+import pytest
+
+from novakit_widgets import NovaKitClient, Sandbox, settings
+from novakit_widgets.batches.queue import JobQueue, PlaceState
+from novakit_widgets.engine.run import JobRun
+from novakit_widgets.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    JobFailedError,
+    QuotaExceededError,
+    SubmissionUncertainError,
+)
+from novakit_widgets.job_history.jobs import JobHistory
+from novakit_widgets.limits import tool_limits
+from novakit_widgets.model.tools import Tool
+from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.sandbox import Fault
+
+
+@pytest.fixture
+def history(tmp_path):
+    """An empty history."""
+    return JobHistory(tmp_path / "history.sqlite3")
+
+
+@pytest.fixture
+async def queue_of(nothing_left, history):
+    """Make queues on a sandbox; their connections and tasks end with the test."""
+    made = []
+
+    def make(sandbox, prompts, tool=Tool.IMAGE, **options):
+        settings.configure(speed=sandbox.speed, limits=sandbox.tool_limits)
+        client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+        items = [(tool, {"prompt": prompt}) for prompt in prompts]
+        made.append(JobQueue(items, client=client, **{"history": history, **options}))
+        return made[-1]
+
+    yield make
+    for queue in made:
+        await queue.leave_loop()
+
+
+async def nap(_seconds):
+    """Wait for next to nothing."""
+    await asyncio.sleep(0.005)
+
+
+async def until(come, seconds=30.0):
+    """Wait for something that comes about beside the test."""
+    end = time.monotonic() + seconds
+    while not come():
+        assert time.monotonic() < end, "it did not come about"
+        await asyncio.sleep(0.005)
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+async def ended_as_by_run():
+    """End all other tasks, as `asyncio.run` does in the end: then their connections can be closed, which it does not do."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def states(queue):
+    """Count the places by state."""
+    return Counter(str(place.state) for place in queue.places)
+
+
+def progress(queue):
+    """Return how far the running places are."""
+    return [place.run.job.progress for place in queue.places if place.state is PlaceState.RUNNING]
+
+
+def answers(sandbox, method="POST"):
+    """Count the answers to requests of a kind by status."""
+    return Counter(record.status for record in sandbox.requests if record.method == method)
+
+
+async def test_all_are_made_once_in_order(serve, queue_of):
+    """Each item becomes one job, submitted in the items' order, and the result belongs to its place."""
+    sandbox = serve()
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], max_running=1)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 12}
+    assert queue.settled
+    assert [job.params["prompt"] for job in sandbox.jobs.values()] == [f"Lighthouse {number}" for number in range(12)]
+    assert [place.run.job_id for place in queue.places] == list(sandbox.jobs)
+    assert all(place.run.result().media for place in queue.places)
+
+
+async def test_one_failure_stops_nobody(serve, queue_of):
+    """A job that fails and one that is refused are told at their places; the others are made."""
+    sandbox = serve()
+    queue = queue_of(sandbox, ["one", "fail please", "", "four"])
+    ended = [place async for place in queue.settled_places()]
+    assert sorted(place.number for place in ended) == [0, 1, 2, 3]
+    assert [str(place.state) for place in queue.places] == ["completed", "failed", "refused", "completed"]
+    with pytest.raises(JobFailedError):
+        queue.places[1].run.result()
+
+
+async def test_a_quota_that_runs_out_holds_the_queue(serve, queue_of):
+    """A 402 is no failure of its place: it waits, and after the word of the user all goes on."""
+    sandbox = serve(quotas={"image_generations": 3})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert isinstance(queue.held, QuotaExceededError)
+    assert states(queue) == {"completed": 3, "waiting": 2}
+    assert queue.places[3].starts_at is None
+    assert queue.places[3].reason == "on hold"
+    assert not queue.settled
+    queue.resume()
+    await asyncio.wait_for(queue.wait(), 20)
+    assert answers(sandbox) == {200: 3, 402: 2}  # asked once more, in vain
+
+
+async def test_a_quota_that_is_out_is_asked_for_once_at_a_time(serve, queue_of):
+    """While jobs run, too, each word of the user brings one POST, not a burst that is all refused."""
+    sandbox = serve(speed=20.0, quotas={"image_generations": 4}, durations={"image": (100, 200)})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(40)])
+    queue.start()
+    await until(lambda: queue.held is not None and not len(queue._room))
+    assert states(queue) == {"running": 4, "waiting": 36}
+    refused = answers(sandbox)[402]
+    for more in (1, 2, 3):
+        queue.resume()
+        await until(lambda: queue.held is not None and not len(queue._room))
+        heard = progress(queue)
+        await until(lambda heard=heard: heard != progress(queue))
+        assert answers(sandbox)[402] == refused + more
+    queue.cancel()
+    await asyncio.wait_for(queue.wait(), 20)
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.not_json(status_code=502), Fault.status(503)])
+async def test_an_outage_does_not_eat_the_batch(serve, queue_of, fault):
+    """After two lost answers in a row the rest is held; each word of the user tries one; in the end all are made, once."""
+    sandbox = serve()
+    sandbox.inject(fault, method="POST", times=None)
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clockwork=Clockwork(sleep=nap))
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 2, "waiting": 10}
+    assert isinstance(queue.held, SubmissionUncertainError)
+    assert "2 submissions in a row were lost" in queue.held.message
+    assert "resume" in queue.held.message
+    status = queue.held.status_code
+    assert answers(sandbox) == {status: 2}
+    assert answers(sandbox, "GET")[200] <= 6  # three looks, and one list for both
+    queue.resume()
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 3, "waiting": 9}
+    assert answers(sandbox) == {status: 3}
+    sandbox.clear_faults()
+    queue.resume()
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 3, "completed": 9}
+    asked = answers(sandbox, "GET")[200]
+    queue.retry(queue.places)
+    await until(lambda: queue.count(PlaceState.UNCERTAIN) == 0)
+    assert [record.path for record in sandbox.requests if record.method == "GET"][asked:].count("/jobs") <= 4
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 12}
+    assert len(sandbox.jobs) == 12
+
+
+async def test_a_lost_answer_among_others_holds_nobody(serve, queue_of):
+    """Every other answer is lost: what arrived is found, and the batch goes on by itself."""
+    sandbox = serve()
+    for after in range(0, 12, 2):
+        sandbox.inject(Fault.reset_after(), method="POST", times=1, after=after)
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clockwork=Clockwork(sleep=nap))
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 12}
+    assert len(sandbox.jobs) == 12
+
+
+async def test_equal_places_have_a_job_each(serve, queue_of):
+    """Both answers are lost and one never arrived: it is told, and trying it again makes the job that is missing."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.reset_before(), method="POST", times=1)
+    queue = queue_of(sandbox, ["A lighthouse"] * 2, clockwork=Clockwork(sleep=nap))
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 1, "uncertain": 1}
+    queue.retry(queue.places)
+    await until(lambda: queue.count(PlaceState.COMPLETED) == 2)
+    assert {place.run.job_id for place in queue.places} == set(sandbox.jobs)
+    assert len(sandbox.jobs) == 2
+
+
+def test_no_such_number(sandbox):
+    """How many may run at once is a whole number from 1 on."""
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    for wrong in (0, -1, 1.5, True, "3"):
+        with pytest.raises(ConfigurationError, match="max_running"):
+            JobQueue([], client=client, max_running=wrong)
+
+
+async def test_limits_are_kept_without_a_429(serve, queue_of):
+    """Ten images a minute, at 200 times the speed: thirty take two windows, and the service refuses none."""
+    sandbox = serve(speed=200.0, limits="documented", durations={"image": 1})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(30)])
+    began = asyncio.get_running_loop().time()
+    queue.start()
+    while not sandbox.jobs:
+        await asyncio.sleep(0.005)
+    first, last = queue.places[10], queue.places[29]
+    assert last.state is PlaceState.WAITING
+    assert last.reason == "10 images a minute"
+    assert 0.2 < (last.starts_at - first.starts_at).total_seconds() < 0.4
+    await asyncio.wait_for(queue.wait(), 20)
+    seconds = asyncio.get_running_loop().time() - began
+    assert states(queue) == {"completed": 30}
+    assert answers(sandbox) == {200: 30}
+    assert seconds >= 0.6
+
+
+async def test_many_in_the_least_time(serve, queue_of):
+    """Ten videos of five an hour, an hour in six seconds: one hour, with less than another on top, and no 429."""
+    sandbox = serve(speed=600.0, limits="documented", durations={"video": 30})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(10)], Tool.VIDEO)
+    began = asyncio.get_running_loop().time()
+    await asyncio.wait_for(queue.wait(), 20)
+    seconds = asyncio.get_running_loop().time() - began
+    assert states(queue) == {"completed": 10}
+    assert answers(sandbox) == {200: 10}
+    assert 6.0 <= seconds < 12.0  # the benchmark measures it
+
+
+async def test_two_queues_share_the_limits(serve, queue_of):
+    """Of one key, whoever asks: neither makes the other run into a 429."""
+    sandbox = serve(speed=200.0, limits="documented", durations={"image": 1})
+    queues = [queue_of(sandbox, [f"{name} {number}" for number in range(12)]) for name in ("a", "b")]
+    await asyncio.wait_for(asyncio.gather(*(queue.wait() for queue in queues)), 20)
+    assert answers(sandbox) == {200: 24}
+
+
+async def test_what_the_last_kernel_submitted_counts(serve, queue_of, history):
+    """A restarted kernel knows from the history that the window is full."""
+    sandbox = serve(speed=60.0, limits="documented", durations={"image": 1})
+    first = queue_of(sandbox, [f"a {number}" for number in range(10)])
+    await asyncio.wait_for(first.wait(), 20)
+    tool_limits._allowances.clear()  # as a new process begins
+    await asyncio.wait_for(queue_of(sandbox, ["b 1", "b 2"]).wait(), 20)
+    assert answers(sandbox) == {200: 12}
+
+
+async def test_a_long_retry_after_is_waited_for(serve, queue_of):
+    """A 429 that asks for more than a call sits out is no failure: the place waits, and says until when."""
+    sandbox = serve()
+    sandbox.inject(Fault.status(429, retry_after=90), method="POST", times=1)
+    queue = queue_of(sandbox, ["one", "two"], max_running=1)
+    queue.start()
+    await until(lambda: queue.places[0].reason == "NovaKit asked for a pause")
+    assert states(queue) == {"waiting": 2}
+    ahead = queue.places[0].starts_at - datetime.now(timezone.utc)
+    assert 80.0 < ahead.total_seconds() <= 90.0
+    queue._allowance._paused.clear()  # as if it were over
+    queue._allowance.pause(None, 0.0)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 2}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_a_key_that_others_use_too(serve, queue_of):
+    """Once it was refused for what others did, a tool is tried one at a time: no burst of POSTs that are all refused."""
+    sandbox = serve(speed=20.0, limits="documented", durations={"video": 1})
+    queue = queue_of(sandbox, [f"ours {number}" for number in range(6)], Tool.VIDEO)
+    for number in range(4):
+        await queue.client.submit("video", {"prompt": f"theirs {number}"})
+    queue.start()
+    await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
+    refused = answers(sandbox)[429]
+    assert answers(sandbox) == {200: 5, 429: refused}
+    assert refused <= 2
+    queue._allowance._paused.clear()  # as if it were over, and the others had been faster again
+    queue._allowance.pause(None, 0.0)
+    await until(lambda: answers(sandbox)[429] > refused)
+    await until(lambda: states(queue) == {"completed": 1, "waiting": 5})
+    assert answers(sandbox) == {200: 5, 429: refused + 1}
+
+
+async def test_a_revoked_key_holds_the_queue(serve, queue_of):
+    """What every other place would be refused for as well, stops the queue rather than refuse them one by one."""
+    sandbox = serve()
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(30)])
+    sandbox.revoke(sandbox.api_key)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert isinstance(queue.held, AuthenticationError)
+    assert states(queue) == {"waiting": 30}
+    assert len(sandbox.requests) <= 10
+
+
+async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
+    """Nothing is refused because nobody could be reached; once the service is there again, all are made."""
+    sandbox = Sandbox(speed=1000.0, limits="off", quotas="off", media="canned", seed=1, port=free_port())
+    with sandbox:
+        url = sandbox.base_url
+    settings.configure(speed=1000.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)], client=client, history=history)
+    queue.start()
+    await until(lambda: queue._room._failures >= 2)
+    assert states(queue).keys() <= {"waiting", "running"}
+    await until(lambda: queue.places[2].reason == "NovaKit can't be reached")
+    with sandbox:
+        await asyncio.wait_for(queue.wait(), 30)
+        assert states(queue) == {"completed": 3}
+        assert len(sandbox.jobs) == 3
+        await queue.leave_loop()
+
+
+async def test_cancel_all(serve, queue_of, monkeypatch):
+    """With 100 running: what waits is never submitted, what runs is deleted within the requests, what had ended stays."""
+    sandbox = serve(speed=30.0, limits="requests", plan="business", durations={"image": (60, 6000)})
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
+    queue.start()
+    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=60)
+    left, delete = [], JobRun.delete
+
+    async def noted(run, **options):
+        left.append(queue._allowance._requests._moments[-1])
+        return await delete(run, **options)
+
+    monkeypatch.setattr(JobRun, "delete", noted)
+    told = len(sandbox.requests)
+    queue.cancel()
+    assert queue.count(PlaceState.WAITING) == 0
+    await asyncio.wait_for(queue.wait(), 60)
+    assert queue.settled
+    assert queue.count(PlaceState.COMPLETED) + queue.count(PlaceState.CANCELLED) == 120
+    assert all(place.run.result().media for place in queue.places if place.state is PlaceState.COMPLETED)
+    assert {str(job.status) for job in sandbox.jobs.values()} == {"completed", "cancelled"}
+    after = sandbox.requests[told:]
+    assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
+    # A question can still be on its way when all have ended; whatever changes something has its answer.
+    assert {record.status for record in after if record.method != "GET" or record.status is not None} == {200}
+    assert 90 <= Counter(record.method for record in after)["DELETE"] <= len(left)
+    # Half of 120 a minute, at 30 times the speed, as they leave: a busy machine may have several arrive at once.
+    assert all(later - earlier > 1.999 for earlier, later in zip(left, left[60:], strict=False))
+
+
+async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
+    """A place that waits is never submitted; one that runs is cancelled at the service."""
+    sandbox = serve(speed=10.0)
+    queue = queue_of(sandbox, ["one", "two", "three"], max_running=1)
+    queue.start()
+    await until(lambda: sandbox.jobs)
+    queue.cancel_place(queue.places[1])
+    queue.cancel_place(queue.places[0])
+    await until(lambda: queue.places[0].state is PlaceState.CANCELLED)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert [str(place.state) for place in queue.places] == ["cancelled", "cancelled", "completed"]
+    assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["one", "three"]
+
+
+async def test_one_that_is_refused_while_it_is_cancelled(serve, queue_of):
+    """Nothing was started, so it is cancelled, and not taken back to be submitted later."""
+    sandbox = serve(quotas={"image_generations": 0})
+    sandbox.inject(Fault.delay(0.3), method="POST", times=1)
+    queue = queue_of(sandbox, ["one", "two"], max_running=1)
+    queue.start()
+    await until(lambda: sandbox.requests)
+    queue.cancel_place(queue.places[0])
+    await asyncio.wait_for(queue.wait(), 20)
+    assert [str(place.state) for place in queue.places] == ["cancelled", "waiting"]
+    assert isinstance(queue.held, QuotaExceededError)
+    queue.cancel_place(queue.places[1])
+    assert queue.settled
+    assert queue.held is None
+
+
+async def test_what_failed_is_tried_again(serve, queue_of, history):
+    """Failed, cancelled and refused places get another job each when asked for; completed ones do not."""
+    sandbox = serve(quotas={"image_generations": 100})
+    sandbox.inject(Fault.status(500), method="POST", times=None)
+    sandbox.clear_faults()
+    queue = queue_of(sandbox, ["one", "fail please", ""])
+    await asyncio.wait_for(queue.wait(), 20)
+    first = queue.places[1].run
+    ended = [place.number async for place in queue.settled_places()]
+    assert sorted(ended) == [0, 1, 2]
+    queue.retry(queue.places)
+    assert queue.places[1].run is not first
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"completed": 1, "failed": 1, "refused": 1}
+    assert [job.params["prompt"] for job in sandbox.jobs.values()].count("fail please") == 2
+    assert answers(sandbox)[400] == 2
+    await until(lambda: history.batches.find(queue.batch_id) is None)
+
+
+async def test_an_uncertain_place_is_looked_up_before_it_is_submitted_again(serve, queue_of):
+    """It arrived after all: trying it again finds its job, and none is made twice."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 1}
+    assert queue.settled
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert len(sandbox.jobs) == 1
+
+
+async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, queue_of):
+    """The service has no such job; only the user's own word brings another POST."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_before(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=2)
+    queue = queue_of(sandbox, ["one"], clockwork=Clockwork(sleep=nap))
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"uncertain": 1}
+    queue.retry(queue.places)
+    await until(lambda: "can't be looked up" in queue.places[0].run.note)
+    assert states(queue) == {"uncertain": 1}
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert answers(sandbox) == {None: 1, 200: 1}
+
+
+async def test_several_that_could_be_it_are_left_to_the_user(serve, queue_of):
+    """Somebody else made the same just now: neither job is taken, and none is submitted."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(queue.wait(), 20)
+    await queue.client.submit("image", {"prompt": "one"})
+    queue.retry(queue.places)
+    await until(lambda: "2 jobs could be it" in queue.places[0].run.note)
+    assert states(queue) == {"uncertain": 1}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_reuse_takes_what_the_history_has(serve, queue_of):
+    """The same batch again submits nothing, and its places have the results; without reuse they say that there are some."""
+    sandbox = serve()
+    first = queue_of(sandbox, ["one", "two"])
+    await asyncio.wait_for(first.wait(), 20)
+    again = queue_of(sandbox, ["two", "one", "three"], reuse=True)
+    await asyncio.wait_for(again.wait(), 5)
+    assert states(again) == {"completed": 3}
+    assert [place.run.job_id for place in again.places[:2]] == [first.places[1].run.job_id, first.places[0].run.job_id]
+    assert again.places[0].run.reused
+    assert all(place.run.result().media for place in again.places)
+    assert len(sandbox.jobs) == 3
+    anew = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(anew.wait(), 20)
+    assert "You made the same" in anew.places[0].run.note
+    assert len(sandbox.jobs) == 4
+
+
+async def test_reuse_takes_what_was_lost_too(serve, queue_of, history):
+    """Of two equal places one was submitted before, and its answer lost: its job is found first, and only the other one paid."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    first = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(first.wait(), 20)
+    assert states(first) == {"uncertain": 1}
+    again = queue_of(sandbox, ["one", "two"], reuse=True)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"completed": 2}
+    assert again.places[0].run.reused
+    assert len(sandbox.jobs) == 2
+    assert history.lost() == []
+
+
+async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
+    """Whether an equal job runs can't be told: its place is not submitted, and trying again asks again."""
+    sandbox = serve()
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    denied = sandbox.inject(Fault.status(403), method="GET", path="/jobs", times=None)
+    first = queue_of(sandbox, ["one"])
+    await asyncio.wait_for(first.wait(), 20)
+    again = queue_of(sandbox, ["one"], reuse=True)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"uncertain": 1}
+    assert "Nothing was submitted now" in again.places[0].run.error.message
+    assert len(sandbox.jobs) == 1
+    sandbox.clear_faults()
+    assert denied.hits
+    again.retry(again.places)
+    await until(lambda: states(again) == {"completed": 1})
+    assert len(sandbox.jobs) == 1
+
+
+async def gone(sandbox, queue):
+    """Have a queue's one job made, and the service forget it."""
+    await asyncio.wait_for(queue.wait(), 20)
+    job_id = queue.places[0].run.job_id
+    sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{job_id}", times=None)
+    return job_id
+
+
+async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue_of, history):
+    """A reused job that is gone: its place waits as any other does, within the limits, and is a place of its batch."""
+    sandbox = serve()
+    first = queue_of(sandbox, ["one"])
+    job_id = await gone(sandbox, first)
+    settings.configure(limits={"image": (2, 1_000_000)})
+    items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("two", "one")]
+    again = JobQueue(items, client=first.client, history=history, reuse=True)
+    again.start()
+    await until(lambda: states(again) == {"completed": 1, "waiting": 1} and again.places[1].reason.startswith("2 im"))
+    assert len(sandbox.jobs) == 2
+    assert job_id in again.places[1].run.note
+    assert not again.places[1].run.reused
+    await until(lambda: history.batches.find(again.batch_id).items[1].waits)  # written down a moment later
+    again._allowance._tools.clear()  # as if the time were over
+    again._allowance.pause(None, 0.0)
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"completed": 2}
+    assert len(sandbox.jobs) == 3
+    (row,) = [entry for entry in history.entries() if entry.job.id == again.places[1].run.job_id]
+    assert (row.batch, row.place) == (again.batch_id, 1)
+    await again.leave_loop()
+
+
+async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
+    """The user wanted it no more while it was being asked for."""
+    sandbox = serve()
+    await gone(sandbox, queue_of(sandbox, ["one"]))
+    sandbox.inject(Fault.delay(0.3), method="GET", path="/jobs/*", times=1)
+    again = queue_of(sandbox, ["one"], reuse=True)
+    again.start()
+    await until(lambda: again.places[0].state is PlaceState.RUNNING)
+    again.cancel()
+    await asyncio.wait_for(again.wait(), 20)
+    assert states(again) == {"cancelled": 1}
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left):
+    """It is told to the loop, and the jobs go on; each change of a place is told, and the end as a whole."""
+    sandbox, told = serve(), []
+
+    def listen(place):
+        told.append(place and (place.number, str(place.state)))
+        raise RuntimeError("the user's own")
+
+    queue = queue_of(sandbox, ["one", "two"], on_change=listen)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert {(0, "running"), (0, "completed"), (1, "completed"), None} <= set(told)
+    assert {str(problem["exception"]) for problem in nothing_left} == {"the user's own"}
+    nothing_left.clear()
+
+
+async def test_a_fault_of_ours_holds_the_queue(serve, queue_of, nothing_left, monkeypatch):
+    """Whatever it is, it is told to the loop and shown, and nobody waits for ever."""
+    sandbox = serve()
+    queue = queue_of(sandbox, ["one"])
+    monkeypatch.setattr(queue, "_submit", lambda place: 1 / 0)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert "fault of novakit_widgets itself (ZeroDivisionError" in str(queue.held)
+    assert [type(problem["exception"]) for problem in nothing_left] == [ZeroDivisionError]
+    nothing_left.clear()
+
+
+async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
+    """A time-out is no end of the job: retry() goes on watching, and submits nothing."""
+    sandbox = serve(speed=1.0, durations={"image": 600.0})
+    queue = queue_of(sandbox, ["one"], timeout=0.2)
+    await asyncio.wait_for(queue.wait(), 20)
+    assert states(queue) == {"left": 1}
+    assert [place.number async for place in queue.settled_places()] == [0]
+    queue.timeout = 20.0
+    queue.places[0].run.timeout = 20.0
+    queue.retry(queue.places)
+    await until(lambda: queue.places[0].state is PlaceState.RUNNING)
+    sandbox.finish()
+    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    assert len(sandbox.jobs) == 1
+
+
+@pytest.mark.parametrize("why", ["time-out", "404"])
+def test_a_plain_script_watches_again_what_was_left(serve, history, why):
+    """Without a loop retry() notes it, and the next wait goes on watching; nothing more is submitted."""
+    sandbox = serve(speed=1.0)
+    settings.configure(limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history, timeout=0.2)
+    sandbox.next_duration(600.0)
+    if why == "404":
+        sandbox.inject(Fault.status(404), method="GET", path="/jobs*", times=None)
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"left": 1}
+    assert queue.settled
+    sandbox.clear_faults()
+    queue.places[0].run.timeout = 20.0
+    queue.retry(queue.places)
+    assert not queue.settled
+    threading.Timer(0.2, sandbox.finish).start()
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 1}
+    assert queue.settled
+    assert len(sandbox.jobs) == 1
+
+
+def test_a_plain_script_that_stops_waiting_keeps_its_batch(serve, history):
+    """Its jobs run on, so that another process can watch them; once they are cancelled there is nothing to watch."""
+    sandbox = serve(speed=1.0)
+    settings.configure(limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history)
+    sandbox.next_duration(1_000_000.0)
+
+    async def until_it_runs():
+        queue.start()
+        await until(lambda: states(queue) == {"running": 1})
+
+    assert queue.wait_blocking(None, until_it_runs) is True
+    assert states(queue) == {"left": 1}
+    assert queue.wait_blocking(0.1) is False
+    assert states(queue) == {"left": 1}
+    assert not queue.settled
+    assert history.batches.find(queue.batch_id) is not None
+    queue.cancel()
+    assert states(queue) == {"cancelled": 1}
+    assert queue.settled
+    asyncio.run(until(lambda: history.batches.find(queue.batch_id) is None))
+
+
+def test_a_plain_script(serve, history):
+    """Without a loop it runs while it is waited for, and the next wait goes on where it was."""
+    sandbox = serve(speed=100.0, limits="off", durations={"image": 30})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(6)]
+    queue = JobQueue(items, client=client, history=history, max_running=2)
+    assert queue.start() is False
+
+    async def until_one_is_made():
+        queue.start()
+        await until(lambda: sandbox.jobs)
+
+    assert queue.wait_blocking(None, until_one_is_made) is True
+    assert 0 < len(sandbox.jobs) < 6
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 6}
+    assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(6)]
+    queue = JobQueue(items, client=client, history=history)
+    queue.cancel()
+    assert states(queue) == {"cancelled": 6}
+    assert queue.wait_blocking(5) is True
+    assert len(sandbox.jobs) == 6
+
+
+@pytest.mark.parametrize("how", ["looks for twins", "counts what was submitted"])
+def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypatch, how):
+    """What it was reading in the history is read by the next wait: nothing is paid again, and no limit is forgotten."""
+    sandbox = serve()
+    settings.configure(speed=sandbox.speed, limits={"image": (3, 1_000_000)})
+    items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("one", "two")]
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    assert JobQueue(items, client=client, history=history).wait_blocking(20) is True
+    tool_limits._allowances.clear()  # as a new process begins
+    again = JobQueue([*items, (Tool.IMAGE, {"prompt": "three"})], client=client, history=history, reuse=True)
+    method = "twins" if how == "looks for twins" else "begun"
+    reading, ended = threading.Event(), threading.Event()
+    read = getattr(history, method)
+
+    def slowly(*args, **kwargs):
+        reading.set()
+        assert ended.wait(20)
+        return read(*args, **kwargs)
+
+    async def give_up():
+        waiting = asyncio.ensure_future(again.wait())
+        await until(reading.is_set)
+        waiting.cancel()
+        leaving = asyncio.ensure_future(again.leave_loop())
+        await until(again._tasks["pump"].done)
+        ended.set()
+        await leaving
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, method, slowly)
+        asyncio.run(give_up())
+    assert again.wait_blocking(20) is True
+    assert states(again) == {"completed": 3}
+    assert len(sandbox.jobs) == 3
+    assert again._allowance.wait(Tool.IMAGE) > 0.0  # three are all that it lets through
+
+
+@pytest.mark.parametrize("gives_up", ["the first", "the second"])
+def test_of_two_threads_that_wait_one_gives_up(serve, history, gives_up):
+    """In a plain script the first thread's loop does the work; when it leaves, the other's goes on, and each job is made once."""
+    sandbox = serve(speed=100.0, durations={"image": 100})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue(
+        [(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history, max_running=1
+    )
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the first" else 20)
+        asyncio.run(until(lambda: queue._loop is not None))
+        second = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the second" else 20)
+        assert [first.result(30), second.result(30)] == [gives_up == "the second", gives_up == "the first"]
+    assert states(queue) == {"completed": 4}
+    assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(4)]
+
+
+def test_a_loop_that_ends_leaves_the_jobs(serve, history):
+    """An `asyncio.run` of one's own, with a time-out: the next wait goes on where it was, on another loop."""
+    sandbox = serve(speed=100.0, limits="off", durations={"image": 100})
+    settings.configure(speed=100.0, limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history)
+
+    async def give_up():
+        waiting = asyncio.ensure_future(queue.wait())
+        await until(lambda: sum("poll" in request.query for request in sandbox.requests) == 4)
+        waiting.cancel()
+        await ended_as_by_run()
+        await client.aclose()
+
+    asyncio.run(give_up())
+    assert states(queue) == {"left": 4}
+    assert queue.wait_blocking(20) is True
+    assert states(queue) == {"completed": 4}
+    assert len(sandbox.jobs) == 4
+
+
+async def test_from_other_threads(serve, queue_of):
+    """A click may come on any thread; another thread may wait, too."""
+    sandbox = serve()
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
+    queue.start()
+    await asyncio.to_thread(queue.cancel_place, queue.places[4])
+    assert await asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(queue.wait(), 20))) is None
+    assert states(queue) == {"completed": 4, "cancelled": 1}
+
+
+async def test_a_thousand_are_lean(sandbox):
+    """Under 60 kB each, and as many forecasts as the board asks for cost one look at the order."""
+    settings.configure(limits="documented")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    items = [(Tool.IMAGE, {"prompt": f"Lighthouse {number}"}) for number in range(1000)]
+    tracemalloc.start()
+    # A clock that stands still, so that all forecasts are of the same moment.
+    noon = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+    works = Clockwork(now=lambda: noon, clock=lambda: 0.0)
+    queue = JobQueue(items, client=client, history=JobHistory(None), clockwork=works)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 60_000 * 1000
+    queue._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=lambda: 0.0)
+    looks, count = [], queue._lines._count
+    queue._lines._count = lambda: looks.append(1) or count()
+    times = [place.starts_at for place in queue.places]
+    assert times == sorted(times)
+    assert 99 * 60 / 1000 <= (times[-1] - times[0]).total_seconds() < 100
+    assert len(looks) == 1
+
+
+def test_an_empty_queue(sandbox, history):
+    """Nothing to do is done at once."""
+    queue = JobQueue([], client=NovaKitClient(sandbox.api_key, sandbox.base_url), history=history)
+    assert queue.settled
+    assert queue.wait_blocking(5) is True
+    assert repr(queue) == "<JobQueue of nothing>"

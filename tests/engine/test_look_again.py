@@ -1,0 +1,325 @@
+"""A run whose answer was lost, and could not be looked up at once: looking again finds its job, or that there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from runs import FOREVER, image
+
+from novakit_widgets import NovaKitClient
+from novakit_widgets.batches.queue import JobQueue
+from novakit_widgets.engine.reconcile import look_up_all
+from novakit_widgets.engine.reuse import lost_job
+from novakit_widgets.engine.run import JobRun
+from novakit_widgets.engine.state import Phase
+from novakit_widgets.engine.submit import Ticket
+from novakit_widgets.errors import (
+    AuthenticationError,
+    JobCancelledError,
+    JobNotStartedError,
+    NotFoundError,
+    SubmissionUncertainError,
+)
+from novakit_widgets.job_history.jobs import JobHistory
+from novakit_widgets.model.job import JobStatus
+from novakit_widgets.model.tools import Tool
+from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.sandbox import Fault
+
+
+@pytest.fixture
+def sandbox(serve):
+    """One whose list shows no other test's jobs."""
+    return serve()
+
+
+async def at_once(_seconds):
+    """Sleep no longer than another task needs to be asked."""
+    await asyncio.sleep(0)
+
+
+QUICK = Clockwork(sleep=at_once)
+
+
+async def lost(client, sandbox, fault, **options):
+    """Lose the answer to a submission at a time when the list can't be had."""
+    sandbox.inject(fault, method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
+    run = image(client, **options)
+    run.begin(Ticket(works=QUICK))
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    assert run.phase is Phase.UNCERTAIN
+    return run
+
+
+async def in_question(client, sandbox):
+    """Lose an answer, and ask for the same with reuse: nothing is submitted for that."""
+    first = await lost(client, sandbox, Fault.reset_after())
+    second = image(client, earlier=lost_job)
+    with pytest.raises(SubmissionUncertainError):
+        await second.wait()
+    sandbox.clear_faults()
+    return first, second
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with a history", "without"])
+async def test_the_job_is_found_and_watched(client, sandbox, tmp_path, kept):
+    """It was started once and is paid once; its row in the history has it."""
+    history = JobHistory(tmp_path / "kept.sqlite3" if kept else None)
+    run = await lost(client, sandbox, Fault.reset_after(), history=history)
+    sandbox.clear_faults()
+    run.look_again()
+    assert (run.phase, run.error) == (Phase.SUBMITTING, None)
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+    if kept:
+        entry = history.find(run.job_id, base_url=client.base_url)
+        assert entry is not None
+        assert entry.intent == run.ticket.intent
+
+
+async def test_there_is_none(client, sandbox):
+    """Then that is what is said, and nothing was submitted for it."""
+    run = await lost(client, sandbox, Fault.reset_before())
+    sandbox.clear_faults()
+    run.look_again()
+    with pytest.raises(JobNotStartedError, match="not started and not billed"):
+        await run.wait()
+    assert run.phase is Phase.REFUSED
+    assert not sandbox.jobs
+
+
+async def test_it_still_can_not_be_told(client, sandbox):
+    """It stays where it was, and can be asked for again."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    for _ in range(2):
+        run.look_again()
+        with pytest.raises(SubmissionUncertainError, match=r"it may run and be billed\. It can't be looked up"):
+            await run.wait()
+        assert run.phase is Phase.UNCERTAIN
+    assert len(sandbox.jobs) == 1
+
+
+async def test_cancelled_while_it_is_looked_for(client, sandbox):
+    """What is found then is cancelled at once."""
+    sandbox.next_duration(FOREVER)
+    run = await lost(client, sandbox, Fault.reset_after())
+    sandbox.clear_faults()
+    run.look_again()
+    run.cancel()
+    with pytest.raises(JobCancelledError):
+        await run.wait()
+    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+
+
+async def test_an_equal_job_of_another_submission_is_not_taken(client, sandbox):
+    """The same was asked for meanwhile: that job is its own."""
+    run = await lost(client, sandbox, Fault.reset_before())
+    sandbox.clear_faults()
+    other = image(client)
+    other.start()
+    await other.wait()
+    run.look_again()
+    with pytest.raises(JobNotStartedError):
+        await run.wait()
+    assert [*sandbox.jobs] == [other.job_id]
+
+
+async def test_only_what_is_in_question_is_looked_for(client, sandbox):
+    """Anything else goes on as it was."""
+    run = image(client)
+    run.look_again()
+    assert run.phase is Phase.NEW
+    await run.wait()
+    run.look_again()
+    assert run.phase is Phase.ENDED
+
+
+async def test_what_would_have_done_is_looked_for_first(client, sandbox):
+    """Nothing was submitted because an earlier one may run: that one is looked for, and nothing is submitted now either."""
+    answers = [SubmissionUncertainError("Whether it runs can't be told."), None]
+
+    async def earlier(_run, _intent):
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    run = image(client, earlier=earlier)
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    run.look_again()
+    with pytest.raises(JobNotStartedError, match="Submit it to have it made"):
+        await run.wait()
+    assert not answers
+    assert not sandbox.jobs
+
+
+async def test_what_somebody_else_has_found_is_ones_own(client, sandbox):
+    """recover() has given the job to the submission's row: looking again shows that one, and never says that there is none."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    sandbox.clear_faults()
+    outcome = await look_up_all(client, run.history, clockwork=QUICK)
+    assert len(outcome.found) == 1
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id] == [outcome.found[0].id]
+
+
+async def test_a_place_that_somebody_else_has_found_is_not_paid_twice(client, sandbox):
+    """The same in a batch, whose places are submitted again when there is no such job."""
+    sandbox.inject(Fault.reset_after(), method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    await queue.wait()
+    assert str(queue.places[0].state) == "uncertain"
+    assert len((await look_up_all(client, queue.history, clockwork=QUICK)).found) == 1
+    queue.retry(queue.places)
+    await queue.wait()
+    assert str(queue.places[0].state) == "completed"
+    assert len(sandbox.jobs) == 1
+    await queue.leave_loop()
+
+
+async def test_two_equal_ones_share_what_is_found(client, sandbox):
+    """Each gets a job, and it is of no account which."""
+    runs = [await lost(client, sandbox, Fault.reset_after()) for _ in range(2)]
+    sandbox.clear_faults()
+    for run in runs:
+        run.look_again()
+        await run.wait()
+    assert {run.job_id for run in runs} == {*sandbox.jobs}
+    assert len(sandbox.jobs) == 2
+
+
+async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sandbox):
+    """It is known by then, so it is watched when the service answers again, and never submitted anew."""
+    run = await lost(client, sandbox, Fault.reset_after(), earlier=lost_job)
+    sandbox.clear_faults()
+    sandbox.inject(Fault.status(404), method="GET", path="/jobs/*", times=1)
+    run.look_again()
+    with pytest.raises(NotFoundError):
+        await run.wait()
+    assert run.phase is Phase.LEFT
+    run.keep_watching()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, status):
+    """With reuse, it is taken now; one that was cancelled will not do, and nothing is submitted for it."""
+    if status == "cancelled":
+        sandbox.next_duration(FOREVER)
+    first, second = await in_question(client, sandbox)
+    if status == "cancelled":
+        await client.cancel(next(iter(sandbox.jobs)))
+    await look_up_all(client, first.history, clockwork=QUICK)
+    second.look_again()
+    if status == "completed":
+        assert (await second.wait()).id == next(iter(sandbox.jobs))
+        assert second.reused
+    else:
+        with pytest.raises(JobNotStartedError, match="no earlier job will do"):
+            await second.wait()
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_look_that_is_broken_off_leaves_it_in_doubt(client, sandbox):
+    """What was known of it before is known after it, and a job that was just being taken can be taken by the next look."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    before = run.error
+    sandbox.clear_faults()
+    claiming, loop, cancelled = run.history.claim, asyncio.get_running_loop(), threading.Event()
+
+    def broken_off(*args, **kwargs):
+        loop.call_soon_threadsafe(run._answering.cancel)
+        loop.call_soon_threadsafe(cancelled.set)
+        assert cancelled.wait(30)
+        return claiming(*args, **kwargs)
+
+    run.history.claim = broken_off
+    run.look_again()
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    assert (run.phase, run.error) == (Phase.UNCERTAIN, before)
+    del run.history.claim
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+def test_without_a_loop_it_stays_as_it_was():
+    """A plain script has none that could look: the error is still there to be read."""
+    client = NovaKitClient("sk_" + "0" * 64, "http://127.0.0.1:9/api/v1")
+    run = JobRun(Tool.IMAGE, {"prompt": "A lighthouse"}, client=client)
+    run.give_up(SubmissionUncertainError("It may run."))
+    run.look_again()
+    assert run.phase is Phase.UNCERTAIN
+    with pytest.raises(SubmissionUncertainError, match="It may run"):
+        run.result()
+
+
+async def test_what_would_have_done_is_left_when_it_can_not_be_asked_for(client, sandbox):
+    """It is known all the same: it is watched when the service answers again, and not made anew."""
+    first, second = await in_question(client, sandbox)
+    await look_up_all(client, first.history, clockwork=QUICK)
+    sandbox.inject(Fault.status(401), method="GET", path="/jobs/*", times=1)
+    second.look_again()
+    with pytest.raises(AuthenticationError):
+        await second.wait()
+    assert second.phase is Phase.LEFT
+    second.keep_watching()
+    assert (await second.wait()).id == next(iter(sandbox.jobs))
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_cancellation_that_came_to_nothing_is_told(client, sandbox):
+    """The list still can't be had: the job may run on, and that is said."""
+    run = await lost(client, sandbox, Fault.reset_after())
+    run.look_again()
+    run.cancel()
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    assert run.note == "Not cancelled, since there was no answer about it."
+    assert not run.cancelling
+
+
+@pytest.mark.parametrize("fault", [Fault.reset_before(), Fault.reset_after()], ids=["never started", "started"])
+async def test_cancelled_while_a_place_is_looked_up(client, sandbox, fault):
+    """It is not submitted after that, and what is found is cancelled."""
+    sandbox.next_duration(FOREVER)
+    sandbox.inject(fault, method="POST", times=1)
+    sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    await queue.wait()
+    started = len(sandbox.jobs)
+    queue.retry(queue.places)
+    queue.cancel()
+    await queue.wait()
+    assert str(queue.places[0].state) == "cancelled"
+    assert len(sandbox.jobs) == started
+    assert all(job.status is JobStatus.CANCELLED for job in sandbox.jobs.values())
+    await queue.leave_loop()
+
+
+async def test_broken_off_after_the_answer_without_a_row(client, sandbox, tmp_path):
+    """The history is of no use, and the run ended between the answer and its row: the ticket knows the job."""
+    history = JobHistory(None)
+    run = image(client, history=history)
+    history.started = lambda *_args, **_kwargs: run._answering.cancel()
+    history.off_loop = _slow
+    run.begin(Ticket(works=QUICK))
+    with pytest.raises(SubmissionUncertainError):
+        await run.wait()
+    run.look_again()
+    assert (await run.wait()).status == JobStatus.COMPLETED
+    assert [*sandbox.jobs] == [run.job_id]
+
+
+async def _slow(work, *args, **kwargs):
+    result = work(*args, **kwargs)
+    await asyncio.sleep(0)
+    return result

@@ -1,0 +1,374 @@
+"""A lost answer: the job it started is found once, or we say what is known and start nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import nested
+from virtual import run
+
+from novakit_widgets.api.bodies import jobs_of
+from novakit_widgets.engine.matching import CLOCK_SKEW
+from novakit_widgets.engine.ownership import SharedLists
+from novakit_widgets.engine.submit import look_up
+from novakit_widgets.errors import (
+    APIError,
+    AuthenticationError,
+    NotFoundError,
+    NovaKitConnectionError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    SubmissionUncertainError,
+    UnreadableAnswerError,
+)
+from novakit_widgets.model.job import Job, JobStatus
+from novakit_widgets.model.parameters import PARAMETERS, same
+from novakit_widgets.model.tools import Tool
+from novakit_widgets.runtime.clock import Clockwork
+
+START = datetime(2025, 6, 1, 10, tzinfo=timezone.utc)
+PARAMS = {"prompt": "A sunset", "duration_seconds": 5}
+LOST = SubmissionUncertainError("The answer was lost.", 502, {"error": "x"})
+
+
+def job_of(job_id="job_1", params=PARAMS, *, created=0.0, status=JobStatus.PENDING):
+    """A job as the list shows it, created so many seconds after we asked."""
+    at = None if created is None else START + timedelta(seconds=created)
+    return Job(job_id, status, tool="video", params=params, created_at=at)
+
+
+class Service:
+    """A list that changes: from each moment on, a tuple of jobs or an error."""
+
+    def __init__(self, *stages):
+        self.stages = stages
+        self.asked = []
+
+    async def list(self, *, tool=None, limit=None):
+        now = asyncio.get_running_loop().time()
+        self.asked.append((now, tool, limit))
+        await asyncio.sleep(0.02)
+        shown = [what for since, what in self.stages if since <= now][-1]
+        if isinstance(shown, Exception):
+            raise shown
+        return shown
+
+
+def looked_up(service, *, known=(), params=PARAMS, tool=Tool.VIDEO):
+    """Look up a lost submission in virtual time; return the job or the error, and how long it took."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        works = Clockwork(
+            now=lambda: START + timedelta(seconds=loop.time()), clock=loop.time, sleep=asyncio.sleep, random=lambda: 0.5
+        )
+        try:
+            found = await look_up(service, tool, params, since=START, lost=LOST, known=known, clockwork=works)
+        except SubmissionUncertainError as error:
+            return error, loop.time()
+        return found, loop.time()
+
+    return run(main())
+
+
+def test_the_job_is_in_the_list():
+    """One job with our parameters, created since: that is it, at once, and with one request."""
+    service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of(), job_of("job_0", created=-3600.0))))
+    found, seconds = looked_up(service)
+    assert found.id == "job_1"
+    assert seconds < 1.0
+    assert service.asked == [(0.0, Tool.VIDEO, 100)]
+
+
+@pytest.mark.parametrize("status", [*JobStatus, "queued_somewhere"])
+def test_it_may_have_any_status(status):
+    """By the time that we look the job may have ended."""
+    found, _ = looked_up(Service((0.0, (job_of(status=status),))))
+    assert found.status == status
+
+
+def test_the_job_may_appear_late():
+    """A request that was still on its way in is found at the second or third look."""
+    for appears in (1.0, 6.0):
+        found, seconds = looked_up(Service((0.0, ()), (appears, (job_of(),))))
+        assert found.id == "job_1"
+        assert seconds < 8.0
+
+
+def test_there_is_none():
+    """After several looks we say that it most probably was not started, and what the answer was."""
+    service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of("job_3", None, created=-3600.0))))
+    error, seconds = looked_up(service)
+    assert isinstance(error, SubmissionUncertainError)
+    assert error.candidates == ()
+    assert (error.status_code, error.response) == (502, {"error": "x"})
+    assert "not started" in str(error)
+    assert len(service.asked) == 3
+    assert 5.0 < seconds < 15.0
+
+
+def listing(*jobs):
+    """A list as the service sends it."""
+    return jobs_of({"jobs": [{"id": "job_1", "status": "pending", "inputParams": {}, **job} for job in jobs]})
+
+
+FULL = tuple(job_of(f"job_{n}", {"prompt": f"class work {n}"}, created=200.0 - n) for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "reason"),
+    [
+        ((job_of("job_3", None),), "does not say what job_3 was made of"),
+        ((job_of("job_3", None, created=None),), "does not say what job_3"),
+        (FULL, "only the newest 100 video jobs"),
+        ((*FULL[:-1], job_of("job_99", {"prompt": "early"}, created=None)), "only the newest 100"),
+        (FULL[::-1], "only the newest 100"),
+        ((job_of("job_0", {"prompt": "x"}, created=-9_000.0), *FULL[:98], FULL[98]), "only the newest 100"),
+        (listing({"status": None}), "entries that can't be read (1)"),
+        (
+            (job_of(created=-3600.0),),
+            "job_1 asks for the same and is nobody's that we know of",
+        ),  # our clock may be ahead
+    ],
+)
+def test_a_list_that_does_not_tell(jobs, reason):
+    """One that is full, or does not say what a job of that moment was made of, is no reason to say that nothing was started."""
+    error, _ = looked_up(Service((0.0, jobs)))
+    assert isinstance(error, SubmissionUncertainError)
+    assert reason in str(error)
+    assert "it may run" in str(error)
+    assert "not started" not in str(error)
+
+
+@pytest.mark.parametrize("tool", [Tool.TTS, Tool.STT])
+def test_what_may_be_answered_at_once_is_in_no_list(tool):
+    """Such a generation is billed without a job, so only a list that has jobs of the tool tells anything."""
+    error, _ = looked_up(Service((0.0, ())), tool=tool)
+    assert f"a {tool} request can be answered and billed at once" in str(error)
+    assert "not started" not in str(error)
+    others = (job_of("job_2", {"input": "Something else"}),)
+    error, _ = looked_up(Service((0.0, others)), tool=tool, params={"input": "Hello"})
+    assert "most probably it was not started" in str(error)
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        FULL[:99],
+        (job_of(created=-2 * 86_400.0),),
+        (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)),
+        (job_of("job_3", None, created=-301.0), job_of("job_4", {"prompt": "x"})),
+        (job_of("job_3", {"prompt": "A sunset", "extra": nested(600)}),),
+    ],
+)
+def test_a_list_that_tells(jobs):
+    """One that reaches back to before our request shows all that there can be."""
+    error, _ = looked_up(Service((0.0, jobs)))
+    assert "most probably it was not started" in str(error)
+
+
+def test_a_job_of_ours_leaves_no_doubt():
+    """What is known to be another submission's needs no parameters to be told apart."""
+    error, _ = looked_up(Service((0.0, (job_of("job_3", None),))), known={"job_3"})
+    assert "most probably it was not started" in str(error)
+
+
+def test_there_are_several():
+    """Twins can't be told apart: both are named, newest first, and neither is taken."""
+    error, _ = looked_up(Service((0.0, (job_of("job_2", created=2.0), job_of("job_1")))))
+    assert [job.id for job in error.candidates] == ["job_2", "job_1"]
+    assert "job_2, job_1" in str(error)
+    assert "nk.attach" in str(error)
+
+
+def test_jobs_that_are_somebody_elses_do_not_count():
+    """What we know to be another submission's is left out, so a twin is told apart after all."""
+    service = Service((0.0, (job_of("job_2", created=2.0), job_of("job_1"))))
+    found, _ = looked_up(service, known={"job_2"})
+    assert found.id == "job_1"
+    error, _ = looked_up(service, known={"job_2", "job_1"})
+    assert error.candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("created", "counts"),
+    [
+        (0.0, True),
+        (-240.0, True),  # the service's clock is behind ours
+        (3600.0, True),  # or far ahead
+        (-CLOCK_SKEW.total_seconds(), True),
+        (-CLOCK_SKEW.total_seconds() - 1, False),
+        (None, True),  # unknown
+    ],
+)
+def test_the_services_clock_may_be_wrong(created, counts):
+    """A job somewhat older than our request may be it; yesterday's is not."""
+    found, _ = looked_up(Service((0.0, (job_of(created=created),))))
+    assert (getattr(found, "id", None) == "job_1") is counts
+
+
+@pytest.mark.parametrize("error", [NovaKitConnectionError("down"), APIError("x", 500), RateLimitError("x", 429)])
+def test_a_list_that_is_down_for_a_while(error):
+    """The lookup waits with back-off until it can be had."""
+    service = Service((0.0, error), (40.0, (job_of(),)))
+    found, seconds = looked_up(service)
+    assert found.id == "job_1"
+    assert 40.0 <= seconds < 75.0
+    assert len(service.asked) < 12
+
+
+def test_a_list_that_stays_down():
+    """After two minutes we say what is known, and why no more is."""
+    error, seconds = looked_up(Service((0.0, NovaKitConnectionError("The network is down."))))
+    assert "The network is down." in str(error)
+    assert "may run" in str(error)
+    assert 120.0 <= seconds < 160.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [AuthenticationError("x", 401), PermissionDeniedError("x", 403), NotFoundError("x", 404), APIError("x", 400)],
+)
+def test_a_list_that_we_may_not_see(error):
+    """It is not asked for again."""
+    service = Service((0.0, error))
+    found, seconds = looked_up(service)
+    assert isinstance(found, SubmissionUncertainError)
+    assert len(service.asked) == 1
+    assert seconds < 1.0
+
+
+def test_an_unreadable_list_is_asked_for_again():
+    """A captive portal goes away."""
+    found, _ = looked_up(Service((0.0, UnreadableAnswerError("x", 200)), (10.0, (job_of(),))))
+    assert found.id == "job_1"
+
+
+class WithFiles(Service):
+    """A service whose jobs have files: of more than so many in one list the answer is too long to be read."""
+
+    def __init__(self, most, jobs):
+        super().__init__((0.0, jobs))
+        self.most = most
+
+    async def list(self, *, tool=None, limit=None):
+        shown = (await super().list(tool=tool, limit=limit))[:limit]
+        if len(shown) > self.most:
+            error = UnreadableAnswerError("longer than any that makes sense", 200)
+            error.too_long = True
+            raise error
+        return shown
+
+    @property
+    def limits(self):
+        return [limit for _, _, limit in self.asked]
+
+
+@pytest.mark.parametrize(("most", "limits"), [(30, [100, 20]), (5, [100, 20, 5]), (1, [100, 20, 5, 1])])
+def test_a_list_that_is_too_long_is_asked_for_with_fewer_jobs(most, limits):
+    """It would be as long the next time, so that the job is found in a shorter one, at once."""
+    service = WithFiles(most, (job_of("job_100", created=300.0), *FULL))
+    found, seconds = looked_up(service)
+    assert found.id == "job_100"
+    assert service.limits == limits
+    assert seconds < 1.0
+
+
+@pytest.mark.parametrize(
+    ("most", "named"), [(20, "newest 20 video jobs"), (4, "newest video job"), (1, "newest video job")]
+)
+def test_a_shorter_list_tells_less(most, named):
+    """What it leaves out may be the job, and the next look begins where the last one ended."""
+    service = WithFiles(most, (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)))
+    error, _ = looked_up(service)
+    assert f"more than the {named} are too long to be read" in str(error)
+    assert "not started" not in str(error)
+    assert service.limits[-2:] == [service.limits[-1]] * 2
+
+
+def test_a_shorter_list_that_reaches_back_tells():
+    """Its oldest job was begun before our request, so that a job of ours would stand there."""
+    jobs = tuple(job_of(f"job_{n}", {"prompt": f"work {n}"}, created=-301.0 - n) for n in range(100))
+    error, _ = looked_up(WithFiles(20, jobs))
+    assert "most probably it was not started" in str(error)
+    # In which order the jobs are can't be seen of one.
+    error, _ = looked_up(WithFiles(1, jobs))
+    assert "not started" not in str(error)
+
+
+def test_one_job_that_is_too_long_is_not_asked_for_again():
+    """It stays too long, so it is said at once that the list can't be had."""
+    service = WithFiles(0, (job_of(),))
+    error, seconds = looked_up(service)
+    assert "so far it can't be looked up" in str(error)
+    assert service.limits == [100, 20, 5, 1]
+    assert seconds < 1.0
+
+
+async def test_lists_of_different_lengths_are_not_mixed_up(client):
+    """Whoever asks for more is not given the shorter list that somebody else waits for."""
+    for number in range(3):
+        await client.submit("music", {"prompt": f"tune {number}"})
+    lists = SharedLists(client)
+    one, more, same_one = await asyncio.gather(*(lists.list(tool=Tool.MUSIC, limit=limit) for limit in (1, 3, 1)))
+    assert (len(one), len(more), len(same_one)) == (1, 3, 1)
+    assert one is same_one
+
+
+@pytest.mark.parametrize(
+    ("theirs", "alike"),
+    [
+        ({"prompt": "A sunset", "duration_seconds": 5}, True),
+        ({"duration_seconds": 5.0, "prompt": "A sunset"}, True),
+        ({"prompt": "A sunset"}, True),
+        ({"prompt": "A sunset", "fps": 30, "resolution": "720p", "seed": None, "loop": False}, True),
+        ({"prompt": "A sunset", "fps": 60}, False),
+        ({"prompt": "A Sunset"}, False),
+        ({"prompt": "A sunset", "extra": 1}, False),
+        ({"prompt": "A sunset", "duration_seconds": 6}, False),
+        ({}, False),
+    ],
+)
+def test_the_same_parameters(theirs, alike):
+    """5 is 5.0, order is of no account, and a documented default is as good as nothing."""
+    assert same(Tool.VIDEO, PARAMS, theirs) is alike
+    assert same(Tool.VIDEO, theirs, PARAMS) is alike
+
+
+def test_nested_parameters_are_the_same_too():
+    """Numbers inside lists and objects as well."""
+    ours = {"file": "x", "timestamp_granularities": ("segment",), "model_inputs": {"a": [1.0, {"b": 2}]}}
+    assert same(Tool.STT, ours, {"file": "x", "model_inputs": {"a": [1, {"b": 2.0}]}})
+    assert not same(Tool.STT, ours, {"file": "x", "model_inputs": {"a": [1, {"b": 3}]}})
+
+
+@given(
+    tool=st.sampled_from(Tool),
+    extra=st.dictionaries(
+        st.text(max_size=5) | st.integers(), st.integers() | st.floats(allow_nan=False) | st.text(), max_size=4
+    ),
+)
+def test_parameters_are_the_same_as_themselves(tool, extra):
+    """Whatever was sent and came back as JSON; the defaults said aloud change nothing."""
+    defaults = {name: one.default for name, one in PARAMETERS[tool].items()}
+    assert same(tool, extra, dict(reversed(extra.items())))
+    assert same(tool, {**defaults, **extra}, {**defaults, **extra})
+    unheard_of = {name: value for name, value in extra.items() if name not in defaults}
+    assert same(tool, unheard_of, {**defaults, **unheard_of})
+
+
+async def test_a_refusal_is_no_loss(client, sandbox):
+    """What the service refused is raised as it is, and no list is asked for."""
+    from novakit_widgets.engine.run import JobRun
+    from novakit_widgets.sandbox import Fault
+
+    sandbox.inject(Fault.status(402), method="POST")
+    before = len(sandbox.requests)
+    with pytest.raises(QuotaExceededError):
+        await JobRun(Tool.IMAGE, {"prompt": "x"}, client=client).wait()
+    assert [request.method for request in sandbox.requests[before:]] == ["POST"]

@@ -1,0 +1,151 @@
+"""Intervals, back-off, and the polling budget that no course of events exceeds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual import run
+
+from novakit_widgets.limits.budget import DEFAULT_LIMIT, Pace, PollingBudget
+from novakit_widgets.model.rate_limit import RateLimit
+
+SECONDS = st.integers(0, 4_000).map(lambda ticks: ticks / 32)
+EVENTS = st.one_of(
+    st.tuples(st.just("take"), st.integers(0, 2)),
+    st.tuples(st.just("sleep"), SECONDS),
+    st.tuples(st.just("pause"), SECONDS),
+    st.tuples(st.just("limit"), st.integers(1, 60)),
+    st.tuples(st.just("empty"), SECONDS),
+)
+
+
+@given(events=st.lists(EVENTS, max_size=60), takers=st.integers(1, 3))
+def test_no_window_ever_holds_more_than_its_places(events, takers):
+    """With pauses, limits that change and several who take at once: no window has more than the limit it had then."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        taken = []
+        paused_until = 0.0
+
+        async def taker(mine):
+            nonlocal paused_until
+            for kind, value in mine:
+                if kind == "take":
+                    await budget.take(value)
+                    now = loop.time()
+                    assert now >= paused_until
+                    taken.append(now)
+                    recent = sum(1 for at in taken if at > now - 60.0)
+                    assert recent <= max(1, budget.places - value)
+                elif kind == "sleep":
+                    await asyncio.sleep(value)
+                elif kind == "pause":
+                    budget.pause(value)
+                    paused_until = max(paused_until, loop.time() + value)
+                elif kind == "limit":
+                    budget.observe(RateLimit(value, 1), wall=loop.time())
+                else:
+                    budget.observe(RateLimit(30, 0, loop.time() + value), wall=loop.time())
+                    paused_until = max(paused_until, loop.time() + min(value, 60.0))
+
+        await asyncio.gather(*(taker(events[start::takers]) for start in range(takers)))
+
+    run(main())
+
+
+def test_a_budget_takes_half_of_what_the_headers_say():
+    """30 a minute until a header says otherwise, and never less than one place."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        assert budget.places == DEFAULT_LIMIT // 2 == 15
+        budget.observe(None, wall=0.0)
+        assert budget.places == 15
+        for limit, places in [(300, 150), (31, 15), (1, 1)]:
+            budget.observe(RateLimit(limit, 5), wall=0.0)
+            assert budget.places == places
+
+    run(main())
+
+
+def test_places_come_back_one_by_one():
+    """What was taken at once is free again a window later, not before."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        for _ in range(14):
+            await budget.take()
+        await asyncio.sleep(20.0)
+        await budget.take()
+        assert loop.time() == 20.0
+        assert budget.delay() == 40.0
+        await budget.take()
+        assert loop.time() == pytest.approx(60.0)
+
+    run(main())
+
+
+def test_an_empty_budget_waits_for_the_reset_but_not_for_a_wrong_clock():
+    """With nothing remaining we wait until the reset; a reset in a year stops us for one window."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget.observe(RateLimit(30, 0, 1_000.0), wall=990.0)
+        assert budget.delay() == 10.0
+        budget.observe(RateLimit(30, 0, 900.0), wall=990.0)
+        assert budget.delay() == 10.0
+        budget.observe(RateLimit(30, 0, 9e9), wall=990.0)
+        assert budget.delay() == 60.0
+        budget.observe(RateLimit(30, 0, None), wall=990.0)
+        assert budget.delay() == 60.0
+
+    run(main())
+
+
+def test_a_place_is_kept_for_what_matters_more():
+    """Who asks to keep one waits while there is one left."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        for _ in range(14):
+            await budget.take()
+        assert budget.delay(keep=1) == 60.0
+        assert budget.delay() == 0.0
+
+    run(main())
+
+
+@given(failures=st.integers(1, 5_000), chance=st.floats(0, 1, exclude_max=True))
+def test_a_wait_after_failures_is_bounded(failures, chance):
+    """Exponential, with full jitter, and never longer than the longest, however long the outage."""
+    pace = Pace()
+    wait = pace.retry(failures, lambda: chance)
+    assert 0.0 <= wait <= min(pace.retry_most, 2.0 ** min(failures - 1, 30))
+
+
+def test_intervals_grow_to_the_longest():
+    """2 s, x 1.5, to 10 s."""
+    pace, interval, seen = Pace(), Pace().first, []
+    for _ in range(6):
+        seen.append(interval)
+        interval = pace.after(interval)
+    assert seen == pytest.approx([2.0, 3.0, 4.5, 6.75, 10.0, 10.0])
+
+
+@given(speed=st.floats(0.01, 10_000))
+def test_a_pace_for_any_speed(speed):
+    """A faster service is asked faster, but no bar moves more than ten times a second."""
+    pace = Pace.at(speed)
+    assert pace.first >= 0.1
+    assert pace.most >= pace.first
+    assert pace.window == pytest.approx(60.0 / speed)
+    assert Pace.at(1.0) == Pace()

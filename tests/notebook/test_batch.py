@@ -1,0 +1,253 @@
+"""From prompts, dicts and tables to what is submitted: all of it is checked before anything is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from widget_fixtures import client, no_widget_stays, sandbox  # noqa: F401
+
+from novakit_widgets import InvalidParameterError, Tool, batch, configure, sweep
+from novakit_widgets.errors import ConfigurationError
+from novakit_widgets.model.parameters import check
+from novakit_widgets.notebook.batch import MOST_ITEMS, parse_items
+
+
+def said(params):
+    """Leave out what says nothing."""
+    return {name: value for name, value in params.items() if value is not None and not isinstance(value, float)}
+
+
+TEXTS = st.text(min_size=1, max_size=30).filter(str.strip)
+NOTHING = st.sampled_from([None, math.nan])
+
+
+class Table:
+    """What we know of a DataFrame: that it has columns, and gives its rows as dicts."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.columns = sorted({name for row in rows for name in row})
+
+    def to_dict(self, orient):
+        assert orient == "records"
+        return self.rows
+
+
+class PolarsTable:
+    """The other kind of table: its to_dict takes something else."""
+
+    columns = ("prompt",)
+
+    def to_dict(self, *, as_series):
+        raise AssertionError
+
+    def to_dicts(self):
+        return [{"prompt": "A lighthouse"}]
+
+
+class NAType:
+    """What pandas calls NA: neither equal to itself nor not."""
+
+    def __ne__(self, other):
+        return self
+
+    def __eq__(self, other):
+        return self
+
+    def __hash__(self):
+        return 0
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+class Scalar:
+    """A number of numpy's."""
+
+    shape = ()
+
+    def __init__(self, value):
+        self.value = value
+
+    def item(self):
+        return self.value
+
+
+def test_prompts_dicts_and_a_mixture():
+    """Text goes into the tool's own main parameter; what is common lies under each item's own values."""
+    parsed = parse_items(
+        Tool.VIDEO, ["A sunset", {"prompt": "A sunrise", "fps": 30}], {"fps": 60, "aspect_ratio": "1:1"}
+    )
+    assert parsed == [
+        {"fps": 60, "aspect_ratio": "1:1", "prompt": "A sunset"},
+        {"fps": 30, "aspect_ratio": "1:1", "prompt": "A sunrise"},
+    ]
+    assert parse_items(Tool.TTS, ["Hello"]) == [{"input": "Hello"}]
+    assert parse_items(Tool.STT, ["https://example.org/a.mp3"]) == [{"file": "https://example.org/a.mp3"}]
+
+
+def test_a_generator_is_read_once_and_one_without_end_is_refused():
+    """A generator is an iterable like any other, up to a number that nobody means."""
+    assert len(parse_items(Tool.IMAGE, (f"Number {number}" for number in range(7)))) == 7
+    with pytest.raises(InvalidParameterError, match=f"more than {MOST_ITEMS:,} items"):
+        parse_items(Tool.IMAGE, (f"Number {number}" for number in itertools.count()))
+
+
+def test_a_file_becomes_base64(tmp_path):
+    """A path and bytes are uploads; one that is not there is refused with its number."""
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(b"RIFF")
+    assert parse_items(Tool.STT, [sound, b"RIFF", {"file": sound}]) == [{"file": "UklGRg=="}] * 3
+    with pytest.raises(InvalidParameterError, match=r"item 1: stt: file: .* can't be read"):
+        parse_items(Tool.STT, [sound, tmp_path / "none.wav"])
+
+
+def test_what_is_common_is_weighed_with_each_items_own(sandbox, client):
+    """Files that are too large together would make answers that nobody reads: the item that they are too large with is named."""
+    head = b"\x89PNG\r\n\x1a\n"
+    small, large = head + bytes(100_000), head + bytes(3_000_000)
+    common = {"operation": "inpainting", "image": large}
+    with pytest.raises(
+        InvalidParameterError, match=r"item 1: image_edit: .*the files have 6\.1 MB, at most 5 MB"
+    ) as caught:
+        batch("image_edit", [{"mask": small}, {"mask": large}], client=client, **common)
+    assert "Nothing was sent or billed." in str(caught.value)
+    with pytest.raises(InvalidParameterError, match=r"item 1: image_edit: .*the files have 6\.1 MB, at most 5 MB"):
+        sweep("image_edit", mask=[small, large], client=client, **common)
+    assert not sandbox.requests
+    assert len(parse_items(Tool.IMAGE_EDIT, [{"mask": small}, {"image": small, "mask": large}], common)) == 2
+
+
+def test_rows_of_a_table_with_holes():
+    """NaN, None and NA say nothing; whole numbers that a hole made floats are whole again; numpy's scalars are Python's."""
+    table = Table(
+        [
+            {"prompt": "A", "seed": 7.0, "fps": math.nan, "resolution": None},
+            {"prompt": "B", "seed": math.nan, "fps": Scalar(60), "resolution": "720p"},
+            {"prompt": "C", "seed": NAType(), "fps": 30.0, "resolution": NAType()},
+        ]
+    )
+    assert parse_items(Tool.VIDEO, table, {"seed": 1}) == [
+        {"seed": 7, "prompt": "A"},
+        {"seed": 1, "prompt": "B", "fps": 60, "resolution": "720p"},
+        {"seed": 1, "prompt": "C", "fps": 30},
+    ]
+    assert parse_items(Tool.IMAGE, PolarsTable()) == [{"prompt": "A lighthouse"}]
+
+
+def test_a_real_table():
+    """As pandas itself gives them out."""
+    import pandas as pd  # no other test waits for it
+
+    frame = pd.DataFrame({"prompt": ["A", "B"], "seed": [7, None], "style": pd.array(["vivid", None])})
+    assert parse_items(Tool.IMAGE, frame) == [{"prompt": "A", "seed": 7, "style": "vivid"}, {"prompt": "B"}]
+    assert parse_items(Tool.IMAGE, frame["prompt"]) == [{"prompt": "A"}, {"prompt": "B"}]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "no item"),
+        ("A sunset", "items is a list .* not str"),
+        ({"prompt": ["A", "B"]}, "items is a list .* not dict"),
+        (5, "items is a list .* not int"),
+        (["A", ""], "item 1: video: prompt: it must not be empty"),
+        (["A", None], "item 1: video: prompt: it must not be empty"),
+        (["A", 5], "item 1: it is neither text nor a dict, but int"),
+        (["A", {"prompt": "B", "fps": 29}], "item 1: video: fps: 29 is none of 30, 60"),
+        (["A", {"prompt": "B", "duration_second": 5}], "item 1: .*did you mean 'duration_seconds'"),
+        ([{0: "A"}], "item 0: video: the name of a parameter is text, not int"),
+        ([{"prompt": "A", "camera": object()}], "item 0: video: what JSON can't say"),
+        ([{"prompt": "A", "camera": math.inf}], "item 0: video: what JSON can't say"),
+        (["", "B", "", "", "", "", "", ""], r"item 0: .* Items 2, 3, 4, 5, 6 and 1 more are refused as well\."),
+        (["", "B", ""], r"item 0: .* Item 2 is refused as well\."),
+    ],
+)
+def test_what_is_of_no_use_is_refused_with_its_number(sandbox, client, items, message):
+    """The error says which item, why, and that nothing was sent or billed; and nothing was."""
+    with pytest.raises(InvalidParameterError, match=message) as caught:
+        batch("video", items, client=client)
+    assert "Nothing was sent or billed." in str(caught.value)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"aspect_ration": "1:1"}, TypeError),
+        ({"max_runing": 2}, TypeError),
+        ({"time_out": 2}, TypeError),
+        ({"autostart": False}, TypeError),
+        ({"max_running": 0}, ConfigurationError),
+        ({"max_running": 2.5}, ConfigurationError),
+        ({"timeout": -1}, ConfigurationError),
+        ({"embed": "somewhere"}, ConfigurationError),
+    ],
+)
+def test_options_of_no_use_are_refused(sandbox, client, options, error):
+    """Each at once; nothing is sent, and no half-made board stays."""
+    with pytest.raises(error):
+        batch("video", ["A sunset"], client=client, **options)
+    assert not sandbox.requests
+
+
+def test_without_a_key_it_says_so(sandbox):
+    """Nothing else is needed to find that out."""
+    configure(api_key=None)
+    with pytest.raises(ConfigurationError, match="NOVAKIT_API_KEY"):
+        batch("video", ["A sunset"])
+
+
+@given(
+    rows=st.lists(
+        st.one_of(
+            TEXTS,
+            st.fixed_dictionaries(
+                {"prompt": TEXTS},
+                optional={"seed": st.one_of(NOTHING, st.integers(0, 2**31)), "style": NOTHING, "note": TEXTS},
+            ),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+    common=st.fixed_dictionaries({}, optional={"size": st.just("512x512"), "seed": st.one_of(NOTHING, st.just(3))}),
+)
+def test_good_items_keep_their_order_their_values_and_nothing_else(rows, common):
+    """What comes out is what was said, in order, passes the check, and JSON can say it."""
+    parsed = parse_items(Tool.IMAGE, iter(rows), common)
+    assert len(parsed) == len(rows)
+    for params, row in zip(parsed, rows, strict=True):
+        check(Tool.IMAGE, params)
+        json.dumps(params, allow_nan=False)
+        own = {"prompt": row} if isinstance(row, str) else row
+        assert params == {**said(common), **said(own)}
+
+
+JUNK = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5), NOTHING
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.text(max_size=5), st.integers()), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(items=JUNK, tool=st.sampled_from(list(Tool)))
+def test_anything_else_is_refused_in_words(items, tool):
+    """Whatever is given: parameters that can be sent, or one error of ours that says that nothing was."""
+    parsed, message = [], ""
+    try:
+        parsed = parse_items(tool, items)
+    except InvalidParameterError as error:
+        message = error.message
+    assert parsed or "Nothing was sent or billed." in message
+    for params in parsed:
+        check(tool, params)
+        json.dumps(params, allow_nan=False)

@@ -1,0 +1,92 @@
+"""What is imported, and when: each in a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from novakit_widgets import Sandbox
+
+KEY = "sk_" + "0" * 64
+CARD = f"import novakit_widgets as nk; w = nk.video('x', client=nk.NovaKitClient('{KEY}', 'http://127.0.0.1:9/api/v1'))"
+
+
+def imported(code, *names):
+    """Run code in a fresh interpreter, and return which of some modules it has imported."""
+    script = f"{code}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_the_package_alone_imports_next_to_nothing():
+    """Importing it costs neither ipywidgets nor httpx nor asyncio."""
+    names = ("ipywidgets", "httpx", "nest_asyncio2", "asyncio", "sqlite3", "stamina", "novakit_widgets.api.client")
+    assert imported("import novakit_widgets", *names) == []
+
+
+def test_a_card_alone_imports_no_http():
+    """A card that has sent nothing has imported ipywidgets, and nothing that sends."""
+    assert imported(CARD, "httpx", "nest_asyncio2", "stamina", "ipywidgets") == ["ipywidgets"]
+
+
+def test_a_request_imports_httpx_and_only_a_blocking_wait_in_a_cell_imports_nest_asyncio2():
+    """Awaiting needs no patch of asyncio; waiting in a plain script needs none either."""
+    with Sandbox(speed=500, limits="off", media="canned") as sandbox:
+        client = f"nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
+        cell = "import asyncio, novakit_widgets as nk\nasync def f(): return {}\nasyncio.run(f())"
+        awaited = cell.format(f"await nk.image('x', client={client})")
+        waited = f"import novakit_widgets as nk; nk.image('x', client={client}).wait()"
+        nested = cell.format(f"nk.image('x', client={client}).wait()")
+        assert imported(awaited, "httpx", "nest_asyncio2") == ["httpx"]
+        assert imported(waited, "httpx", "nest_asyncio2") == ["httpx"]
+        assert imported(nested, "httpx", "nest_asyncio2") == ["httpx", "nest_asyncio2"]
+
+
+@pytest.mark.parametrize(
+    ("call", "nests"),
+    [
+        ("nk.history()", False),
+        ("nk.attach('job_1', client=client)", False),
+        ("nk.explore('image', client=client)", False),
+        ("nk.JobBoard([('image', {'prompt': 'x'})], client=client, autostart=False)", False),
+        ("nk.sweep('image', prompt=['x'], client=client)", False),
+        ("await nk.batch('image', ['x'], client=client)", False),
+        ("(await nk.image('x', client=client)).save('picture.png', client=client)", True),
+        ("nk.quota(client=client)", True),
+        ("nk.recover(client=client)", True),
+    ],
+)
+def test_what_has_its_answer_when_it_returns_nests(tmp_path, call, nests):
+    """In a cell, where the loop runs already; everything else leaves asyncio as it is."""
+    with Sandbox(speed=500, limits="off", media="canned") as sandbox:
+        client = f"client = nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
+        cell = f"async def cell():\n    {client}\n    {call}\n    await client.aclose()"
+        code = f"import asyncio, os, novakit_widgets as nk\nos.chdir({str(tmp_path)!r})\n{cell}\nasyncio.run(cell())"
+        assert imported(code, "nest_asyncio2") == ["nest_asyncio2"] * nests
+
+
+def named_in_imports(file):
+    """Return the packages that a module imports when it runs, anywhere in it."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for branch in ast.walk(tree):
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING":
+            branch.body = []
+    nodes = [*ast.walk(tree)]
+    whole = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    parts = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.split(".")[0] for name in (*whole, *parts)}
+
+
+def test_the_arrows_go_one_way():
+    """Only api/client.py imports httpx, and nothing outside widgets/ imports ipywidgets."""
+    root = Path(find_spec("novakit_widgets").origin).parent
+    imports = {file.relative_to(root).as_posix(): named_in_imports(file) for file in root.rglob("*.py")}
+    assert [name for name, names in imports.items() if "httpx" in names] == ["api/client.py"]
+    with_widgets = {name for name, names in imports.items() if "ipywidgets" in names}
+    assert with_widgets
+    assert [name for name in with_widgets if not name.startswith("widgets/")] == []

@@ -1,0 +1,149 @@
+"""An event loop whose time is virtual, and a service that lives on it: hours of watching in milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import selectors
+from collections import Counter
+from dataclasses import dataclass
+
+from novakit_widgets.errors import NotFoundError, NovaKitError
+from novakit_widgets.model.job import Job, JobStatus
+from novakit_widgets.model.rate_limit import RateLimit
+
+
+class _NoWait(selectors.DefaultSelector):
+    """Where a real selector would wait, this one moves the loop's time on."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout=None):
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise AssertionError("the loop would wait for ever")
+            self.now += max(timeout, 0.0)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop on which an hour's sleep takes no time."""
+
+    def __init__(self):
+        self._virtual = _NoWait()
+        super().__init__(self._virtual)
+        self.problems = []
+        self.set_exception_handler(lambda _loop, context: self.problems.append(context))
+
+    def time(self):
+        return self._virtual.now
+
+
+def run(main):
+    """Run a coroutine on a loop of its own; whatever it left behind, or nobody looked at, is a failure."""
+    loop = VirtualLoop()
+    try:
+        result = loop.run_until_complete(main)
+        for _ in range(5):  # what was cancelled in the last step needs some more to be gone
+            loop.run_until_complete(asyncio.sleep(0))
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        assert not left, f"tasks left running: {left}"
+        gc.collect()
+        assert not loop.problems, loop.problems
+        return result
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+@dataclass
+class Served:
+    """A job as the service keeps it."""
+
+    job_id: str
+    created: float
+    seconds: float
+    outcome: JobStatus = JobStatus.COMPLETED
+
+    def at(self, now):
+        """Show the job as it is at a moment."""
+        ended = now >= self.created + self.seconds
+        if not ended:
+            progress = min(99.0, 100.0 * (now - self.created) / self.seconds)
+            return Job(self.job_id, JobStatus.PROCESSING, progress=progress, tool="video")
+        output = {"video": {"url": f"https://cdn.example/{self.job_id}.mp4"}}
+        return Job(self.job_id, self.outcome, progress=100.0, tool="video", output=output)
+
+
+class Service:
+    """A service in virtual time: what a tracker asks, and how often."""
+
+    def __init__(self, *, hold=30.0, latency=0.02, limit=None, strict=False):
+        self.hold = hold
+        self.latency = latency
+        self.limit = limit
+        self.strict = strict
+        self.jobs = {}
+        self.requests = []
+        self.faults = []
+
+    @property
+    def now(self):
+        return asyncio.get_running_loop().time()
+
+    @property
+    def rate_limit(self):
+        return None if self.limit is None else RateLimit(self.limit)
+
+    def add(self, seconds, outcome=JobStatus.COMPLETED):
+        """Start a job that takes so many seconds."""
+        job_id = f"job_{len(self.jobs)}"
+        self.jobs[job_id] = Served(job_id, self.now, seconds, outcome)
+        return self.jobs[job_id].at(self.now)
+
+    def fail(self, error, *, times=1, kind=None):
+        """Answer the next requests (of a kind) with an error."""
+        self.faults.append([kind, times, error])
+
+    def counts(self):
+        """Count the requests by kind."""
+        return Counter(kind for _, kind, _ in self.requests)
+
+    def most_in_a_window(self, window=60.0):
+        """Return the most requests that any window saw."""
+        times = [at for at, _, _ in self.requests]
+        return max((sum(1 for t in times if at <= t < at + window) for at in times), default=0)
+
+    async def _arrive(self, kind, what):
+        self.requests.append((self.now, kind, what))
+        await asyncio.sleep(self.latency)
+        for fault in self.faults:
+            if fault[0] in (None, kind) and fault[1] > 0:
+                fault[1] -= 1
+                error = fault[2]
+                raise error if isinstance(error, NovaKitError) else error()
+
+    async def get(self, job_id, *, poll=False, retry=True):
+        assert retry is False, "the tracker counts its own requests"
+        await self._arrive("poll" if poll else "get", job_id)
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise NotFoundError("no such job", 404, job_id=job_id)
+        if poll:
+            left = job.created + job.seconds - self.now
+            if left > 0:
+                await asyncio.sleep(min(self.hold, left))
+        return job.at(self.now)
+
+    async def list(self, *, pending=None, limit=None, retry=True):
+        assert retry is False, "the tracker counts its own requests"
+        await self._arrive("list", pending)
+        shown = [job.at(self.now) for job in reversed(self.jobs.values())]
+        if pending:
+            shown = [job for job in shown if not job.ended]
+        return tuple(shown[: limit or 20])

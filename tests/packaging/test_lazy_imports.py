@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -68,25 +65,3 @@ def test_what_has_its_answer_when_it_returns_nests(tmp_path, call, nests):
         cell = f"async def cell():\n    {client}\n    {call}\n    await client.aclose()"
         code = f"import asyncio, os, novakit_widgets as nk\nos.chdir({str(tmp_path)!r})\n{cell}\nasyncio.run(cell())"
         assert imported(code, "nest_asyncio2") == ["nest_asyncio2"] * nests
-
-
-def named_in_imports(file):
-    """Return the packages that a module imports when it runs, anywhere in it."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for branch in ast.walk(tree):
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING":
-            branch.body = []
-    nodes = [*ast.walk(tree)]
-    whole = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    parts = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-    return {name.split(".")[0] for name in (*whole, *parts)}
-
-
-def test_the_arrows_go_one_way():
-    """Only api/client.py imports httpx, and nothing outside widgets/ imports ipywidgets."""
-    root = Path(find_spec("novakit_widgets").origin).parent
-    imports = {file.relative_to(root).as_posix(): named_in_imports(file) for file in root.rglob("*.py")}
-    assert [name for name, names in imports.items() if "httpx" in names] == ["api/client.py"]
-    with_widgets = {name for name, names in imports.items() if "ipywidgets" in names}
-    assert with_widgets
-    assert [name for name in with_widgets if not name.startswith("widgets/")] == []

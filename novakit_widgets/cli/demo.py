@@ -75,7 +75,7 @@ def quickstart() -> Path:
     Raises:
         DemoError: it is in neither.
     """
-    package = Path(str(resources.files(__package__)))
+    package = Path(str(resources.files(__package__))).parent
     for place in (package / "notebooks", package.parent / "notebooks"):
         if (place / _NOTEBOOK).is_file():
             return place / _NOTEBOOK

@@ -28,8 +28,8 @@ from novakit_widgets import (
 )
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
+from novakit_widgets.widgets.board import display, table
 from novakit_widgets.widgets.board.parts import CELLS
-from novakit_widgets.widgets.board.widget import display, table
 
 SPEED = 200.0
 

@@ -27,8 +27,8 @@ from novakit_widgets import (
     image,
 )
 from novakit_widgets.sandbox import Fault
+from novakit_widgets.widgets.explorer import widget as module
 from novakit_widgets.widgets.explorer.widget import PromptExplorer
-from novakit_widgets.widgets.explorer.widget import widget as module
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 

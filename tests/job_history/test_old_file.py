@@ -128,7 +128,7 @@ def test_old_file_history_view_shows_its_jobs(old):
 
 
 async def test_old_file_recover_finds_lost_job_and_batches(history):
-    """A job that the service lists for a lost submission is found, and both open batches are taken over; a place that it does not list waits."""
+    """A job that the service lists for a lost submission is found, both open batches are taken over, and an unlisted item waits."""
     (lost,) = (entry for entry in SHOWN["entries"] if entry["params"].get("prompt") == "Lost on the way back")
     job = {
         "id": "job_lost01",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UnreadableAnswerError
+from ..model.frozen import FrozenDict
 from ..model.job import Job, is_job_id
 from ..model.parameters import owned
 
@@ -47,7 +47,7 @@ def job_of_submission(tool: Tool, params: Mapping[str, Any], answer: Answer) -> 
     job = parsed(answer, Job.from_json, None)
     if not _can_be_followed(job):
         raise UnreadableAnswerError("NovaKit's answer has a job id that can't be asked for.", answer.status, body)
-    return Job(job.id, job.status, tool=tool.value, params=MappingProxyType(owned(dict(params)))).advanced(job)
+    return Job(job.id, job.status, tool=tool.value, params=FrozenDict(owned(dict(params)))).advanced(job)
 
 
 def jobs_of(body: Any) -> tuple[Job, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..api.client import checked_id
@@ -14,6 +13,7 @@ from ..api.retry import nothing_sent, resting
 from ..config import settings
 from ..errors import NovaKitError, SubmissionUncertainError
 from ..job_history.jobs import default_history
+from ..model.frozen import FrozenDict
 from ..model.job import Job, JobStatus
 from ..model.parameters import owned
 from ..model.tools import Tool
@@ -88,7 +88,7 @@ class JobRun:
         earlier: Earlier | None = None,
     ) -> None:
         self.tool = tool
-        self.params: Mapping[str, Any] = MappingProxyType(owned(dict(params)))
+        self.params: Mapping[str, Any] = FrozenDict(owned(dict(params)))
         self.client = client
         self.history = history or default_history()
         self.timeout = check_timeout(timeout)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..config.redaction import redact
 from ..errors import JobNotStartedError
+from ..model.frozen import FrozenDict
 from ..model.tools import Tool
 from ..runtime.process import lives, this_process
 from .rows import UNSENT, HistoryEntry, entry_of, execute, first, read, select, written
@@ -77,7 +77,7 @@ class BatchRecord:
     max_running: int
     timeout: float | None = None
     notebook: str | None = None
-    about: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    about: Mapping[str, Any] = field(default_factory=FrozenDict)
 
     def __repr__(self) -> str:
         return f"<BatchRecord of {len(self.items)} made {self.made_at.astimezone():%d %b %H:%M}>"
@@ -278,7 +278,7 @@ def _record_of(database: sqlite3.Connection, row: sqlite3.Row) -> BatchRecord:
         items.append(
             BatchItem(
                 tool=Tool.of(item["tool"]),
-                params=MappingProxyType(params) if isinstance(params, dict) else None,
+                params=FrozenDict(params) if isinstance(params, dict) else None,
                 entry=entry,
                 dropped=bool(item["dropped"]),
                 job_id=item["job_id"],
@@ -293,7 +293,7 @@ def _record_of(database: sqlite3.Connection, row: sqlite3.Row) -> BatchRecord:
         max_running=row["max_running"],
         timeout=row["timeout"],
         notebook=row["notebook"],
-        about=MappingProxyType(about if isinstance(about, dict) else {}),
+        about=FrozenDict(about if isinstance(about, dict) else {}),
     )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..config.redaction import redact
+from ..model.frozen import FrozenDict
 from ..model.job import Job
 from ..model.parameters import LONG, bounded, canonical
 
@@ -217,7 +217,7 @@ def entry_of(row: sqlite3.Row) -> HistoryEntry:
         intent=row["intent"],
         base_url=row["base_url"],
         tool=row["tool"],
-        params=MappingProxyType(params if isinstance(params, dict) else {}),
+        params=FrozenDict(params if isinstance(params, dict) else {}),
         stage=row["stage"],
         reason=row["reason"],
         begun_at=_moment(row["begun_at"]),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnreadableAnswerError
 from ..runtime.hooks import action
 from . import parsing
+from .frozen import FrozenDict
 from .media import Caller, Media, find_media, find_text
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Job:
     model: str | None = None
     estimated_credits: float | None = None
     actual_credits: float | None = None
-    raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    raw: Mapping[str, Any] = field(default_factory=FrozenDict, compare=False)
 
     @classmethod
     def from_json(cls, body: object) -> Job:
@@ -130,7 +130,7 @@ class Job:
             status=_status(status),
             progress=parsing.percent(body.get("progress")),
             tool=parsing.text(body.get("tool")),
-            params=MappingProxyType(dict(params)) if isinstance(params, Mapping) else None,
+            params=FrozenDict(params) if isinstance(params, Mapping) else None,
             output=output,
             error=parsing.text(body.get("errorMessage")) or parsing.text(body.get("error")),
             created_at=parsing.time(body.get("createdAt")),
@@ -138,7 +138,7 @@ class Job:
             model=parsing.text(body.get("model")),
             estimated_credits=parsing.number(body.get("estimatedCredits")),
             actual_credits=parsing.number(body.get("actualCredits")),
-            raw=MappingProxyType(dict(body)),
+            raw=FrozenDict(body),
         )
 
     @classmethod
@@ -156,22 +156,16 @@ class Job:
             status=JobStatus.COMPLETED,
             progress=100.0,
             tool=tool.value,
-            params=MappingProxyType(dict(params)),
+            params=FrozenDict(params),
             output=body,
             completed_at=parsing.time(created),
             model=parsing.text(body.get("model")),
-            raw=MappingProxyType(dict(body)),
+            raw=FrozenDict(body),
         )
 
     def __hash__(self) -> int:
         # Equal jobs have these in common; the parameters and the result, which differ too, can't be hashed.
         return hash((self.id, self.status))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A read-only view of a dict can't be pickled, so a copy of the dict travels.
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        copies = {name: dict(value) for name, value in values.items() if isinstance(value, MappingProxyType)}
-        return _rebuilt, ({**values, **copies},)
 
     def __repr__(self) -> str:
         """Return one line; the whole answer is in ``raw``."""
@@ -249,12 +243,6 @@ class Job:
         if not newer.ended and self.progress is not None and newer.progress is not None:
             filled["progress"] = max(self.progress, newer.progress)
         return replace(self, **filled)
-
-
-def _rebuilt(values: dict[str, Any]) -> Job:
-    """Make a job again that was pickled or copied."""
-    views = {name: MappingProxyType(values[name]) for name in ("params", "raw") if values[name] is not None}
-    return Job(**{**values, **views})
 
 
 def _rank(status: JobStatus | str) -> int:

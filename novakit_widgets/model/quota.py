@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import parsing
+from .frozen import FrozenDict
 from .parameters import PARAMETERS
 from .tools import Tool
 
@@ -83,7 +84,7 @@ class Quota:
             plan=parsing.text(plan.get("name")) or parsing.text(plan.get("code")) or "",
             entitled=entitled if isinstance(entitled, bool) else None,
             period_end=end,
-            buckets=MappingProxyType(
+            buckets=FrozenDict(
                 {
                     name: _bucket(name, said, end)
                     for name, said in ((parsing.readable(str(key)), value) for key, value in quotas.items())

@@ -70,16 +70,17 @@ def make_folder(folder: Path) -> Path:
 
 
 def quickstart() -> Path:
-    """Find the quick start: in the package, or in the checkout that the package is imported from.
+    """Return the path of the quick start: in the package as the wheel installs it, or in the checkout.
 
     Raises:
-        DemoError: it is in neither.
+        DemoError: The file is in neither place.
     """
-    package = Path(str(resources.files(__package__))).parent
-    for place in (package / "notebooks", package.parent / "notebooks"):
-        if (place / _NOTEBOOK).is_file():
-            return place / _NOTEBOOK
-    raise DemoError(f"{_NOTEBOOK} is not where it should be: install novakit_widgets again")
+    here = Path(str(resources.files(__package__)))
+    checkout = here.parent.parent / "notebooks"
+    for folder in (here, checkout):
+        if (folder / _NOTEBOOK).is_file():
+            return folder / _NOTEBOOK
+    raise DemoError(f"{_NOTEBOOK} is missing: install novakit_widgets again")
 
 
 def fresh_copy(notebook: Path, folder: Path) -> Path:

@@ -33,7 +33,7 @@ def test_holds_what_is_needed(wheel):
     """Types for type checkers, the notebook for the demo, the licence, and every module."""
     names = set(wheel.namelist())
     assert "novakit_widgets/py.typed" in names
-    assert "novakit_widgets/notebooks/01_quickstart.ipynb" in names
+    assert "novakit_widgets/cli/01_quickstart.ipynb" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "novakit_widgets").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
@@ -43,12 +43,12 @@ def test_holds_nothing_else(wheel):
     """No tests, benchmarks, caches or outputs."""
     others = {name for name in wheel.namelist() if not name.endswith((".py", ".py.typed"))}
     others = {name for name in others if ".dist-info/" not in name}
-    assert others == {"novakit_widgets/py.typed", "novakit_widgets/notebooks/01_quickstart.ipynb"}
+    assert others == {"novakit_widgets/py.typed", "novakit_widgets/cli/01_quickstart.ipynb"}
 
 
 def test_notebook_is_the_checkouts(wheel):
     """The packaged notebook is the one that the tests execute."""
-    packaged = wheel.read("novakit_widgets/notebooks/01_quickstart.ipynb")
+    packaged = wheel.read("novakit_widgets/cli/01_quickstart.ipynb")
     assert packaged == (ROOT / "notebooks" / "01_quickstart.ipynb").read_bytes()
 
 

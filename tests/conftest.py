@@ -38,7 +38,7 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("NOVAKIT_HISTORY", str(tmp_path / "history.sqlite3"))
     monkeypatch.setattr(settings, "_configured", {})
     monkeypatch.setattr(client, "_default", None)
-    monkeypatch.setattr(ownership, "_claims", {})
+    monkeypatch.setattr(ownership, "_ownership", {})
     monkeypatch.setattr(job_loop, "_home", None)
     yield
     stamina.set_testing(False)

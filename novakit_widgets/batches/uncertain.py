@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..engine.lost_runs import look_up_runs
-from ..model.parameters import canonical
+from ..engine.start import look_up_runs
 from .items import PlaceState
 
 if TYPE_CHECKING:
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
     from ..errors import SubmissionUncertainError
     from ..model.job import Job
-    from ..model.tools import Tool
     from ..runtime.clock import Clockwork
     from .items import Place
     from .queue import JobQueue
@@ -70,33 +68,23 @@ class LookUps:
             while self._waiting:
                 places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)
                 self._waiting.clear()
-                for tool, groups in _alike(places):
-                    await self._look_up(tool, groups, clockwork)
-                    self._in_question.difference_update(*groups)
+                for tool in dict.fromkeys(place.tool for place in places):
+                    asked = [place for place in places if place.tool is tool]
+                    await self._look_up(asked, clockwork)
+                    self._in_question.difference_update(asked)
         finally:
             self._in_question.clear()
             self._in_question.update(self._waiting)
 
-    async def _look_up(self, tool: Tool, groups: Sequence[Sequence[Place]], clockwork: Clockwork) -> None:
+    async def _look_up(self, places: Sequence[Place], clockwork: Clockwork) -> None:
         queue = self._queue
-        place_of = {place.run: place for group in groups for place in group}
-        outcomes = await look_up_runs(
-            tool,
-            [[place.run for place in group] for group in groups],
-            client=queue.client,
-            history=queue.history,
+        answers = await look_up_runs(
+            [place.run for place in places],
+            queue.client,
+            queue.history,
             since=queue.made_at,
-            ours={place.run.job_id for place in queue.places if place.run.job_id is not None},
+            known={place.run.job_id for place in queue.places if place.run.job_id is not None},
             clockwork=clockwork,
         )
-        for run, outcome in outcomes:
-            self._on_outcome(place_of[run], outcome)
-
-
-def _alike(places: Iterable[Place]) -> list[tuple[Tool, list[list[Place]]]]:
-    """Put places together that ask for the same, by tool: of their jobs it is of no account which is whose."""
-    tools: dict[Tool, dict[str, list[Place]]] = {}
-    for place in places:
-        groups = tools.setdefault(place.tool, {})
-        groups.setdefault(canonical(place.tool, place.params), []).append(place)
-    return [(tool, list(groups.values())) for tool, groups in tools.items()]
+        for place, answer in zip(places, answers, strict=True):
+            self._on_outcome(place, answer.uncertainty or answer.job)

@@ -1,4 +1,4 @@
-"""What the service's own list shows of submissions whose answers were lost."""
+"""Matches submissions whose answers were lost with the jobs in the service's list."""
 
 from __future__ import annotations
 
@@ -19,55 +19,58 @@ if TYPE_CHECKING:
 
     from ..api.listing import Lists
     from ..model.job import Job
-    from .ownership import Owner
+    from .ownership import OwnershipRecords
 
-__all__ = ["CLOCK_SKEW", "RECENT", "Sighting", "sightings_of"]
+__all__ = ["CLOCK_SKEW", "Match", "find_matches"]
 
-# How far the service's clock may be behind ours. Too wide only means that an older twin, which the caller does not
-# know of, makes the answer ambiguous; too narrow would overlook the job.
+# How far the service's clock may be behind ours. Wider only means that an older equal job makes the answer ambiguous;
+# narrower would overlook the job.
 CLOCK_SKEW = timedelta(minutes=5)
-RECENT = timedelta(days=1)  # jobs that were begun before can't be the one we lost
-# A request whose connection broke may still be on its way in: seconds before each look.
+_RECENT = timedelta(
+    days=1
+)  # the job of a submission can't have been created earlier than that before it, whatever the clocks
+# Seconds before each list: a request whose connection broke may still be on its way in.
 _LOOKS = (0.0, 2.0, 5.0)
-_LOOKING_SECONDS = 120.0  # how long to try to get at the list at all
+_LISTING_SECONDS = 120.0  # how long to try to get the list at all
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 2.0, 30.0  # seconds after a list that failed
 # Documented to answer without a job. Only a list that has some shows that a service makes jobs of them.
 _AT_ONCE = frozenset({Tool.TTS, Tool.STT})
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What the service's list shows of a lost submission.
+class Match:
+    """The jobs in the service's list that match a lost submission.
 
     Attributes:
-        jobs: those that it could have started, newest first.
-        doubt: why there may be others that the list does not show; ``""`` where there are none.
+        jobs: those that it may have started, newest first.
+        doubt: why the list may leave out others; ``""`` where it does not.
     """
 
     jobs: list[Job]
     doubt: str = ""
 
 
-async def sightings_of(
+async def find_matches(
     client: Lists,
     tool: Tool,
     asked: Sequence[tuple[Mapping[str, Any], datetime]],
     *,
+    records: OwnershipRecords,
     known: Collection[str] = (),
-    owner: Owner | None = None,
     clockwork: Clockwork | None = None,
-) -> list[Sighting]:
-    """Find for each of many lost submissions the service's jobs that it could have started, newest first; one list does for all.
+) -> list[Match]:
+    """Find the jobs that lost submissions may have started, with one list for all of them.
 
     Args:
-        client: asks for the list, several times: a request whose connection broke may still be on its way in.
-        tool: what makes them.
-        asked: what was sent for each, and when, by our clock.
-        known: ids of jobs that are somebody else's.
-        owner: tells which others are, when there is something that it could be.
-        clockwork: time and chance.
+        client: lists the jobs; asked several times, as a request whose connection broke may still be on its way in.
+        tool: of all submissions.
+        asked: the parameters of each, and when it was sent, by our clock.
+        records: tells which jobs belong to other submissions.
+        known: ids of more jobs that belong to others.
+        clockwork: clock, sleep and random numbers.
 
     Raises:
-        NovaKitError: the list can't be had, or whose its jobs are can't be told.
+        NovaKitError: the list can't be had, or an equal submission is still on its way.
     """
     works = clockwork or Clockwork()
     found: list[list[Job]] = [[] for _ in asked]
@@ -78,23 +81,23 @@ async def sightings_of(
         jobs, limit = await _listed(client, tool, works, limit)
         for index, (params, since) in enumerate(asked):
             found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
-        if owner is not None and any(found):
-            known = {*known, *await owner.others({digest_of(tool, params) for params, _ in asked})}
+        if any(found):
+            known = {*known, *await records.others({digest_of(tool, params) for params, _ in asked})}
             found = [[job for job in each if job.id not in known] for each in found]
         if all(found):
             break
-    if owner is not None and not any(found):
-        known = {*known, *await owner.known()}
-    answered = {} if owner is None or all(found) else await owner.answered()
+    if not any(found):
+        known = {*known, *await records.known()}
+    answered = {} if all(found) else await records.answered()
     return [
-        Sighting(mine, _doubt(jobs, params, since, known, tool) or _older(jobs, since, tool, answered, limit))
+        Match(mine, _doubt(jobs, params, since, known, tool) or _older(jobs, since, tool, answered, limit))
         for mine, (params, since) in zip(found, asked, strict=True)
     ]
 
 
 async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tuple[tuple[Job, ...], int]:
-    """Get the list, as often as it takes while the network is down, and how many jobs it could have shown."""
-    until = works.clock() + _LOOKING_SECONDS
+    """Return the list, and how many jobs it could have shown; retry while the service can't be reached."""
+    until = works.clock() + _LISTING_SECONDS
     failures = 0
     while True:
         try:
@@ -106,7 +109,7 @@ async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tu
             if denied or too_long or works.clock() >= until:
                 raise
             failures += 1
-        await works.sleep(works.random() * min(30.0, 2.0**failures))
+        await works.sleep(works.random() * min(_LONGEST_BACKOFF, _FIRST_BACKOFF**failures))
 
 
 def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:
@@ -114,17 +117,17 @@ def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Colle
 
 
 def _is_open(job: Job, since: datetime, known: Collection[str]) -> bool:
-    """Whether a job may have been started since, and by nobody that we know of."""
+    """Whether a job may have been created since, by no other submission that we know of."""
     return job.id not in known and (job.created_at is None or job.created_at >= since - CLOCK_SKEW)
 
 
 def _is_early(job: Job, since: datetime) -> bool:
-    """Whether a job would be too old, unless our clock is ahead of the service's by more than it should be."""
-    return job.created_at is not None and since - RECENT <= job.created_at < since - CLOCK_SKEW
+    """Whether a job is too old, unless our clock is ahead of the service's by more than `CLOCK_SKEW`."""
+    return job.created_at is not None and since - _RECENT <= job.created_at < since - CLOCK_SKEW
 
 
 def _asks_for(job: Job, params: Mapping[str, Any], tool: Tool) -> bool | None:
-    """Whether a job was made of some parameters; ``None`` where its own are not told."""
+    """Whether a job has equal parameters; ``None`` where the list leaves them out."""
     if job.params is None:
         return None
     ours = canonical(tool, params)
@@ -141,7 +144,7 @@ def _doubt(
     known: Collection[str],
     tool: Tool,
 ) -> str:
-    """Say why something that the list does show may be a job of ours; ``""`` where nothing is."""
+    """Return why a listed job may be ours although it does not match; ``""`` where none may be."""
     if tool in _AT_ONCE and not jobs:
         return f"a {tool} request can be answered and billed at once, and NovaKit's list shows jobs only"
     if isinstance(jobs, JobList) and jobs.left_out:
@@ -158,21 +161,21 @@ def _doubt(
 
 
 def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[str, datetime], limit: int) -> str:
-    """Say why there may be a job of ours that the list does not show; ``""`` where it shows all of that time.
+    """Return why the list may leave out a job of ours; ``""`` where it reaches back far enough.
 
     Args:
         jobs: the list.
-        since: when it was asked for, by our clock.
-        tool: what makes it.
-        answered: when the answers to our submissions came, by the ids of their jobs.
+        since: when the submission was sent, by our clock.
+        tool: of the job.
+        answered: when the answers to our submissions came, by job id.
         limit: how many jobs the list could have shown.
     """
     if len(jobs) < limit:
         return ""
     dates = [job.created_at for job in jobs if job.created_at is not None]
-    # The order is not documented: only in one that is newest first the last tells how far the list goes back. One job has none.
+    # The order is not documented. Only in a list that is newest first the last job tells how far it reaches back.
     ordered = len(dates) > 1 and dates[0] == max(dates)
-    # By the service's clock, which may differ from ours; or without it: a job of ours whose answer we had before is older.
+    # By the service's clock, which may differ from ours; or without it: a job of ours is older if its answer came before.
     before = any(job.id in answered and answered[job.id] < since for job in jobs if job.id is not None)
     if ordered and (before or dates[-1] < since - CLOCK_SKEW):
         return ""

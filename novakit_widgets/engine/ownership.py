@@ -1,8 +1,8 @@
-"""Whose job is whose, among the submissions of one key in this process: no job is taken for two of them.
+"""Which job belongs to which submission: no job is ever taken for two of them.
 
-A lost answer leads to the service's list, and what stands there with the same parameters may be an equal submission's whose own
-answer is still on its way. So whoever looks there waits for those, leaves out what is known to be another's, with a history or
-without one, and takes a job for itself before anybody else can.
+After a lost answer, the service's list may show a job with equal parameters that belongs to another submission, whose own answer is
+still on its way. So a reconciliation waits for the answers to equal submissions, leaves out the jobs that belong to others (with or
+without a history), and takes a job before anybody else can.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ..model.tools import Tool
     from ..runtime.clock import Clockwork
 
-__all__ = ["Claim", "Claims", "Owner", "SharedLists", "claims_of"]
+__all__ = ["OpenSubmission", "Ownership", "OwnershipRecords", "SharedLists", "ownership_of"]
 
 _MOST_IDS = 10_000  # of our newest jobs; a list shows a hundred
 _WAITING_SECONDS = 120.0  # for equal submissions: a POST with its retries takes hardly longer
-_LOOK = 0.2  # seconds between two looks at whether they are done
+_LOOK = 0.2  # seconds between two looks at whether they are answered
 
 
 class _Asks(Protocol):
@@ -43,43 +43,43 @@ class _Asks(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Claim:
-    """One submission of this process.
+class OpenSubmission:
+    """One submission of this process that has no job yet.
 
     Attributes:
-        digest: what is equal for submissions that ask for the same.
-        lost: whether its answer never came, so that its job may stand in the service's list.
+        digest: equal for submissions with equal parameters.
+        lost: whether its answer was lost, so that the service's list may show its job.
     """
 
     digest: str | None
     lost: bool = False
 
 
-class Claims:
-    """The submissions of one key in this process, and the jobs that are known to be theirs. Used from any thread."""
+class Ownership:
+    """The open submissions of one account in this process, and the jobs that belong to submissions. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Claim, None] = {}
+        self._open: dict[OpenSubmission, None] = {}
         self._ids: dict[str, None] = {}
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids of the newest jobs that are somebody's."""
+        """The ids of the newest jobs that belong to a submission."""
         with self._lock:
             return frozenset(self._ids)
 
     @contextmanager
-    def submitting(self, tool: Tool, params: Mapping[str, Any]) -> Iterator[Claim]:
-        """Note a submission, from before its POST until it has its job or is given up."""
-        claim = Claim(digest_of(tool, params))
+    def submitting(self, tool: Tool, params: Mapping[str, Any]) -> Iterator[OpenSubmission]:
+        """Register a submission, from before its POST until it has its job or is given up."""
+        submission = OpenSubmission(digest_of(tool, params))
         with self._lock:
-            self._open[claim] = None
+            self._open[submission] = None
         try:
-            yield claim
+            yield submission
         finally:
             with self._lock:
-                self._open.pop(claim, None)
+                self._open.pop(submission, None)
 
     def take(self, job: Job) -> bool:
         """Take a job for one submission; return whether it was free."""
@@ -92,103 +92,101 @@ class Claims:
             return True
 
     def give_back(self, job: Job) -> None:
-        """Let others take a job that was taken and is nobody's after all."""
+        """Free a job that was taken and does not belong to the submission after all."""
         with self._lock:
             self._ids.pop(job.id or "", None)
 
-    def alike(self, digest: str | None) -> list[Claim]:
-        """Return the submissions under way that ask for the same."""
+    def equal(self, digest: str | None) -> list[OpenSubmission]:
+        """Return the open submissions with equal parameters."""
         with self._lock:
-            return [claim for claim in self._open if claim.digest == digest]
+            return [submission for submission in self._open if submission.digest == digest]
 
-    async def answered(self, digests: Collection[str | None], *, works: Clockwork) -> None:
-        """Wait for the answers to equal submissions that are on their way now, as whose job could be in a list that we have.
+    async def answered(self, digests: Collection[str | None], *, clockwork: Clockwork) -> None:
+        """Wait for the answers to open submissions with these parameters: a list that we have may show their jobs.
 
         Args:
-            digests: what is asked for.
-            works: time.
+            digests: of the parameters.
+            clockwork: clock and sleep.
 
         Raises:
-            NovaKitError: one does not come.
+            NovaKitError: an answer does not come.
         """
-        rivals = [claim for digest in digests for claim in self.alike(digest) if not claim.lost]
-        until = works.clock() + _WAITING_SECONDS
+        rivals = [one for digest in digests for one in self.equal(digest) if not one.lost]
+        until = clockwork.clock() + _WAITING_SECONDS
         while rivals:
             with self._lock:
-                rivals = [claim for claim in rivals if claim in self._open and not claim.lost]
-            if rivals and works.clock() >= until:
+                rivals = [one for one in rivals if one in self._open and not one.lost]
+            if rivals and clockwork.clock() >= until:
                 raise NovaKitError("An equal submission is still on its way.")
             if rivals:
-                await works.sleep(_LOOK)
+                await clockwork.sleep(_LOOK)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who looks for the jobs of lost submissions: what is not theirs, and how a job becomes theirs.
+class OwnershipRecords:
+    """Which jobs belong to submissions, by this process and by the history, which knows other processes' too.
 
     Attributes:
-        claims: of the key.
-        history: knows the jobs of other processes too.
+        ownership: of the account in this process.
+        history: of all processes.
         base_url: the service.
-        since: how far back the history matters; ``None`` for all of it.
-        works: time.
+        clockwork: clock and sleep.
     """
 
-    claims: Claims
+    ownership: Ownership
     history: JobHistory
     base_url: str
-    since: datetime | None
-    works: Clockwork
+    clockwork: Clockwork
 
     async def others(self, digests: Collection[str | None]) -> Collection[str]:
-        """Return the ids of jobs that are somebody's, once all equal submissions that are on their way have their answers.
+        """Return the ids of jobs that belong to submissions, once all open ones with these parameters are answered.
 
         Args:
-            digests: what is asked for.
+            digests: of the parameters.
 
         Raises:
-            NovaKitError: it can't be told.
+            NovaKitError: an answer does not come.
         """
-        await self.claims.answered(digests, works=self.works)
+        await self.ownership.answered(digests, clockwork=self.clockwork)
         return await self.known()
 
     async def known(self) -> Collection[str]:
-        """Return the ids of jobs that are known to be somebody's now."""
-        ids = await self.history.off_loop(self.history.job_ids, base_url=self.base_url, since=self.since)
-        return ids | self.claims.ids
+        """Return the ids of jobs that are known to belong to submissions."""
+        ids = await self.history.off_loop(self.history.job_ids, base_url=self.base_url)
+        return ids | self.ownership.ids
 
     async def answered(self) -> Mapping[str, datetime]:
-        """Return when the answers to our newest submissions came, by our clock and the ids of their jobs."""
+        """Return when the answers to our newest submissions came, by our clock, for each job id."""
         return await self.history.off_loop(self.history.answered, base_url=self.base_url)
 
     async def take(self, job: Job, intent: str) -> bool:
-        """Take a job for a lost submission, unless somebody else was first.
+        """Take a job for a lost submission; return whether it was free.
 
         Args:
-            job: what was found.
+            job: from the service's list.
             intent: the submission's row in the history.
         """
-        if not self.claims.take(job):
+        if not self.ownership.take(job):
             return False
         try:
             return await self.history.off_loop(self.history.claim, intent, job, base_url=self.base_url)
         except BaseException:
-            self.claims.give_back(job)  # broken off: whoever looks again finds it, or the row that has it
+            self.ownership.give_back(job)  # cancelled: the next look finds it in the list, or in the history's row
             raise
 
 
 class SharedLists:
-    """The service's list for many that look at the same time: whoever comes before it is asked for shares it.
+    """The service's list for callers that look at the same time: all who come before a request is sent share its answer.
 
     Args:
-        client: asks.
+        client: lists the jobs.
     """
 
     def __init__(self, client: _Asks) -> None:
         self._client = client
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
-        """Ask for the newest jobs, not before this call; see `NovaKitClient.list`."""
+        """Return a list of the newest jobs that was requested after this call; see `NovaKitClient.list`."""
         coming: dict[tuple[str, str, int | None], _List] = belonging(asyncio.get_running_loop(), _List, dict)
         key = (self._client.account, str(tool), limit)  # a shorter list tells less
         asked = coming.get(key)
@@ -198,12 +196,12 @@ class SharedLists:
 
 
 class _List:
-    """One list: it waits for the one before it, and can be shared for as long as it waits."""
+    """One request for a list: it waits for the one before it, and can be shared while it waits."""
 
     def __init__(self, client: _Asks, tool: Tool | str | None, limit: int | None, *, after: _List | None) -> None:
         self.waits = True
         self.task = job_loop.spawn(self._ask(client, tool, limit, after))
-        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told to those who share it
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # raised in those who share it
 
     async def _ask(
         self, client: _Asks, tool: Tool | str | None, limit: int | None, after: _List | None
@@ -215,13 +213,13 @@ class _List:
         return await client.list(tool=tool, limit=limit)
 
 
-_claims: dict[str, Claims] = {}
+_ownership: dict[str, Ownership] = {}
 
 
-def claims_of(account: str) -> Claims:
-    """Return what is known of whose job is whose, for one account in this process.
+def ownership_of(account: str) -> Ownership:
+    """Return the ownership of an account's jobs in this process.
 
     Args:
         account: `NovaKitClient.account`.
     """
-    return _claims.setdefault(account, Claims())
+    return _ownership.setdefault(account, Ownership())

@@ -7,18 +7,23 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import NotFoundError, SubmissionUncertainError
+from ..errors import NotFoundError
 from ..model.job import JobStatus
-from ..runtime.clock import Clockwork
-from .lost_runs import look_up_runs
 from .messages import never_started, nothing_instead, nothing_started, still_lost
+from .reconcile import Answer, Question, reconcile, without_output
 from .submit import Ticket, submit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from ..api.client import NovaKitClient
+    from ..job_history.jobs import JobHistory
     from ..model.job import Job
+    from ..runtime.clock import Clockwork
     from .run import JobRun
 
-__all__ = ["Earlier", "Origin", "notebook"]
+__all__ = ["Earlier", "Origin", "look_up_runs", "notebook"]
 
 # Whoever asks for a job again may know of one that will do. It is given the id of the row that the submission has in the history.
 Earlier = Callable[["JobRun", str], Awaitable["Job | None"]]
@@ -86,20 +91,12 @@ class Origin:
             if earlier is None:
                 raise nothing_instead()
             return await self._known_now(run, earlier)
-        ((_, outcome),) = await look_up_runs(
-            run.tool,
-            [[run]],
-            client=run.client,
-            history=run.history,
-            since=ticket.begun_at,
-            ours=(),
-            clockwork=ticket.works or Clockwork(),
-        )
-        if isinstance(outcome, SubmissionUncertainError):
-            raise still_lost(run.tool, outcome, kept=run.history.path is not None)
-        if outcome is None:
+        (answer,) = await look_up_runs([run], run.client, run.history, since=ticket.begun_at, clockwork=ticket.works)
+        if answer.uncertainty is not None:
+            raise still_lost(run.tool, answer.uncertainty, kept=run.history.path is not None)
+        if answer.job is None:
             raise never_started()
-        return await self._known_now(run, outcome)
+        return await self._known_now(run, answer.job)
 
     async def _known_now(self, run: JobRun, job: Job) -> Job:
         """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
@@ -146,6 +143,47 @@ class Origin:
             return now
         _made_anew(run, job.id, now)
         return None
+
+
+async def look_up_runs(
+    runs: Sequence[JobRun],
+    client: NovaKitClient,
+    history: JobHistory,
+    *,
+    since: datetime,
+    known: Collection[str] = (),
+    clockwork: Clockwork | None = None,
+) -> list[Answer]:
+    """Reconcile runs whose answers were lost; see `reconcile`.
+
+    Args:
+        runs: the runs; equal ones oldest first.
+        client: lists the service's jobs.
+        history: knows other submissions and their jobs, and records what was found.
+        since: when the first of them can have been submitted.
+        known: ids of jobs that belong to others.
+        clockwork: clock, sleep and random numbers.
+    """
+    # A run that was cancelled just after its answer came knows its job.
+    answers = {run: Answer(without_output(run.ticket.job)) for run in runs if run.ticket and run.ticket.job}
+    asked = [run for run in runs if run not in answers]
+    questions = [_question(run, since) for run in asked]
+    answers.update(
+        zip(asked, await reconcile(client, history, questions, known=known, clockwork=clockwork), strict=True)
+    )
+    return [answers[run] for run in runs]
+
+
+def _question(run: JobRun, since: datetime) -> Question:
+    assert run.tool is not None  # for the type checker: it was submitted
+    ticket = run.ticket
+    if ticket is None:
+        return Question(run.tool, run.params, since)
+
+    def keep(job: Job) -> None:
+        ticket.job = job
+
+    return Question(run.tool, run.params, ticket.begun_at or since, ticket.intent, keep)
 
 
 def _will_do(job: Job | None) -> bool:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..api.listing import Lists
 from ..api.retry import at_rest, nothing_sent
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
-from ..job_history.rows import digest_of
 from ..limits.tool_limits import allowance_of
 from ..runtime.clock import Clockwork
-from .matching import RECENT, sightings_of
 from .messages import looks_again
-from .ownership import Owner, SharedLists, claims_of
+from .ownership import ownership_of
+from .reconcile import ListsAccount, Question, reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from datetime import datetime
 
     from ..job_history.jobs import JobHistory
@@ -27,18 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Submits", "Ticket", "look_up", "submit"]
 
 
-class Submits(Lists, Protocol):
+class Submits(ListsAccount, Protocol):
     """What a submission needs of a `NovaKitClient`."""
-
-    @property
-    def base_url(self) -> str:
-        """The service that jobs belong to."""
-        ...
-
-    @property
-    def account(self) -> str:
-        """The same text for the same key."""
-        ...
 
     async def submit(
         self, endpoint: str, params: Mapping[str, Any], *, on_wait: Callable[[float, NovaKitError], None] | None = None
@@ -122,22 +110,19 @@ async def submit(
     if other is not None:
         return other
     ticket.intent, ticket.begun_at = intent, began
-    claims = claims_of(client.account)
+    ownership = ownership_of(client.account)
     try:
-        with claims.submitting(tool, params) as claim:
+        with ownership.submitting(tool, params) as submission:
             try:
                 job = await _counted(client, tool, params, slot, on_wait, patient=ticket.slot is None)
-                claims.take(job)
+                ownership.take(job)
                 ticket.job = job
             except SubmissionUncertainError as error:
-                claim.lost = True
+                submission.lost = True
                 if on_wait is not None:
                     on_wait(0.0, error)
-                owner = Owner(claims, history, client.base_url, began - RECENT, works)
-                lists = SharedLists(client)
-                job = await look_up(
-                    lists, tool, params, since=began, lost=error, owner=owner, intent=intent, clockwork=works
-                )
+                question = Question(tool, params, began, intent)
+                job = await look_up(client, question, error, history=history, clockwork=works)
                 ticket.job = job
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
@@ -215,76 +200,43 @@ async def _counted(
 
 
 async def look_up(
-    client: Lists,
-    tool: Tool,
-    params: Mapping[str, Any],
-    *,
-    since: datetime,
+    client: ListsAccount,
+    question: Question,
     lost: SubmissionUncertainError,
+    *,
+    history: JobHistory,
     known: Collection[str] = (),
-    owner: Owner | None = None,
-    intent: str = "",
     clockwork: Clockwork | None = None,
 ) -> Job:
-    """Find the job that a lost submission started, in the service's own list, and take it.
-
-    Where several equal submissions were lost, as many jobs are theirs, and it is of no account which is whose.
+    """Find the job of a submission that has just lost its answer.
 
     Args:
-        client: asks for the list.
-        tool: what makes it.
-        params: what was sent.
-        since: when it was sent, by our clock.
-        lost: the error that tells of the loss.
-        known: ids of jobs that are somebody else's.
-        owner: tells which others are, and takes the job.
-        intent: the submission's row in the history.
-        clockwork: time and chance.
+        client: lists the service's jobs.
+        question: the submission.
+        lost: the error that lost the answer.
+        history: knows other submissions and their jobs.
+        known: ids of jobs that belong to others.
+        clockwork: clock, sleep and random numbers.
 
     Raises:
-        SubmissionUncertainError: there is none, there are several, or the list can't be had.
+        SubmissionUncertainError: the list has no such job, has several, or can't be had.
     """
-    while True:
-        try:
-            (sighting,) = await sightings_of(
-                client, tool, [(params, since)], known=known, owner=owner, clockwork=clockwork
-            )
-        except NovaKitError as error:
-            raise _uncertain(
-                lost,
-                owner,
-                f"The answer to the {tool} job was lost, and so far it can't be looked up ({error.message}): it may run.",
-            ) from None
-        found = sighting.jobs
-        ours = 1 if owner is None else sum(claim.lost for claim in owner.claims.alike(digest_of(tool, params)))
-        if not 0 < len(found) <= ours:
-            break
-        if owner is None or await owner.take(found[-1], intent):
-            return found[-1]
-    if found:
-        ids = ", ".join(str(job.id) for job in found)
-        raise _uncertain(
-            lost,
-            owner,
-            f"The answer to the {tool} job was lost, and {len(found)} jobs could be it: {ids}. Look at each with nk.attach(id).",
-            found,
-        )
-    if sighting.doubt:
-        raise _uncertain(
-            lost,
-            owner,
-            f"The answer to the {tool} job was lost, and whether it was started is not known ({sighting.doubt}): it may run.",
-        )
-    raise _uncertain(
-        lost,
-        owner,
-        f"The answer to the {tool} job was lost, and the service's list shows no such job: most probably it was not started and "
-        "not billed.",
+    tool = question.tool
+    (answer,) = await reconcile(client, history, [question], known=known, settle=False, clockwork=clockwork)
+    if answer.job is not None:
+        return answer.job
+    if answer.failure is not None:
+        what = f"so far it can't be looked up ({answer.doubt}): it may run."
+    elif answer.candidates:
+        what = f"{answer.doubt}. Look at each with nk.attach(id)."
+    elif answer.doubt:
+        what = f"whether it was started is not known ({answer.doubt}): it may run."
+    else:
+        what = "the service's list shows no such job: most probably it was not started and not billed."
+    advice = f"Nothing was submitted twice. {looks_again(kept=history.path is not None)}"
+    raise SubmissionUncertainError(
+        f"The answer to the {tool} job was lost, and {what} {advice}",
+        lost.status_code,
+        lost.response,
+        candidates=answer.candidates,
     )
-
-
-def _uncertain(
-    lost: SubmissionUncertainError, owner: Owner | None, what: str, found: Sequence[Job] = ()
-) -> SubmissionUncertainError:
-    advice = f"Nothing was submitted twice. {looks_again(kept=owner is None or owner.history.path is not None)}"
-    return SubmissionUncertainError(f"{what} {advice}", lost.status_code, lost.response, candidates=found)

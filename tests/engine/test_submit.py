@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -14,6 +15,7 @@ from virtual import run
 from novakit_widgets.api.bodies import jobs_of
 from novakit_widgets.engine.matching import CLOCK_SKEW
 from novakit_widgets.engine.ownership import SharedLists
+from novakit_widgets.engine.reconcile import Question
 from novakit_widgets.engine.submit import look_up
 from novakit_widgets.errors import (
     APIError,
@@ -26,6 +28,7 @@ from novakit_widgets.errors import (
     SubmissionUncertainError,
     UnreadableAnswerError,
 )
+from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.parameters import PARAMETERS, same
 from novakit_widgets.model.tools import Tool
@@ -45,7 +48,10 @@ def job_of(job_id="job_1", params=PARAMS, *, created=0.0, status=JobStatus.PENDI
 class Service:
     """A list that changes: from each moment on, a tuple of jobs or an error."""
 
+    base_url = "https://novakit.example"
+
     def __init__(self, *stages):
+        self.account = secrets.token_hex(8)  # one of its own: a job that is taken once is not free again
         self.stages = stages
         self.asked = []
 
@@ -68,7 +74,8 @@ def looked_up(service, *, known=(), params=PARAMS, tool=Tool.VIDEO):
             now=lambda: START + timedelta(seconds=loop.time()), clock=loop.time, sleep=asyncio.sleep, random=lambda: 0.5
         )
         try:
-            found = await look_up(service, tool, params, since=START, lost=LOST, known=known, clockwork=works)
+            history, question = JobHistory(None), Question(tool, params, START)
+            found = await look_up(service, question, LOST, history=history, known=known, clockwork=works)
         except SubmissionUncertainError as error:
             return error, loop.time()
         return found, loop.time()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..api.client import NovaKitClient
-    from ..engine.start import Earlier
+    from ..engine.start import Earlier, StartingRun
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
@@ -189,7 +189,7 @@ class RunMaker:
         run.reused = True
         return run
 
-    async def _in_its_turn(self, run: JobRun, intent: str) -> Job | None:
+    async def _in_its_turn(self, run: StartingRun, intent: str) -> Job | None:
         # What was only asked for has no slot of the allowance, and may be asked for while the queue is held.
         if run.ticket is None or run.ticket.slot is None:
             raise NotItsTurnError("The service no longer knows a job of your history, which is to be made anew.")

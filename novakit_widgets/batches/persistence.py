@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config import settings
 from ..engine.start import notebook
@@ -16,16 +16,38 @@ from ..runtime import loop as job_loop
 from .items import PlaceState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
 
+    from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
     from .items import Place, RunMaker
-    from .queue import JobQueue
 
 __all__ = ["QueueMemory", "restore", "restored_reuse", "shown_params"]
 
 _BEAT = 60.0  # seconds between two signs of life
 _REUSE = "reuse"  # its name among what else is kept
+
+
+class KeptQueue(Protocol):
+    """What the history keeps of a `JobQueue`, whose attributes these are."""
+
+    batch_id: str
+    client: NovaKitClient
+    made_at: datetime
+    max_running: int
+    timeout: float | None
+    reuse: bool
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """The items, in order."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What else is kept, for those who show it again."""
+        ...
 
 
 class QueueMemory:
@@ -63,7 +85,7 @@ class QueueMemory:
         self._again.add(place.number)
         self.kept = False
 
-    async def open(self, queue: JobQueue) -> None:
+    async def open(self, queue: KeptQueue) -> None:
         """Write all places down, at once or not at all.
 
         Raises:
@@ -77,18 +99,18 @@ class QueueMemory:
             self.kept = False
             raise
 
-    def drop(self, queue: JobQueue, places: list[int]) -> None:
+    def drop(self, queue: KeptQueue, places: list[int]) -> None:
         """Note that some places are never to be submitted."""
         if places and self._on_disk:
             self._write(partial(self._history.batches.drop, queue.batch_id, places))
 
-    def close(self, queue: JobQueue) -> None:
+    def close(self, queue: KeptQueue) -> None:
         """Note that nothing of it waits any more."""
         if self._on_disk:
             self.kept = self._on_disk = False
             self._write(partial(self._history.batches.close, queue.batch_id))
 
-    async def beat(self, queue: JobQueue, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def beat(self, queue: KeptQueue, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Give signs of life, for kernels that can't ask for our process."""
         while True:
             await sleep(_BEAT)
@@ -109,7 +131,7 @@ class QueueMemory:
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    def _record(self, queue: JobQueue) -> BatchRecord:
+    def _record(self, queue: KeptQueue) -> BatchRecord:
         return BatchRecord(
             id=queue.batch_id,
             base_url=queue.client.base_url,

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..engine.start import look_up_runs
 from .items import PlaceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
+    from ..api.client import NovaKitClient
     from ..errors import SubmissionUncertainError
+    from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..runtime.clock import Clockwork
     from .items import Place
-    from .queue import JobQueue
 
 __all__ = ["LookUps"]
+
+
+class LosesAnswers(Protocol):
+    """What looking up needs of a `JobQueue`, whose attributes these are."""
+
+    client: NovaKitClient
+    history: JobHistory
+    made_at: datetime
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """The items, in order."""
+        ...
 
 
 class LookUps:
@@ -29,7 +44,7 @@ class LookUps:
     """
 
     def __init__(
-        self, queue: JobQueue, on_outcome: Callable[[Place, Job | SubmissionUncertainError | None], None]
+        self, queue: LosesAnswers, on_outcome: Callable[[Place, Job | SubmissionUncertainError | None], None]
     ) -> None:
         self._queue = queue
         self._on_outcome = on_outcome

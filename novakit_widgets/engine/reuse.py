@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import HistoryEntry
     from ..model.job import Job
     from ..model.tools import Tool
+    from .start import StartingRun
 
 __all__ = ["TWIN_AGE", "equal_job", "lost_job", "reused_note", "run_of", "twin_note"]
 
@@ -57,7 +58,7 @@ def run_of(
     return run
 
 
-async def equal_job(run: JobRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
+async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
     """Find the job of an equal submission: one that is on its way now, in any kernel, one whose answer was lost, or one since.
 
     Args:
@@ -73,7 +74,7 @@ async def equal_job(run: JobRun, intent: str, *, clockwork: Clockwork | None = N
     return await lost_job(run, intent, clockwork=clockwork) or await _found_meanwhile(run)
 
 
-async def _those_ahead(run: JobRun, intent: str, works: Clockwork) -> None:
+async def _those_ahead(run: StartingRun, intent: str, works: Clockwork) -> None:
     """Wait for the answers to equal submissions that were begun before this one."""
     before = run.note
     while await run.history.off_loop(run.history.ahead, intent):
@@ -82,7 +83,7 @@ async def _those_ahead(run: JobRun, intent: str, works: Clockwork) -> None:
     run.mention(before)
 
 
-async def lost_job(run: JobRun, _intent: str = "", *, clockwork: Clockwork | None = None) -> Job | None:
+async def lost_job(run: StartingRun, _intent: str = "", *, clockwork: Clockwork | None = None) -> Job | None:
     """Find the job of an equal submission whose answer was lost, such as one of a kernel that died in the midst of it.
 
     Args:
@@ -115,7 +116,7 @@ async def lost_job(run: JobRun, _intent: str = "", *, clockwork: Clockwork | Non
     return None
 
 
-async def _found_meanwhile(run: JobRun) -> Job | None:
+async def _found_meanwhile(run: StartingRun) -> Job | None:
     """Find the job of an equal submission that has got it since this run was made.
 
     Args:

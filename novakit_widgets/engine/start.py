@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotFoundError
 from ..model.job import JobStatus
@@ -14,19 +14,42 @@ from .reconcile import Answer, Question, reconcile, without_output
 from .submit import Ticket, submit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from ..api.client import NovaKitClient
+    from ..errors import NovaKitError
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
+    from ..model.tools import Tool
     from ..runtime.clock import Clockwork
-    from .run import JobRun
 
-__all__ = ["Earlier", "Origin", "look_up_runs", "notebook"]
+__all__ = ["Earlier", "Origin", "StartingRun", "look_up_runs", "notebook"]
 
 # Whoever asks for a job again may know of one that will do. It is given the id of the row that the submission has in the history.
-Earlier = Callable[["JobRun", str], Awaitable["Job | None"]]
+Earlier = Callable[["StartingRun", str], Awaitable["Job | None"]]
+
+
+class StartingRun(Protocol):
+    """What starting needs of a `JobRun`, whose attributes these are."""
+
+    tool: Tool | None
+    params: Mapping[str, Any]
+    client: NovaKitClient
+    history: JobHistory
+    ticket: Ticket | None
+    trouble: NovaKitError | None
+    note: str
+    reused: bool
+    cancelling: bool
+
+    def waits(self, seconds: float, reason: NovaKitError, /) -> None:
+        """Show why the submission has to wait."""
+        ...
+
+    def mention(self, note: str) -> None:
+        """Show a note."""
+        ...
 
 
 class Origin:
@@ -43,7 +66,7 @@ class Origin:
         self._earlier = earlier
         self.attached_to: str | None = None
 
-    async def answer(self, run: JobRun) -> Job:
+    async def answer(self, run: StartingRun) -> Job:
         """Return what the service says first.
 
         Args:
@@ -72,7 +95,7 @@ class Origin:
         unshown = answer.status == JobStatus.COMPLETED and answer.output is None
         return await self._known_now(run, answer) if unshown else answer
 
-    async def lost(self, run: JobRun) -> Job:
+    async def lost(self, run: StartingRun) -> Job:
         """Return the job of a submission that was in doubt. Nothing is submitted.
 
         Args:
@@ -98,14 +121,14 @@ class Origin:
             raise never_started()
         return await self._known_now(run, answer.job)
 
-    async def _known_now(self, run: JobRun, job: Job) -> Job:
+    async def _known_now(self, run: StartingRun, job: Job) -> Job:
         """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
         if job.id is None:
             return job
         self.attached_to, self._earlier, run.trouble = job.id, None, None
         return await run.client.get(job.id)
 
-    async def _attached_job(self, run: JobRun) -> Job | None:
+    async def _attached_job(self, run: StartingRun) -> Job | None:
         """Ask for the job that is attached to; ``None`` where there is none, or it was to do for a new one and is gone."""
         job_id = self.attached_to
         if job_id is None:
@@ -123,7 +146,7 @@ class Origin:
             return None
         return job
 
-    async def _instead(self, run: JobRun, intent: str) -> Job | None:
+    async def _instead(self, run: StartingRun, intent: str) -> Job | None:
         """Return a job that will do instead of a new one, as the service knows it now.
 
         Raises:
@@ -146,7 +169,7 @@ class Origin:
 
 
 async def look_up_runs(
-    runs: Sequence[JobRun],
+    runs: Sequence[StartingRun],
     client: NovaKitClient,
     history: JobHistory,
     *,
@@ -174,7 +197,7 @@ async def look_up_runs(
     return [answers[run] for run in runs]
 
 
-def _question(run: JobRun, since: datetime) -> Question:
+def _question(run: StartingRun, since: datetime) -> Question:
     assert run.tool is not None  # for the type checker: it was submitted
     ticket = run.ticket
     if ticket is None:
@@ -191,7 +214,7 @@ def _will_do(job: Job | None) -> bool:
     return job is not None and (not job.ended or job.status == JobStatus.COMPLETED)
 
 
-def _made_anew(run: JobRun, job_id: str, job: Job | None) -> None:
+def _made_anew(run: StartingRun, job_id: str, job: Job | None) -> None:
     """Say why an earlier job will not do."""
     why = (
         f"the service no longer knows {job_id} of your history"

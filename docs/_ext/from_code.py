@@ -11,11 +11,13 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+import house
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.utils import unescape
 from figures import figures_of, matrix_of
 from sphinx.addnodes import pending_xref
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 from traitlets import HasTraits
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "novakit_widgets"
+_log = logging.getLogger(__name__)
 # Types of others that our signatures name. There is no inventory of theirs here: a build needs no network.
 OTHERS = (*sys.stdlib_module_names, "httpx", "ipywidgets", "traitlets", "IPython", "typing_extensions")
 TYPE_NAMES = frozenset(
@@ -64,7 +67,7 @@ class ParameterTable(FromCode):
 
     def markdown(self) -> str:
         """Return the table."""
-        self.env.note_dependency(str(ROOT / PACKAGE / "parameters.py"))
+        self.env.note_dependency(str(ROOT / PACKAGE / "model" / "parameters.py"))
         rows = [_parameter_row(one) for one in PARAMETERS[Tool.of(self.arguments[0])].values()]
         return table(("parameter", "what it is", "type", "values, the default in bold"), rows)
 
@@ -83,15 +86,25 @@ class Figures(FromCode):
 
 
 class CodeMap(FromCode):
-    """``{code-map}``: each module with the first line of its docstring."""
-
-    optional_arguments = 1
+    """``{code-map}``: each module with the first line of its docstring, room by room."""
 
     def markdown(self) -> str:
-        """Return a table for the package, or for the part of it that is named."""
-        folder = ROOT / PACKAGE / (self.arguments[0] if self.arguments else "")
-        rows = [(f"`{path.stem}`", _first_line(path)) for path in sorted(folder.glob("*.py")) if path.stem[0] != "_"]
-        return table(("module", "what it is"), rows)
+        """Return a table for each room."""
+        rooms = [path for path in sorted((ROOT / PACKAGE).iterdir()) if (path / "__init__.py").exists()]
+        return "\n\n".join(_map_of(room) for room in rooms)
+
+
+class HousePicture(SphinxDirective):
+    """``{house}``: the rooms, drawn from their imports. An import that points up is a warning."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the picture."""
+        found = house.read(ROOT)
+        for path in (ROOT / PACKAGE).rglob("*.py"):
+            self.env.note_dependency(str(path))
+        for wrong in found.wrong():
+            _log.warning("an import points up: %s", wrong, location=self.get_location())
+        return [nodes.raw("", house.draw(found), format="html")]
 
 
 class FaultMatrix(FromCode):
@@ -99,7 +112,7 @@ class FaultMatrix(FromCode):
 
     def markdown(self) -> str:
         """Return the table."""
-        path = ROOT / "tests" / "core" / "faultmatrix.py"
+        path = ROOT / "tests" / "support" / "faultmatrix.py"
         self.env.note_dependency(str(path))
         return matrix_of(path, table)
 
@@ -190,6 +203,12 @@ def _allowed(one: Parameter) -> Iterator[str]:
         yield f"at most {one.max_length:,} characters"
     if one.modes:
         yield "with " + ", ".join(f"`mode={mode!r}`" for mode in one.modes)
+
+
+def _map_of(room: Path) -> str:
+    paths = [path for path in sorted(room.rglob("*.py")) if path.stem[0] != "_"]
+    rows = [(f"`{path.relative_to(room.parent).as_posix()}`", _first_line(path)) for path in paths]
+    return f"**{room.name}**: {_first_line(room / '__init__.py')}\n\n{table(('module', 'what it is'), rows)}"
 
 
 def _first_line(path: Path) -> str:
@@ -294,6 +313,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "error-tree": ErrorTree,
         "error-classes": ErrorClasses,
         "code-map": CodeMap,
+        "house": HousePicture,
     }
     for name, directive in wanted.items():
         app.add_directive(name, directive)

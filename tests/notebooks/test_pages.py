@@ -91,3 +91,31 @@ def test_names_exist():
         (page.name, name) for page in PAGES for name in re.findall(r"\bnk\.(\w+)", page.read_text(encoding="utf-8"))
     }
     assert {(page, name) for page, name in named if name not in novakit_widgets.__all__} == set()
+
+
+def test_files_exist():
+    """Every module that a page names is a file of the package or the checkout; a bare name is that of a test."""
+    root = DOCS.parent
+    tests = {path.name for path in (root / "tests").rglob("*.py")}
+    named = {
+        (page.name, path)
+        for page in PAGES
+        for path in re.findall(r"`([\w/]+\.(?:py|ipynb))`", page.read_text(encoding="utf-8"))
+    }
+    assert named
+    missing = [
+        (page, path)
+        for page, path in named
+        if path not in tests and not any((folder / path).exists() for folder in (root, root / "novakit_widgets"))
+    ]
+    assert missing == []
+
+
+def test_classes_and_functions_exist():
+    """Every attribute of an inner class that a page names, such as `JobRun.aside`, is in the code."""
+    sources = [ast.parse(path.read_text(encoding="utf-8")) for path in (DOCS.parent / "novakit_widgets").rglob("*.py")]
+    classes = {node.name: node for tree in sources for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    written = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for name, attribute in re.findall(r"`(Job\w+|NovaKit\w+)\.(\w+)[`(]", written):
+        assert name in classes, name
+        assert re.search(rf"\b{attribute}\b", ast.unparse(classes[name])), f"{name}.{attribute}"

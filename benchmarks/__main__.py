@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import batch, board, faults, figures, kill, memory, messages, polling, sharing, soak, startup, watching
+from . import figures
+from .batches import batch
+from .engine import faults, kill, polling, sharing, soak, watching
+from .notebook import startup
+from .report import goals_in, goals_of
+from .widgets import board, memory, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,11 +99,19 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
 }
 
 
+# What the process ends with.
+_BROKE_OFF = 1  # so does Python, for an exception
+_MISSED = 3  # argparse has 2
+
+
 def main() -> None:
-    """Run the benchmarks that were asked for, print their tables and write their numbers."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    """Run the benchmarks that were asked for, print their tables and write their numbers. A missed goal is a failure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Run benchmarks; without a name, all quick ones. The exit status is 3 where a goal is missed.",
+    )
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/results"), help="where the JSON goes")
-    which = parser.add_subparsers(dest="which", required=True)
+    which = parser.add_subparsers(dest="which")
     for name, benchmark in _BENCHMARKS.items():
         own = which.add_parser(name, help=benchmark.what)
         for option, (default, meaning) in benchmark.options.items():
@@ -106,12 +119,15 @@ def main() -> None:
     quick = [name for name, benchmark in _BENCHMARKS.items() if benchmark.quick]
     every = which.add_parser("all", help=f"each in a process of its own: {', '.join(quick)}")
     every.add_argument("--long", action="store_true", help="the others, too: half an hour")
+    which.add_parser("goals", help="list the goals of the results in the folder, and fail where one is missed")
     drawing = which.add_parser("figures", help="draw what is in the folder, for the documentation")
     drawing.add_argument("--images", type=Path, default=Path("docs/images"), help="where they go (%(default)s)")
     chosen = vars(parser.parse_args())
     folder, name = chosen.pop("folder"), chosen.pop("which")
-    if name == "all":
-        sys.exit(_each(tuple(_BENCHMARKS) if chosen["long"] else quick, folder))
+    if name in (None, "all"):
+        sys.exit(_each(tuple(_BENCHMARKS) if chosen.get("long") else quick, folder))
+    if name == "goals":
+        sys.exit(_goals(folder))
     if name == "figures":
         for file in figures.draw(folder, chosen["images"]):
             print(file)
@@ -119,22 +135,39 @@ def main() -> None:
     report = _BENCHMARKS[name].run(**chosen)
     print(report.text())
     print(f"numbers in {report.save(folder)}", flush=True)
+    if any(goal.missed for goal in goals_of(report.notes)):
+        sys.exit(_MISSED)
 
 
 def _each(names: Sequence[str], folder: Path) -> int:
     """Run benchmarks one after the other; what one leaves in its process is not measured with the next.
 
     Returns:
-        1 when one of them broke off, otherwise 0: a goal that is missed is a figure, too.
+        1 when one of them broke off, 3 when one missed a goal, otherwise 0.
     """
     codes = {}
     for name in names:
         command = [sys.executable, "-m", __package__ or "benchmarks", "--folder", str(folder), name]
         codes[name] = subprocess.run(command, check=False).returncode  # noqa: S603 # ours
-    broken = [name for name, code in codes.items() if code]
+    broken = [name for name, code in codes.items() if code not in (0, _MISSED)]
+    missed = [name for name, code in codes.items() if code == _MISSED]
     if broken:
         print(f"broke off: {', '.join(broken)}")
-    return 1 if broken else 0
+    if missed:
+        print(f"missed a goal: {', '.join(missed)}")
+    return _BROKE_OFF if broken else _MISSED if missed else 0
+
+
+def _goals(folder: Path) -> int:
+    """List all goals of earlier runs.
+
+    Returns:
+        3 when one is missed, otherwise 0.
+    """
+    found = [(path.stem, goal) for path in sorted(folder.glob("*.json")) for goal in goals_in(path)]
+    for name, goal in found:
+        print(f"{'MISSED' if goal.missed else 'met':6}  {name:9}  {goal.what}: {goal.value}, {goal.limit}")
+    return _MISSED if any(goal.missed for _name, goal in found) else 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def load(name: str) -> ModuleType:
     """Import a module of the tests by its path.
 
     Args:
-        name: such as ``"history/killing"``.
+        name: such as ``"support/killing"``.
 
     Raises:
         FileNotFoundError: this is no checkout, so there are no tests.

@@ -11,12 +11,32 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Report", "percentile"]
+__all__ = ["Goal", "Report", "goals_in", "goals_of", "percentile"]
 
 Cell = str | float | int | None
+
+
+_GOAL = re.compile(r"goal: (?P<what>.+) (?P<limit>at (?:most|least) .+?): (?P<value>.+), (?P<verdict>met|MISSED)")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit that a measurement has to keep.
+
+    Attributes:
+        what: is measured.
+        limit: ``"at most"`` or ``"at least"``, a number and its unit.
+        value: it was, with its unit.
+        missed: whether the limit was not kept.
+    """
+
+    what: str
+    limit: str
+    value: str
+    missed: bool
 
 
 @dataclass
@@ -77,6 +97,29 @@ class Report:
         )
         path.write_text(text + "\n", encoding="utf-8")
         return path
+
+
+def goals_of(notes: Iterable[str]) -> list[Goal]:
+    """Return the goals among a report's notes.
+
+    Args:
+        notes: of a report, or of its JSON.
+
+    Example:
+        >>> goals_of(["goal: making a card at most 15 ms: 9.16 ms, met", "a note"])
+        [Goal(what='making a card', limit='at most 15 ms', value='9.16 ms', missed=False)]
+    """
+    found = [match for note in notes if (match := _GOAL.fullmatch(note))]
+    return [Goal(one["what"], one["limit"], one["value"], one["verdict"] == "MISSED") for one in found]
+
+
+def goals_in(path: Path) -> list[Goal]:
+    """Return the goals of an earlier run.
+
+    Args:
+        path: the JSON that it wrote.
+    """
+    return goals_of(json.loads(path.read_text(encoding="utf-8"))["notes"])
 
 
 def percentile(values: Sequence[float], share: float) -> float:

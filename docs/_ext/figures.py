@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.report import goals_in
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["figures_of", "matrix_of"]
+__all__ = ["figures_of", "goals_table", "matrix_of"]
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 Cell = str | float | int | None
@@ -34,6 +36,23 @@ def figures_of(path: Path, table: Table) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
     measured = f"*{told['name']}; Python {told['python']}, {versions}, 2 cores.*"
     return "\n\n".join(part for part in (table(told["columns"], rows), notes, measured) if part)
+
+
+def goals_table(folder: Path, table: Table) -> str:
+    """Return how many goals are met, and a table of all, the missed ones first.
+
+    Args:
+        folder: where the benchmarks wrote their JSON.
+        table: makes Markdown of a header and rows.
+    """
+    found = [(path.stem, goal) for path in sorted(folder.glob("*.json")) for goal in goals_in(path)]
+    found.sort(key=lambda one: not one[1].missed)
+    missed = sum(goal.missed for _name, goal in found)
+    rows = [
+        (f"`{name}`", goal.what, goal.limit, goal.value, "**missed**" if goal.missed else "met") for name, goal in found
+    ]
+    count = f"**{len(found) - missed} of {len(found)} goals are met, {missed} are missed.**"
+    return f"{count}\n\n{table(('benchmark', 'what', 'goal', 'measured', ''), rows)}"
 
 
 def shown(cell: Cell) -> str:

@@ -15,7 +15,7 @@ import house
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.utils import unescape
-from figures import figures_of, matrix_of
+from figures import figures_of, goals_table, matrix_of
 from sphinx.addnodes import pending_xref
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -83,6 +83,16 @@ class Figures(FromCode):
         path = ROOT / "benchmarks" / "results" / f"{self.arguments[0]}.json"
         self.env.note_dependency(str(path))
         return figures_of(path, table)
+
+
+class Goals(FromCode):
+    """``{goals}``: the goals of all benchmarks, and which of them are missed."""
+
+    def markdown(self) -> str:
+        """Return the table."""
+        folder = ROOT / "benchmarks" / "results"
+        self.env.note_dependency(str(folder))
+        return goals_table(folder, table)
 
 
 class CodeMap(FromCode):
@@ -307,6 +317,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     wanted: Mapping[str, type[SphinxDirective]] = {
         "parameter-table": ParameterTable,
         "figures": Figures,
+        "goals": Goals,
         "drawn": Drawn,
         "other-figures": OtherFigures,
         "fault-matrix": FaultMatrix,

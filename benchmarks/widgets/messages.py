@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from novakit_widgets.sandbox import Sandbox
 
-from .kernels import Kernel, Message, kernel
-from .report import Report
+from ..kernels import Kernel, Message, kernel
+from ..report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

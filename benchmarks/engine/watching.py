@@ -23,7 +23,7 @@ from novakit_widgets.engine.run import JobRun
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
 
-from .report import Report, percentile
+from ..report import Report, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -133,7 +133,7 @@ def _one(report: Report, name: str, count: int, seconds: float, speed: float) ->
     with Sandbox(
         durations={"video": seconds}, speed=speed, limits="off", quotas="off", media="canned", plan="cli_team"
     ) as sandbox:
-        command = [sys.executable, "-m", "benchmarks.watching", name, sandbox.base_url, sandbox.api_key]
+        command = [sys.executable, "-m", "benchmarks.engine.watching", name, sandbox.base_url, sandbox.api_key]
         ended = subprocess.run(  # noqa: S603 # ours
             [*command, str(count), str(speed)], check=True, capture_output=True, text=True, timeout=600
         )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from novakit_widgets.sandbox import Sandbox
 
-from .beside import load
-from .kernels import Kernel, Message, kernel
-from .report import Report, percentile
+from ..beside import load
+from ..kernels import Kernel, Message, kernel
+from ..report import Report, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def _ticks(messages: Sequence[Message]) -> list[list[Message]]:
 
 async def _scrolling(report: Report, sandbox: Sandbox, jobs: int, seconds: float) -> None:
     """Scroll the table and the page in Chromium while jobs finish, and count the frames."""
-    browsers, servers, page = load("browser/browsers"), load("browser/servers"), load("browser/page")
+    browsers, servers, page = load("support/browsers"), load("support/servers"), load("support/page")
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:

@@ -29,8 +29,8 @@ from novakit_widgets.errors import NovaKitError, SubmissionUncertainError
 from novakit_widgets.job_history.jobs import JobHistory, default_history
 from novakit_widgets.model.tools import Tool
 
-from .report import Report
-from .served import Served, served
+from ..report import Report
+from ..served import Served, served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

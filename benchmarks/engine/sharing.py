@@ -29,7 +29,7 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
 
-from .report import Report
+from ..report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -129,7 +129,7 @@ def _one(name: str, kernels: int, speed: float, seed: int) -> tuple[list[float],
     ):
         together = name == _TOGETHER
         told = [sandbox.base_url, sandbox.api_key, str(speed), str(kernels if together else 1)]
-        command = [sys.executable, "-m", "benchmarks.sharing", name, *told]
+        command = [sys.executable, "-m", "benchmarks.engine.sharing", name, *told]
         processes = [
             stack.enter_context(
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 # ours

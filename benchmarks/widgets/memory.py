@@ -22,8 +22,8 @@ import psutil
 from novakit_widgets import settings
 from novakit_widgets.model.tools import Tool
 
-from .report import Report
-from .served import served
+from ..report import Report
+from ..served import served
 
 __all__ = ["run"]
 
@@ -144,7 +144,7 @@ def run(*, count: int = 1000) -> Report:
             served(durations={"video": _SECONDS}, limits="off", quotas="off", media="canned", seed=1) as sandbox,
         ):
             options = {"api_key": sandbox.api_key, "base_url": sandbox.base_url, "history": f"{folder}/history.sqlite3"}
-            command = [sys.executable, "-m", "benchmarks.memory", name, str(count), json.dumps(options)]
+            command = [sys.executable, "-m", "benchmarks.widgets.memory", name, str(count), json.dumps(options)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 # ours
             told = json.loads(done.stdout.splitlines()[-1])
         base = base or told["kilobytes"]

@@ -9,8 +9,8 @@ import time
 
 from novakit_widgets.sandbox import Sandbox
 
-from .kernels import kernel
-from .report import Report
+from ..kernels import kernel
+from ..report import Report
 
 __all__ = ["card", "first_cell", "imports"]
 

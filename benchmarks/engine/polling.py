@@ -20,8 +20,8 @@ from novakit_widgets.engine.tracker import JobTracker, Watch, tracker_of
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.sandbox import Sandbox
 
-from .kernels import kernel
-from .report import Report, percentile
+from ..kernels import kernel
+from ..report import Report, percentile
 
 __all__ = ["run"]
 

@@ -15,8 +15,8 @@ from novakit_widgets import settings
 from novakit_widgets.api.client import NovaKitClient
 from novakit_widgets.sandbox import Sandbox
 
-from .beside import load
-from .report import Report
+from ..beside import load
+from ..report import Report
 
 __all__ = ["run"]
 
@@ -26,7 +26,7 @@ _ATTEMPTS = 2  # without waits between them
 
 def run() -> Report:
     """Try all of them; it takes about a minute."""
-    matrix = load("core/faultmatrix")
+    matrix = load("support/faultmatrix")
     settings.configure(speed=_SPEED)
     stamina.set_testing(True, attempts=_ATTEMPTS)
     logging.getLogger("stamina").setLevel(logging.ERROR)  # hundreds of retries are what is asked for here

@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from .beside import load
-from .report import Report
+from ..beside import load
+from ..report import Report
 
 __all__ = ["run"]
 
@@ -23,9 +23,9 @@ def run(*, times: int = 200, batches: int = 20, seed: int = 7) -> Report:
     report = Report(f"kill: SIGKILL {times} times at random moments", ("what", "value"))
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        toll = load("history/killing").kill(times, Path(folder), seed=seed)
+        toll = load("support/killing").kill(times, Path(folder), seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        batch = load("history/killing").kill_batches(batches, Path(folder), seed=seed)
+        batch = load("support/killing").kill_batches(batches, Path(folder), seed=seed)
     report.add("kills", toll.kills)
     report.add("jobs of the service", toll.jobs)
     report.add("submissions cut off, whose job was found again", toll.recovered)

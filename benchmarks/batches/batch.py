@@ -25,8 +25,8 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.tools import TOOL_LIMITS, Tool
 from novakit_widgets.sandbox import Sandbox
 
-from .beside import load
-from .report import Report
+from ..beside import load
+from ..report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

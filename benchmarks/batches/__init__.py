@@ -1,0 +1,1 @@
+"""Many jobs against the limits."""

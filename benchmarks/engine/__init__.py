@@ -1,0 +1,1 @@
+"""One job: requests, delays, faults, kills and long runs."""

@@ -1,0 +1,1 @@
+"""What a cell calls: imports, the first card and the first cell."""

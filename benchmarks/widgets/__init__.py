@@ -1,0 +1,1 @@
+"""Cards and boards: messages, memory and painting."""

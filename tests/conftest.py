@@ -10,8 +10,8 @@ import numpy as np  # noqa: F401 # pytest.approx looks into it, and must not fin
 import pytest
 import stamina
 
-from novakit_widgets import settings
 from novakit_widgets.api import client
+from novakit_widgets.config import keys, store
 from novakit_widgets.engine import ownership
 from novakit_widgets.runtime import loop as job_loop
 
@@ -36,7 +36,8 @@ def _fresh(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("NOVAKIT_") and name != "NOVAKIT_CHROMIUM"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NOVAKIT_HISTORY", str(tmp_path / "history.sqlite3"))
-    monkeypatch.setattr(settings, "_configured", {})
+    monkeypatch.setattr(store, "_store", store.Store())
+    monkeypatch.setattr(keys, "_holder", keys.KeyHolder())
     monkeypatch.setattr(client, "_default", None)
     monkeypatch.setattr(ownership, "_ownership", {})
     monkeypatch.setattr(job_loop, "_home", None)

@@ -29,6 +29,7 @@ from ..model.media import is_web_address
 from ..model.rate_limit import RateLimit
 from ..model.tools import Tool
 from ..runtime.clock import utc_now
+from ..runtime.hosts import is_loopback
 from ..runtime.per_loop import PerLoop
 from .answers import HEADERS, Action, Answer, answer_of, retry_after
 from .bodies import job_of_submission, jobs_of, object_of, parsed
@@ -51,8 +52,6 @@ _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a size in bytes
-# A proxy would look for this machine's sandbox on its own machine.
-_WITHOUT_PROXY = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _MINUTE = 60.0  # what the service counts a key's requests by
 # By account: several clients of one process have the same key.
 _sent: dict[str, deque[float]] = {}
@@ -84,16 +83,24 @@ class MediaStream:
 
 @dataclass(frozen=True, slots=True)
 class _Http:
-    """A loop's connections: to the API, and to wherever media are, who never get the key."""
+    """A loop's connections: to the API, to the hosts of media, and to media on this machine. Only the API gets the key."""
 
     api: httpx.AsyncClient
     media: httpx.AsyncClient
+    near: httpx.AsyncClient
+
+    def to(self, url: str) -> httpx.AsyncClient:
+        """Return the connections for media at an address."""
+        return self.near if is_loopback(urlsplit(url).hostname or "") else self.media
 
     async def aclose(self) -> None:
         try:
             await self.api.aclose()
         finally:
-            await self.media.aclose()
+            try:
+                await self.media.aclose()
+            finally:
+                await self.near.aclose()
 
 
 def _connect(base_url: str, transport: httpx.AsyncBaseTransport | None) -> _Http:
@@ -101,22 +108,32 @@ def _connect(base_url: str, transport: httpx.AsyncBaseTransport | None) -> _Http
 
     guard_logs()
     timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+    context = httpx.create_ssl_context()  # shared: making one takes longer than all the rest
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
     return _Http(
         api=httpx.AsyncClient(
             transport=transport,
+            verify=context,
             timeout=timeout,
             limits=limits,
             follow_redirects=False,
             # A proxy would see the key unencrypted, too.
-            trust_env=not settings.is_loopback(urlsplit(base_url).hostname or ""),
+            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
         ),
         media=httpx.AsyncClient(
             transport=transport,
+            verify=context,
             timeout=timeout,
             follow_redirects=True,
             max_redirects=_MAX_REDIRECTS,
-            mounts=dict.fromkeys(_WITHOUT_PROXY),
+        ),
+        near=httpx.AsyncClient(
+            transport=transport,
+            verify=context,
+            timeout=timeout,
+            follow_redirects=True,
+            max_redirects=_MAX_REDIRECTS,
+            trust_env=False,  # a proxy would look for this machine's sandbox on its own machine
         ),
     )
 
@@ -367,7 +384,7 @@ class NovaKitClient:
         failure: str
         opened = False
         try:
-            async with self._connections.lent() as http, http.media.stream("GET", url, headers=headers) as response:
+            async with self._connections.lent() as http, http.to(url).stream("GET", url, headers=headers) as response:
                 opened = True
                 try:
                     yield MediaStream(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, MediaError
+from ..config import settings
+from ..config.checks import Embed
+from ..errors import MediaError
 from . import downloads
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Embed", "Kept", "Room", "check_embed", "keep", "save_kept"]
 
-Embed = Literal["auto", "inline", "file", "link"]
-_EMBEDS = ("auto", "inline", "file", "link")
 EMBED_BYTES = 8_000_000  # more takes a notebook seconds to open and a browser hundreds of MB
 INLINE_BYTES = 100_000_000  # what "inline" forces at most: the kernel's messages take 8 s for it
 FOLDER = "novakit-media"
@@ -93,16 +93,13 @@ async def save_kept(client: downloads.KnowsJobs, job: Job, kept: Sequence[Kept] 
     )
 
 
-def check_embed(embed: str) -> Embed:
-    """Refuse a way to embed that there is not.
+def check_embed(embed: str | None) -> Embed:
+    """Return where finished media go: the argument, or the setting ``embed`` where it is ``None``.
 
     Raises:
-        ConfigurationError: it is none of ``auto``, ``inline``, ``file`` and ``link``.
+        ConfigurationError: it is not one of ``auto``, ``inline``, ``file`` and ``link``.
     """
-    for known in _EMBEDS:
-        if embed == known:
-            return known  # type: ignore[return-value]  # one of the literals
-    raise ConfigurationError(f"embed is one of {', '.join(_EMBEDS)}, not {embed!r}. Nothing was sent or billed.")
+    return settings.embed(embed).value
 
 
 async def keep(

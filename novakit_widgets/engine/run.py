@@ -91,7 +91,7 @@ class JobRun:
         self.params: Mapping[str, Any] = FrozenDict(owned(dict(params)))
         self.client = client
         self.history = history or default_history()
-        self.timeout = check_timeout(timeout)
+        self.timeout = settings.timeout(timeout).value
         self.phase = Phase.NEW
         self.job: Job | None = None
         self.error: NovaKitError | None = None

@@ -33,7 +33,7 @@ def batch(
     max_running: int | None = None,
     client: NovaKitClient | None = None,
     timeout: float | None = None,
-    embed: Embed = "auto",
+    embed: Embed | None = None,
     reuse: bool | None = None,
     **common: Any,
 ) -> JobBoard:

@@ -9,6 +9,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
+from ..config import settings
 from ..errors import ConfigurationError, InvalidParameterError
 from ..model.parameters import PARAMETERS
 from ..model.tools import Tool
@@ -135,11 +136,12 @@ def _matcher(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def load(shell: InteractiveShell) -> None:
-    """Add the magic to a shell, and its completion.
+    """Add the magic to a shell, its completion, and the settings to ``%config``.
 
     Args:
         shell: IPython.
     """
+    settings.register(shell)
     shell.register_magics(NovaKitMagics)
     if shell.Completer is not None and _matcher not in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.append(_matcher)

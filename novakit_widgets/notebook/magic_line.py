@@ -191,7 +191,7 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     prompt = {main: text} if text else {}
     try:
         check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in OURS])
-        check_embed(ours.get("embed", "auto"))
+        check_embed(ours.get("embed"))
     except (TypeError, ConfigurationError) as error:
         raise UsageError(str(error)) from None
     return tool, {**prompt, **options, **said}, ours

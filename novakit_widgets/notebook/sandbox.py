@@ -12,6 +12,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, NovaKitConnectionError
+from ..runtime.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -197,8 +198,6 @@ def _own(options: dict[str, Any]) -> Any:
 
 
 def _ask(address: str) -> dict[str, Any]:
-    from ..config.settings import is_loopback
-
     parts = urlsplit(address)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise ConfigurationError(

@@ -114,7 +114,7 @@ def sweep(
     max_running: int | None = None,
     client: NovaKitClient | None = None,
     timeout: float | None = None,
-    embed: Embed = "auto",
+    embed: Embed | None = None,
     reuse: bool | None = None,
     **params: Any,
 ) -> JobSweep:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ipaddress
 import math
 import random
 from types import MappingProxyType, TracebackType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from typing_extensions import Self
 
 from ..model.tools import Tool
+from ..runtime.hosts import is_loopback
 from .accounts import PLANS, Accounts
 from .app import version
 from .faults import Fault, FaultPlan, InjectedFault, usual_faults
@@ -77,7 +77,7 @@ class Sandbox:
             raise ValueError(f"speed is a number above 0, not {speed!r}.")
         if not 0 <= hold_seconds < math.inf:
             raise ValueError(f"hold_seconds is a number from 0 on, not {hold_seconds!r}.")
-        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        if not is_loopback(host):
             # GET /sandbox gives the key to whoever asks.
             raise ValueError(f"The sandbox serves this machine only: {host!r} is no loopback address.")
         if not 0 <= port < _PORTS:

@@ -95,6 +95,7 @@ def login() -> LoginForm | None:
     Example:
         >>> login()  # doctest: +SKIP
     """
+    settings.ask_again()
     if in_kernel():
         return LoginForm()
     try:

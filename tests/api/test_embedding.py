@@ -67,6 +67,7 @@ async def test_what_fails_is_told(tmp_path, monkeypatch):
 def test_a_way_that_there_is_not():
     """It is refused before anything is billed."""
     assert [check_embed(embed) for embed in ("auto", "inline", "file", "link")] == ["auto", "inline", "file", "link"]
-    for embed in ("Auto", "", None, 5, []):
-        with pytest.raises(ConfigurationError, match="embed is one of"):
+    assert check_embed(None) == "auto"  # the setting
+    for embed in ("Auto", "", 5, []):
+        with pytest.raises(ConfigurationError, match="embed must be one of"):
             check_embed(embed)

@@ -161,7 +161,7 @@ async def test_a_whole_job_leaves_no_trace_of_it(serve, nothing_left, log, monke
         assert secret not in f"{thing} {thing!r}"
         assert secret not in repr(getattr(thing, "__dict__", ""))
     assert secret not in repr(settings.describe())
-    assert secret not in repr(vars(settings)["_configured"])
+    assert secret not in repr(settings.configured())
     assert secret not in log.text
     with pytest.raises(TypeError):
         pickle.dumps(client)

@@ -75,7 +75,7 @@ def test_settings_exist():
     """Every setting in the table is one that `configure` takes, and every variable one that the code reads."""
     table = re.findall(r"^\| `(\w+)` \|", README.split("## Settings")[1].split("\n## ")[0], re.MULTILINE)
     assert table
-    assert set(table) <= set(settings._NAMES)
+    assert set(table) <= set(settings.NAMES)
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "novakit_widgets").rglob("*.py"))
     variables = set(re.findall(r"NOVAKIT_\w+", README))
     assert variables

@@ -31,7 +31,7 @@ def configured(sandbox, monkeypatch, tmp_path):
     monkeypatch.setenv("NOVAKIT_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
     # Six images are more than the real service takes in a minute.
-    monkeypatch.setattr(settings, "_configured", {"speed": SPEED})
+    settings.configure(speed=SPEED)
 
 
 @pytest.mark.parametrize("name", ["novakit_widgets", *MODULES])

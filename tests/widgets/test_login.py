@@ -74,7 +74,7 @@ def test_the_key_is_used_and_forgotten(ring):
 
 
 def test_the_key_is_kept_in_the_keyring_only_if_asked(ring):
-    """With the box ticked a later kernel finds it; forget_key takes it out again."""
+    """With the box ticked a later kernel finds it; forget_key removes it."""
     form = LoginForm()
     form._keep.value = True
     type_in(form, KEY)
@@ -88,7 +88,7 @@ def test_a_slip_of_the_hand_is_told_without_repeating_it(ring):
     """What is no key is refused, and stands nowhere."""
     form = LoginForm()
     type_in(form, KEY[:-1])
-    assert "The API key from nk.login() is not one" in form._said.value
+    assert "The API key from nk.login() is not a NovaKit key" in form._said.value
     assert "64 hexadecimal digits" in form._said.value
     assert KEY[:-1] not in everything(form)
 
@@ -114,7 +114,7 @@ def test_a_key_elsewhere_that_is_none_is_told(ring, monkeypatch):
     """The one of the environment, where its owner finds it."""
     configure(api_key=None)
     monkeypatch.setenv("NOVAKIT_API_KEY", KEY[:-1])
-    assert "The API key from NOVAKIT_API_KEY is not one" in LoginForm()._said.value
+    assert "The API key from NOVAKIT_API_KEY is not a NovaKit key" in LoginForm()._said.value
 
 
 def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
@@ -123,7 +123,7 @@ def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
     form = LoginForm()
     form._keep.value = True
     type_in(form, KEY)
-    assert "holds for this kernel" in form._said.value
+    assert "is used in this kernel" in form._said.value
     assert KEY not in everything(form)
     assert settings.api_key().source == "configure"
 
@@ -134,7 +134,7 @@ def test_at_a_terminal_it_asks_there(ring, monkeypatch):
     assert login() is None
     assert settings.api_key().value.reveal() == KEY
     monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY[:-1])
-    with pytest.raises(InvalidKeyError, match=r"The API key from nk\.login\(\) is not one"):
+    with pytest.raises(InvalidKeyError, match=r"The API key from nk\.login\(\) is not a NovaKit key"):
         login()
 
 

@@ -72,10 +72,10 @@ class JobSweep(JobBoard):
         client: NovaKitClient | None = None,
         max_running: int | None = None,
         timeout: float | None = None,
-        embed: Embed = "auto",
+        embed: Embed | None = None,
         reuse: bool | None = None,
     ) -> None:
-        check_embed(embed)
+        embed = check_embed(embed)
         self.grid = grid
         self._tool = tool
         self._items = items

@@ -76,13 +76,13 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         client: NovaKitClient | None = None,
         max_running: int | None = None,
         timeout: float | None = None,
-        embed: Embed = "auto",
+        embed: Embed | None = None,
         reuse: bool | None = None,
         autostart: bool = True,
     ) -> None:
         asked = [(Tool.of(tool), params) for tool, params in items]
         sent = [(tool, checked(tool, params)) for tool, params in asked]
-        check_embed(embed)
+        embed = check_embed(embed)
         queue = JobQueue(
             sent,
             client=client or default_client(),

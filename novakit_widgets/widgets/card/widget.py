@@ -49,9 +49,9 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         params: the service's own parameters; see `novakit_widgets.model.parameters.PARAMETERS`. ``None`` means not set; a file of
             this machine is given as for the short forms, such as `novakit_widgets.video`.
         client: speaks to the service; where it is left out, one is made from the settings.
-        timeout: seconds to watch; the default is the tool's (video 300, music 180, else 120).
+        timeout: seconds to watch; the default is the setting ``timeout``, or the tool's (video 300, music 180, else 120).
         embed: where the finished media go: ``"inline"`` into the notebook, ``"file"`` beside it, ``"link"`` nowhere (the
-            service's temporary address), ``"auto"`` inline up to 8 MB.
+            service's temporary address), ``"auto"`` inline up to 8 MB. The default is the setting ``embed``, which is ``"auto"``.
         autostart: whether to submit at once; otherwise `start` does, and waiting does.
         reuse: whether to take the newest job of the history that asked for the same and did not fail, instead of paying
             again; where it is left out, `configure` and ``NOVAKIT_REUSE`` say, and otherwise it is off.
@@ -113,7 +113,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         *,
         client: NovaKitClient | None = None,
         timeout: float | None = None,
-        embed: Embed = "auto",
+        embed: Embed | None = None,
         autostart: bool = True,
         reuse: bool | None = None,
     ) -> None:
@@ -131,7 +131,7 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         *,
         client: NovaKitClient | None = None,
         timeout: float | None = None,
-        embed: Embed = "auto",
+        embed: Embed | None = None,
     ) -> JobWidget:
         """Pick up a job that was submitted earlier, in this kernel or another. It costs nothing.
 
@@ -153,11 +153,11 @@ class JobWidget(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def showing(cls, run: JobRun) -> JobWidget:
         """Show a run that is there already, such as that of a result without a job id."""
         widget = cls.__new__(cls)
-        widget._make(run, "auto")
+        widget._make(run, None)
         widget.start()
         return widget
 
-    def _make(self, run: JobRun, embed: str) -> None:
+    def _make(self, run: JobRun, embed: str | None) -> None:
         self._embed = check_embed(embed)
         self._run = run
         self._made = True

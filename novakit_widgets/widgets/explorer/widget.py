@@ -97,7 +97,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         fixed: Mapping[str, Any] | None = None,
         *,
         client: NovaKitClient | None = None,
-        embed: Embed = "auto",
+        embed: Embed | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self.tool = Tool.of(tool)
@@ -423,7 +423,7 @@ def explore(
     tool: Tool | str = Tool.VIDEO,
     *,
     client: NovaKitClient | None = None,
-    embed: Embed = "auto",
+    embed: Embed | None = None,
     **fixed: Any,
 ) -> PromptExplorer:
     """Try prompts in a form: generate, vary, compare side by side, and carry on in code.

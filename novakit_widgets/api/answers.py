@@ -30,8 +30,6 @@ __all__ = ["HEADERS", "Action", "Answer", "answer_of", "error_of", "retry_after"
 HEADERS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
-# Documented as the body of a 429: what to wait when neither header nor body says how long.
-DEFAULT_RETRY_AFTER = 30.0
 _KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
 _DAY = 86_400
 _LONG_WAIT = 120  # seconds; nobody counts more of them

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from ..model.job import Job
     from ..model.tools import Tool
 
-__all__ = ["LONGEST", "Lists", "newest"]
+__all__ = ["LIST_LIMIT", "Lists", "newest"]
 
-LONGEST = 100  # documented: the most that GET /jobs returns
+LIST_LIMIT = 100  # documented: the most that GET /jobs returns
 _SHORTER = (20, 5, 1)  # a file is about as long as an answer may be, so that one job with its own fits
 
 
@@ -27,7 +27,9 @@ class Lists(Protocol):
         ...
 
 
-async def newest(client: Lists, *, tool: Tool | str | None = None, limit: int = LONGEST) -> tuple[tuple[Job, ...], int]:
+async def newest(
+    client: Lists, *, tool: Tool | str | None = None, limit: int = LIST_LIMIT
+) -> tuple[tuple[Job, ...], int]:
     """Ask for the newest jobs, and for fewer at once where so many are too long.
 
     Args:

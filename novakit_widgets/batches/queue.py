@@ -12,13 +12,14 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ..api.listing import LIST_LIMIT
 from ..config import settings
 from ..engine.messages import never_submitted
 from ..engine.reconcile import look_up_entries
 from ..engine.reuse import TWIN_AGE, lost_job, reused_note, twin_note
 from ..engine.state import Phase
 from ..engine.submit import Ticket
-from ..engine.tracker import LIST_LIMIT, tracker_of
+from ..engine.tracker import tracker_of
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -31,10 +32,11 @@ from ..errors import (
     SubmissionUncertainError,
 )
 from ..job_history.jobs import default_history
-from ..limits.budget import Pace
+from ..limits.schedule import Pace
 from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clockwork
+from ..runtime.sleep import sleep_or_wake
 from ..runtime.waiting import Waiters, check_timeout, within
 from .cancellations import Deletions
 from .items import AT_SERVICE, NotItsTurnError, Place, PlaceState, RunMaker
@@ -452,14 +454,7 @@ class JobQueue:
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until something changes."""
-        self._wake.clear()
-        sleeping = asyncio.ensure_future(self._works.sleep(seconds))
-        waking = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            waking.cancel()
+        await sleep_or_wake(seconds, self._wake, self._works.sleep)
 
     def _nudge(self) -> None:
         loop = self._loop

@@ -9,7 +9,7 @@ from ..errors import SubmissionUncertainError
 
 if TYPE_CHECKING:
     from ..engine.run import JobRun
-    from ..limits.budget import Pace
+    from ..limits.schedule import Pace
     from ..runtime.clock import Clockwork
     from .items import Place
 

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..api.bodies import JobList
-from ..api.listing import LONGEST, newest
+from ..api.listing import LIST_LIMIT, newest
 from ..errors import APIError, AuthenticationError, NovaKitConnectionError, UnreadableAnswerError
 from ..job_history.rows import digest_of
 from ..model.parameters import canonical
 from ..model.tools import Tool
+from ..runtime.backoff import backoff
 from ..runtime.clock import Clockwork
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ async def find_matches(
     """
     works = clockwork or Clockwork()
     found: list[list[Job]] = [[] for _ in asked]
-    limit = LONGEST
+    limit = LIST_LIMIT
     for pause in _LOOKS:
         if pause:
             await works.sleep(pause)
@@ -109,7 +110,8 @@ async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tu
             if denied or too_long or works.clock() >= until:
                 raise
             failures += 1
-        await works.sleep(works.random() * min(_LONGEST_BACKOFF, _FIRST_BACKOFF**failures))
+        pause = backoff(failures, first=_FIRST_BACKOFF, longest=_LONGEST_BACKOFF, random=works.random)
+        await works.sleep(pause)
 
 
 def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:
@@ -180,6 +182,6 @@ def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[s
     if ordered and (before or dates[-1] < since - CLOCK_SKEW):
         return ""
     newest_ones = f"newest {limit} {tool} jobs" if limit > 1 else f"newest {tool} job"
-    if limit < LONGEST:
+    if limit < LIST_LIMIT:
         return f"with their files more than the {newest_ones} are too long to be read, and this may be an older one"
     return f"the service lists only the {newest_ones}, and this may be an older one"

@@ -15,6 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ..api.listing import LIST_LIMIT
 from ..config import settings
 from ..errors import (
     APIError,
@@ -25,10 +26,13 @@ from ..errors import (
     RateLimitError,
     UnreadableAnswerError,
 )
-from ..limits.budget import Pace, PollingBudget
+from ..limits.budget import PollingBudget
+from ..limits.schedule import Pace
 from ..limits.tool_limits import allowance_of
 from ..model.job import Job, JobStatus
+from ..model.rate_limit import DEFAULT_RETRY_AFTER
 from ..runtime.loop_cache import belonging
+from ..runtime.sleep import sleep_or_wake
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -39,11 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["JobTracker", "Watch", "tracker_of"]
 
 MOST_LONG_POLLS = 8  # each holds a connection; with the smallest plan the budget allows four
-LIST_LIMIT = 100  # documented: the most that GET /jobs returns
 _POLLS_A_WINDOW = 2  # a long poll is held for half a window
 _LOOKS = 2  # a window: how often the time-outs are looked at, so that a sleep of the machine is noticed
 _ASLEEP = 12  # of a window: later than that by 5 s, nobody was awake
-_RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
 # Of the 4xx, only these may be different the next time.
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -376,14 +378,7 @@ class JobTracker:
     async def _until(self, moment: Callable[[], float]) -> None:
         """Wait for a moment that a new job may bring forward."""
         while (seconds := moment() - self._clock()) > 0:
-            self._wake.clear()
-            sleeping = asyncio.ensure_future(self._sleep(seconds))
-            waking = asyncio.ensure_future(self._wake.wait())
-            try:
-                await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sleeping.cancel()
-                waking.cancel()
+            await sleep_or_wake(seconds, self._wake, self._sleep)
 
     # What an answer means
 
@@ -440,7 +435,7 @@ class JobTracker:
                     watch.trouble = error
                     _call(watch)
             if isinstance(error, RateLimitError):
-                self._budget.refused(_RETRY_AFTER if error.retry_after is None else error.retry_after)
+                self._budget.refused(DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after)
             else:
                 await self._sleep(self._pace.retry(failures, self._random))
 

@@ -1,12 +1,12 @@
-"""How often we may ask: intervals that back off, and the polling budget of one key. What is fair to others is `sharing`'s."""
+"""The polling budget of one key: how many polling requests fit into the service's rate limit."""
 
 from __future__ import annotations
 
 import random as random_module
-from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..model.rate_limit import DEFAULT_LIMIT
+from ..runtime.sliding_window import SlidingWindow
 from .fair_share import FairShare
 
 if TYPE_CHECKING:
@@ -14,63 +14,9 @@ if TYPE_CHECKING:
 
     from ..model.rate_limit import RateLimit
 
-__all__ = ["Pace", "PollingBudget"]
+__all__ = ["POLLING_SHARE", "PollingBudget"]
 
-DEFAULT_LIMIT = 30  # requests a minute; documented for the smallest plan, until a header says otherwise
 POLLING_SHARE = 0.5  # of them for polling; the rest is for submitting, cancelling and the user's other programs
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """The lengths of the tracker's waits, all in seconds.
-
-    Attributes:
-        first: before the first progress snapshot, and again after a job was added.
-        factor: by which each interval is longer than the one before.
-        most: the longest interval.
-        window: the service's rate-limit window.
-        retry_first: the upper bound of the first wait after a failure; it doubles.
-        retry_most: the upper bound of all waits after failures.
-        unheld: a long poll answered faster than this, with the job still running, was not held.
-
-    Example:
-        >>> Pace().after(2.0), Pace().after(9.0)
-        (3.0, 10.0)
-    """
-
-    first: float = 2.0
-    factor: float = 1.5
-    most: float = 10.0
-    window: float = 60.0
-    retry_first: float = 1.0
-    retry_most: float = 30.0
-    unheld: float = 1.0
-
-    @classmethod
-    def at(cls, speed: float) -> Pace:
-        """Return the pace for a service whose clock runs ``speed`` times faster: a sandbox's.
-
-        Args:
-            speed: 1 for the service itself.
-        """
-        least = 0.1  # seconds; a bar that moves faster than that moves for nobody
-        real = cls()
-        return cls(
-            first=max(least, real.first / speed),
-            most=max(least, real.most / speed),
-            window=real.window / speed,
-            retry_first=max(least, real.retry_first / speed),
-            retry_most=max(1.0, real.retry_most / speed),
-        )
-
-    def after(self, interval: float) -> float:
-        """Return the interval that follows ``interval``."""
-        return min(self.most, interval * self.factor)
-
-    def retry(self, failures: int, random: Callable[[], float]) -> float:
-        """Return how long to wait after ``failures`` failures in a row: exponential, with full jitter."""
-        # The exponent is bounded because 2.0 ** 2000 overflows, and an outage can be long.
-        return random() * min(self.retry_most, self.retry_first * 2.0 ** min(failures - 1, 30))
 
 
 class PollingBudget:
@@ -100,14 +46,13 @@ class PollingBudget:
         self._fair = fair or FairShare(window, clock=clock, random=random)
         self._clock = clock
         self._sleep = sleep
-        self._taken: deque[float] = deque()
-        self._limit = DEFAULT_LIMIT
+        self._requests = SlidingWindow(_places(DEFAULT_LIMIT), window)
         self._paused_until = float("-inf")
 
     @property
     def places(self) -> int:
         """Polling requests that one window has room for."""
-        return max(1, int(self._limit * POLLING_SHARE))
+        return self._requests.count
 
     @property
     def shared(self) -> bool:
@@ -123,7 +68,7 @@ class PollingBudget:
         """
         if limit is None:
             return
-        self._limit = limit.limit
+        self._requests.count = _places(limit.limit)
         self._fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
             # The next request would be refused. A clock that is wrong must not stop us for longer than a window.
@@ -144,17 +89,16 @@ class PollingBudget:
             keep: places to leave for requests that matter more.
         """
         now = self._clock()
-        while self._taken and self._taken[0] <= now - self.window:
-            self._taken.popleft()
-        paused = max(0.0, self._paused_until - now, self._fair.wait())
-        places = max(1, self.places - keep)
-        if len(self._taken) < places:
-            return paused
-        return max(paused, self._taken[len(self._taken) - places] + self.window - now)
+        kept = min(keep, self.places - 1)
+        return max(0.0, self._paused_until - now, self._fair.wait(), self._requests.wait(now, under_way=kept))
 
     async def take(self, keep: int = 0) -> None:
         """Wait for a place and take it."""
         while (seconds := self.delay(keep)) > 0:
             await self._sleep(seconds)
-        self._taken.append(self._clock())
+        self._requests.add(self._clock())
         self._fair.taken()
+
+
+def _places(limit: int) -> int:
+    return max(1, int(limit * POLLING_SHARE))

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from ..config import settings
 from ..errors import APIError, NovaKitError, RateLimitError
-from ..model.tools import TOOL_LIMITS, Tool
+from ..model.rate_limit import DEFAULT_LIMIT, DEFAULT_RETRY_AFTER, LIMIT_WINDOW
+from ..model.tools import HOUR, MINUTE, TOOL_LIMITS, Tool
 from ..runtime.clock import utc_now
 from ..runtime.sliding_window import SlidingWindow
-from .budget import DEFAULT_LIMIT, POLLING_SHARE
+from .budget import POLLING_SHARE
 from .fair_share import FairShare
 
 if TYPE_CHECKING:
@@ -32,15 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance", "Slot", "allowance_of", "limit_of"]
 
-_MINUTE = 60.0
-_HOUR = 3600.0
-
-_LENGTHS = {_MINUTE: "a minute", _HOUR: "an hour"}
 _MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch for one longer than it was
 _SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
-_RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
 _SUBMITTING = "submitting"  # as a kind of requests, beside the polling
-_UNITS = {_MINUTE: "a minute", _HOUR: "an hour"}
+_UNITS = {MINUTE: "a minute", HOUR: "an hour"}
 _PLURALS = {
     Tool.VIDEO: "videos",
     Tool.MUSIC: "pieces of music",
@@ -59,7 +55,7 @@ def limit_of(tool: Tool) -> str:
         ('5 in an hour', '20 in a minute')
     """
     count, seconds = TOOL_LIMITS[tool]
-    return f"{count} in {_LENGTHS[seconds]}"
+    return f"{count} in {_UNITS[seconds]}"
 
 
 class Slot:
@@ -133,8 +129,8 @@ class Allowance:
         self._tools = {
             tool: SlidingWindow(count, (seconds + _MARGIN) / speed) for tool, (count, seconds) in limits.items()
         }
-        self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (_MINUTE + _MARGIN) / speed)
-        self.fair = FairShare(_MINUTE / speed, clock=clock, random=random)
+        self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (LIMIT_WINDOW + _MARGIN) / speed)
+        self.fair = FairShare(LIMIT_WINDOW / speed, clock=clock, random=random)
         self._under_way = dict.fromkeys(Tool, 0)
         self._paused: dict[Tool | None, float] = {}
         self._contested: dict[Tool, float] = {}
@@ -227,8 +223,8 @@ class Allowance:
         """
         asked = error.retry_after if isinstance(error, APIError) else None
         if isinstance(error, RateLimitError):
-            pause = seconds or asked or _RETRY_AFTER
-            stretch = self._tools[tool].seconds if tool in self._tools else _MINUTE / self.speed
+            pause = seconds or asked or DEFAULT_RETRY_AFTER
+            stretch = self._tools[tool].seconds if tool in self._tools else LIMIT_WINDOW / self.speed
             self._contested[tool] = self._clock() + pause + stretch
         elif error.status_code == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None:
             pause = asked
@@ -241,7 +237,7 @@ class Allowance:
         """Come back later than a 429 asks for, and less often, where others use the key: all were told the same moment."""
         later = self.fair.refused()
         if later > 0.0:
-            self.pause(None, (_RETRY_AFTER if error.retry_after is None else error.retry_after) + later)
+            self.pause(None, (DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after) + later)
 
     def pause(self, tool: Tool | None, seconds: float) -> None:
         """Let nothing of a tool through for so many seconds; ``None`` for all of them."""
@@ -261,7 +257,7 @@ class Allowance:
         self.fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
             # A clock that is wrong must not stop us for longer than a window.
-            self.pause(None, min(max(limit.reset - wall, 0.0), _MINUTE / self.speed))
+            self.pause(None, min(max(limit.reset - wall, 0.0), LIMIT_WINDOW / self.speed))
 
     def seed(self, begun: Iterable[tuple[Tool, datetime]], *, now: datetime) -> None:
         """Count what was submitted before this process knew of it, as the history has it.

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RateLimit", "whole"]
+__all__ = ["DEFAULT_LIMIT", "DEFAULT_RETRY_AFTER", "LIMIT_WINDOW", "RateLimit", "whole"]
+
+DEFAULT_LIMIT = 30  # requests a minute; documented for the smallest plan, until a header says otherwise
+DEFAULT_RETRY_AFTER = 30.0  # seconds; the documented example, for a 429 that does not say
+LIMIT_WINDOW = 60.0  # seconds; the service limits a key's requests a minute
 
 _LARGEST = 10**12  # a larger number in a header is no count and no time
 

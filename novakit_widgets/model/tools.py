@@ -11,10 +11,10 @@ from ..errors import InvalidParameterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TOOL_LIMITS", "Tool", "tool_names"]
+__all__ = ["HOUR", "MINUTE", "TOOL_LIMITS", "Tool", "tool_names"]
 
-_MINUTE = 60.0
-_HOUR = 3600.0
+MINUTE = 60.0  # seconds
+HOUR = 3600.0
 
 
 class Tool(str, Enum):
@@ -88,12 +88,12 @@ def tool_names() -> str:
 
 TOOL_LIMITS: Mapping[Tool, tuple[int, float]] = MappingProxyType(
     {
-        Tool.IMAGE: (10, _MINUTE),
-        Tool.IMAGE_EDIT: (10, _MINUTE),
-        Tool.VIDEO: (5, _HOUR),
-        Tool.TTS: (20, _MINUTE),
-        Tool.STT: (10, _MINUTE),
-        Tool.MUSIC: (10, _HOUR),
+        Tool.IMAGE: (10, MINUTE),
+        Tool.IMAGE_EDIT: (10, MINUTE),
+        Tool.VIDEO: (5, HOUR),
+        Tool.TTS: (20, MINUTE),
+        Tool.STT: (10, MINUTE),
+        Tool.MUSIC: (10, HOUR),
     }
 )
 """Documented: how many generations in how many seconds."""

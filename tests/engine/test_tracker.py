@@ -21,7 +21,7 @@ from novakit_widgets.errors import (
     RateLimitError,
     UnreadableAnswerError,
 )
-from novakit_widgets.limits.budget import Pace
+from novakit_widgets.limits.schedule import Pace
 from novakit_widgets.model.job import Job, JobStatus
 
 

@@ -12,8 +12,8 @@ import stamina
 
 from novakit_widgets.api import client
 from novakit_widgets.config import keys, store
-from novakit_widgets.engine import ownership
 from novakit_widgets.runtime import loop as job_loop
+from novakit_widgets.runtime import registry
 
 UNENDING = r"not within \d+ s: the cells are done"  # what a test says of such a cell
 
@@ -39,7 +39,7 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(store, "_store", store.Store())
     monkeypatch.setattr(keys, "_holder", keys.KeyHolder())
     monkeypatch.setattr(client, "_default", None)
-    monkeypatch.setattr(ownership, "_ownership", {})
+    registry.forget_all()
     monkeypatch.setattr(job_loop, "_home", None)
     yield
     stamina.set_testing(False)

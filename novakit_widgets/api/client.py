@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -26,11 +25,13 @@ from ..errors import (
 from ..limits.tool_limits import limit_of
 from ..model.job import Job, is_job_id
 from ..model.media import is_web_address
-from ..model.rate_limit import RateLimit
+from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
 from ..model.tools import Tool
 from ..runtime.clock import utc_now
 from ..runtime.hosts import is_loopback
 from ..runtime.per_loop import PerLoop
+from ..runtime.registry import of_account
+from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of, retry_after
 from .bodies import job_of_submission, jobs_of, object_of, parsed
 from .retry import may_have_arrived, retried, sent_until_taken, worth_reading_again
@@ -52,9 +53,6 @@ _SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a size in bytes
-_MINUTE = 60.0  # what the service counts a key's requests by
-# By account: several clients of one process have the same key.
-_sent: dict[str, deque[float]] = {}
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
@@ -178,7 +176,7 @@ class NovaKitClient:
         self._base_url = settings.base_url(base_url).value
         self._connections = PerLoop(partial(_connect, self._base_url, transport))
         self._rate_limit: RateLimit | None = None
-        self._sent = _sent.setdefault(self.account, deque())
+        self._sent = of_account(self.account, "sent", lambda: SlidingWindow(DEFAULT_LIMIT, LIMIT_WINDOW))
 
     def __repr__(self) -> str:
         return f"NovaKitClient({self._key}, {self._base_url!r})"
@@ -499,10 +497,9 @@ class NovaKitClient:
     def _note_request(self) -> tuple[float, int]:
         """Note that a request is sent, and return when, and how many of this process that makes in the last minute."""
         now = time.monotonic()
-        self._sent.append(now)
-        while self._sent[0] <= now - _MINUTE / settings.speed().value:
-            self._sent.popleft()
-        return now, len(self._sent)
+        self._sent.seconds = LIMIT_WINDOW / settings.speed().value
+        self._sent.add(now)
+        return now, self._sent.used(now)
 
     def _sign(self, request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"

@@ -18,6 +18,7 @@ from ..job_history.rows import digest_of
 from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
 from ..runtime.loop_cache import belonging
+from ..runtime.registry import of_account
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -213,13 +214,10 @@ class _List:
         return await client.list(tool=tool, limit=limit)
 
 
-_ownership: dict[str, Ownership] = {}
-
-
 def ownership_of(account: str) -> Ownership:
     """Return the ownership of an account's jobs in this process.
 
     Args:
         account: `NovaKitClient.account`.
     """
-    return _ownership.setdefault(account, Ownership())
+    return of_account(account, Ownership, Ownership)

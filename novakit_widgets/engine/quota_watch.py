@@ -10,6 +10,7 @@ from ..errors import NovaKitError
 from ..model.quota import Quota
 from ..runtime import loop as job_loop
 from ..runtime.clock import utc_now
+from ..runtime.registry import of_account
 from . import signals
 
 if TYPE_CHECKING:
@@ -120,15 +121,12 @@ class QuotaWatch:
             listener()
 
 
-_shared: dict[str, QuotaWatch] = {}
-
-
 def watch_of(client: NovaKitClient) -> QuotaWatch:
     """Return the one watch that all forms of an account share: however many there are, they ask once.
 
     Args:
         client: asks the service from now on, for all of the same key and service.
     """
-    watch = _shared.setdefault(client.account, QuotaWatch(client))
+    watch = of_account(client.account, QuotaWatch, lambda: QuotaWatch(client))
     watch.client = client
     return watch

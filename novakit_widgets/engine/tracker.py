@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random as random_module
 import time
-import weakref
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -32,6 +31,7 @@ from ..limits.tool_limits import allowance_of
 from ..model.job import Job, JobStatus
 from ..model.rate_limit import DEFAULT_RETRY_AFTER
 from ..runtime.loop_cache import belonging
+from ..runtime.registry import of_account
 from ..runtime.sleep import sleep_or_wake
 
 if TYPE_CHECKING:
@@ -487,10 +487,6 @@ def _call(watch: Watch) -> None:
         asyncio.get_running_loop().call_exception_handler(context)
 
 
-# Limits and pauses are the key's, whichever client of this process meets them.
-_budgets: weakref.WeakValueDictionary[str, PollingBudget] = weakref.WeakValueDictionary()
-
-
 def tracker_of(client: NovaKitClient) -> JobTracker:
     """Return the one tracker of a client on the running loop.
 
@@ -502,9 +498,13 @@ def tracker_of(client: NovaKitClient) -> JobTracker:
 
 def _new_tracker(client: NovaKitClient) -> JobTracker:
     pace = Pace.at(settings.speed().value)
-    budget = _budgets.get(client.account)
-    if budget is None or budget.window != pace.window:
-        fair = allowance_of(client.account).fair
-        budget = PollingBudget(pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=fair)
-        _budgets[client.account] = budget
+    # Limits and pauses are the key's, whichever client of this process meets them.
+    budget = of_account(
+        client.account,
+        PollingBudget,
+        lambda: PollingBudget(
+            pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=allowance_of(client.account).fair
+        ),
+        still_fits=lambda budget: budget.window == pace.window,
+    )
     return JobTracker(client, pace=pace, budget=budget)

@@ -22,6 +22,7 @@ from ..errors import APIError, NovaKitError, RateLimitError
 from ..model.rate_limit import DEFAULT_LIMIT, DEFAULT_RETRY_AFTER, LIMIT_WINDOW
 from ..model.tools import HOUR, MINUTE, TOOL_LIMITS, Tool
 from ..runtime.clock import utc_now
+from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .budget import POLLING_SHARE
 from .fair_share import FairShare
@@ -305,9 +306,6 @@ def _left_by_polling(limit: int) -> int:
     return max(1, limit - max(1, int(limit * POLLING_SHARE)))
 
 
-_allowances: dict[str, Allowance] = {}
-
-
 def allowance_of(account: str) -> Allowance:
     """Return the one allowance of an account in this process, by the settings' limits and speed.
 
@@ -315,7 +313,9 @@ def allowance_of(account: str) -> Allowance:
         account: `NovaKitClient.account`.
     """
     speed, limits = settings.speed().value, settings.limits().value
-    found = _allowances.get(account)
-    if found is None or found.speed != speed or found.limits != limits:
-        found = _allowances[account] = Allowance(limits, speed=speed)
-    return found
+    return of_account(
+        account,
+        Allowance,
+        lambda: Allowance(limits, speed=speed),
+        still_fits=lambda allowance: allowance.speed == speed and allowance.limits == limits,
+    )

@@ -26,6 +26,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.limits import tool_limits
 from novakit_widgets.model.tools import Tool
+from novakit_widgets.runtime import registry
 from novakit_widgets.runtime.clock import Clockwork
 from novakit_widgets.sandbox import Fault
 
@@ -259,7 +260,7 @@ async def test_what_the_last_kernel_submitted_counts(serve, queue_of, history):
     sandbox = serve(speed=60.0, limits="documented", durations={"image": 1})
     first = queue_of(sandbox, [f"a {number}" for number in range(10)])
     await asyncio.wait_for(first.wait(), 20)
-    tool_limits._allowances.clear()  # as a new process begins
+    registry.forget_all()  # as a new process begins
     await asyncio.wait_for(queue_of(sandbox, ["b 1", "b 2"]).wait(), 20)
     assert answers(sandbox) == {200: 12}
 
@@ -674,7 +675,7 @@ def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypa
     items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("one", "two")]
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     assert JobQueue(items, client=client, history=history).wait_blocking(20) is True
-    tool_limits._allowances.clear()  # as a new process begins
+    registry.forget_all()  # as a new process begins
     again = JobQueue([*items, (Tool.IMAGE, {"prompt": "three"})], client=client, history=history, reuse=True)
     method = "twins" if how == "looks for twins" else "begun"
     reading, ended = threading.Event(), threading.Event()

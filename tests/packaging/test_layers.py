@@ -56,15 +56,11 @@ CIRCLES = {
 }
 # What a module may keep beside constants, each with its reason. `functools.cache` needs no entry.
 STATE = {
-    # Caches and registries by account (key and address).
-    "api/client.py _default": "cache: the client of this process's settings",
-    "api/client.py _sent": "registry: when requests were sent, by account",
-    "engine/ownership.py _ownership": "registry: which submission a job belongs to, by account",
-    "engine/quota_watch.py _shared": "registry: who watches a quota, by account",
-    "engine/tracker.py _budgets": "registry: the polling budget, by account",
-    "limits/tool_limits.py _allowances": "registry: what was submitted, by account",
-    "widgets/quota/widget.py _shown": "registry: the quotas on the page, by account",
+    # By account (key and address).
+    "runtime/registry.py _accounts": "registry: ownership of jobs, allowance, polling budget, requests sent, quotas",
+    "runtime/registry.py _lock": "lock: of that registry",
     # Of the process.
+    "api/client.py _default": "cache: the client of this process's settings",
     "api/retry.py _ours": "context: whether the code runs inside a retry",
     "api/retry.py _resting": "registry: tasks in a pause between two attempts",
     "batches/queue.py _active": "registry: queues that still submit",

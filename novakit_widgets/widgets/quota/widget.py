@@ -12,6 +12,7 @@ from ...engine.quota_watch import QuotaWatch
 from ...model.quota import Bucket, Quota
 from ...runtime import loop as job_loop
 from ...runtime.clock import utc_now
+from ...runtime.registry import replace
 from ..common.display import Places, in_kernel
 
 if TYPE_CHECKING:
@@ -97,10 +98,10 @@ class QuotaView:
             print(repr(self))  # noqa: T201 # a terminal has no page
             return
         self._places.show(self._bundle())
-        account = self._watch.client.account
-        if account in _shown:
-            _shown[account].leave()
-        _shown[account] = self._watch
+        # The newest alone is kept up to date: older ones stand above it and say when they were asked.
+        before = replace(self._watch.client.account, "shown quota", self._watch)
+        if before is not None:
+            before.leave()
         self._watch.follow()
 
     def refresh(self) -> None:
@@ -116,10 +117,6 @@ class QuotaView:
 
     def _bundle(self) -> dict[str, Any]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
-
-
-# The newest that is shown for each account: older ones stand above it and say when they were asked.
-_shown: dict[str, QuotaWatch] = {}
 
 
 def table(quota: Quota, asked_at: datetime, said: str = "") -> Markup:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ..errors import MediaError, MediaExpiredError
 from ..model.media import fits, sniff, suffix_of
+from ..runtime.paths import expanded
 from .transfers import OpensMedia, pieces_of
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ async def save(
         MediaError: it can't be fetched, is not what it should be, or is larger than ``limit``; nothing was left behind.
         OSError: it can't be written; nothing was left behind.
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     in_folder = target.is_dir()
     folder = target if in_folder else target.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +203,7 @@ async def save_all(
         MediaError: there is nothing to save, or the media can't be fetched, or there are several for one file.
         OSError: a file can't be written.
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     if not job.media and job.text is None:
         raise MediaError(f"{job.id or 'The job'} has no media to save; job.output has what there is.")
     if target.is_dir() or not target.suffix:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ..runtime.paths import NoHomeError, expanded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -59,13 +61,13 @@ def make_folder(folder: Path) -> Path:
     Raises:
         DemoError: it can't be made.
     """
-    whole = folder.expanduser().resolve()
+    whole = folder
     try:
+        whole = expanded(folder).resolve()
         whole.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise DemoError(
-            f"the folder {whole} can't be made ({problem.strerror}); name another one with --folder"
-        ) from None
+    except (OSError, NoHomeError) as problem:
+        reason = problem.message if isinstance(problem, NoHomeError) else problem.strerror
+        raise DemoError(f"the folder {whole} can't be made ({reason}); name another one with --folder") from None
     return whole
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import random
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..config import logs
 from ..errors import NovaKitError
 from .schema import STEPS, VERSION, columns_of
 
@@ -40,11 +39,8 @@ class UnusableFileError(Exception):
 
 
 def warn(message: str) -> None:
-    """Tell the user, also where warnings are errors: an exception here would cost a job that was just paid for."""
-    try:
-        warnings.warn(message, HistoryWarning, stacklevel=2)
-    except HistoryWarning:
-        logging.getLogger(__name__).warning(message)
+    """Warn the user, once a message as Python's filters say; never raises."""
+    logs.warn(message, HistoryWarning)
 
 
 class HistoryFile:

@@ -9,6 +9,7 @@ from ...api import downloads
 from ...api.embedding import Embed, Kept, Room, keep
 from ...errors import MediaError, MediaExpiredError, NovaKitError
 from ...runtime import loop as job_loop
+from ...runtime.paths import expanded
 from ..common.display import notebook_folder
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def save_places(
         MediaError: some can't be fetched or written. The others were saved all the same.
         OSError: the folder can't be made.
     """
-    folder = folder.expanduser()
+    folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
     turns = asyncio.Semaphore(AT_A_TIME)
     files: dict[int, list[Path]] = {}

@@ -1,5 +1,6 @@
 """The picture of the package in docs/contributing.md."""
 
+import re
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -38,3 +39,10 @@ def test_house_import_that_points_up_is_wrong(house):
     read = house.read(ROOT)
     assert read.wrong() == []
     assert replace(read, imports={**read.imports, ("model", "engine"): 1}).wrong() == ["model -> engine"]
+
+
+def test_readme_lists_rooms_in_order(house):
+    """The table of the README has each room, from top to bottom."""
+    working = (ROOT / "README.md").read_text(encoding="utf-8").split("## Working on it")[1]
+    listed = re.findall(r"^\| \[(\w+)\]", working, re.MULTILINE)
+    assert listed == [room.name for room in house.read(ROOT).rooms]

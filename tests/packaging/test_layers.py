@@ -24,7 +24,6 @@ LONG_MODULES = {
     "api/client.py": "one method for each endpoint, with its documentation",
     "api/uploads.py": "to be split: reading the source, encoding it, addresses",
     "batches/queue.py": "to be split: items, starting, persistence",
-    "config/settings.py": "to be split: values, sources, description",
     "engine/run.py": "to be split: state, start, waiting",
     "engine/tracker.py": "to be split: schedule, questions, answers",
     "job_history/jobs.py": "to be split: rows, queries, summaries",
@@ -64,9 +63,10 @@ STATE = {
     "api/retry.py _ours": "context: whether the code runs inside a retry",
     "api/retry.py _resting": "registry: tasks in a pause between two attempts",
     "batches/queue.py _active": "registry: queues that still submit",
+    "config/keys.py _holder": "registry: the key of this process",
+    "config/logs.py _recorder": "cache: the last log records, for a report",
     "config/redaction.py _filter": "the one logging filter; it has no state",
-    "config/settings.py _configured": "registry: what configure() set",
-    "config/settings.py _exported": "registry: what the environment set at first read",
+    "config/store.py _store": "registry: the settings of this process",
     "engine/run.py _claiming": "lock: one run at a time decides which loop it belongs to",
     "engine/signals.py _listeners": "registry: who is told of a job's end",
     "job_history/jobs.py _default": "cache: the history of this process's settings",
@@ -77,7 +77,6 @@ STATE = {
     "runtime/loop.py _home": "cache: the job loop",
     "runtime/loop.py _process": "constant of the process: its id",
     "runtime/loop.py _tasks": "registry: keeps running tasks alive",
-    "sandbox/store.py _log": "the module's logger",
 }
 
 
@@ -89,6 +88,15 @@ def name_of(path):
 def parsed(path):
     """Return a module's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+NONE = {"to be mended or listed": [], "to be taken off the list": []}
+
+
+def differences(found, listed):
+    """Return what the list of exceptions lacks, and what it has for nothing."""
+    lacks, extra = sorted(found - set(listed)), sorted(set(listed) - found)
+    return dict(zip(NONE, (lacks, extra), strict=True))
 
 
 def lint_imports(folder):
@@ -232,7 +240,7 @@ def test_rooms_few_on_top():
 def test_modules_short():
     """A module has at most 400 lines, but for those that are listed; one that is short again is taken off the list."""
     long = {name_of(path) for path in MODULES if path.read_text(encoding="utf-8").count("\n") > MOST_LINES}
-    assert long == set(LONG_MODULES)
+    assert differences(long, LONG_MODULES) == NONE
 
 
 def test_classes_short():
@@ -243,10 +251,20 @@ def test_classes_short():
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef) and node.end_lineno - node.lineno >= MOST_CLASS_LINES
     }
-    assert long == set(LONG_CLASSES)
+    assert differences(long, LONG_CLASSES) == NONE
 
 
-CONSTANTS = {"MappingProxyType", "Markup", "ParamSpec", "TypeVar", "compile", "frozenset", "namedtuple", "replace"}
+CONSTANTS = {
+    "MappingProxyType",
+    "Markup",
+    "ParamSpec",
+    "TypeVar",
+    "compile",
+    "frozenset",
+    "getLogger",
+    "namedtuple",
+    "replace",
+}
 CHANGING = {
     *("add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"),
     *("set", "setdefault", "update"),
@@ -293,4 +311,4 @@ def state_of(path):
 def test_module_globals_are_caches_and_registries():
     """A module keeps constants, and what is listed; an entry that is no longer needed is taken off the list."""
     found = {f"{name_of(path)} {name}" for path in MODULES for name in state_of(path)}
-    assert found == set(STATE)
+    assert differences(found, STATE) == NONE

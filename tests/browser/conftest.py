@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from browsers import HOW_TO_GET_ONE, chromium, launch, launch_with_profile
 from environments import KERNELS, environment
-from page import Notebook, write_notebook
+from page import Desk, Notebook, write_notebook
 from playwright.async_api import async_playwright
 from servers import end_sessions, serving
 
@@ -129,39 +129,53 @@ async def _keep_pictures(pages, node, folder):
         node.add_report_section("teardown", "page", f"{page.url} looked like {picture}")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def own_context(profile, request, tmp_path):
-    """The context with the profile, of which the test leaves nothing but programs."""
-    blank, *_ = profile.pages  # without any page the browser would end
-    yield profile
-    pages = [page for page in profile.pages if page is not blank]
-    await _keep_pictures(pages, request.node, tmp_path)
-    origins = {"/".join(page.url.split("/")[:3]) for page in pages}
-    for page in pages:
-        await page.close()
-    memory = await profile.new_cdp_session(blank)
-    for origin in origins:
-        await memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": _REMEMBERED})
-    await memory.detach()
+@pytest.fixture(scope="session")
+def _desks():
+    """The page that the last test has left in good order, if there is one."""
+    return []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_notebook(lab, sandbox, context_of, own_context, request):
-    """Write a notebook that uses the sandbox and open it; its kernels end with the test."""
+async def open_notebook(_desks, profile, lab, sandbox, request, tmp_path):
+    """Write a notebook that uses the sandbox and open it; its kernels end with the test.
+
+    One of JupyterLab is opened in the page that the last test has left, unless that one has closed it, or failed in it.
+    """
+    blank = profile.pages[0]  # without any page the browser would end
     used = set()
 
-    async def make(*cells, server=lab, kernel="python3", context=None, **options) -> Notebook:
+    async def make(*cells, server=lab, kernel="python3", context=None, width=_WIDTH, dark=False) -> Notebook:
         first = f"import asyncio, ipywidgets, novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
         folder = server.folder / request.node.name.translate(str.maketrans("[]-.", "____"))
         path = write_notebook(folder / "notebook.ipynb", [first, *cells], kernel=kernel)
         if server.kind != "voila":  # it ends a page's kernel itself
             used.add(server)
-        context = context or (await context_of(**options) if options else own_context)
-        return await Notebook.open(context, server, path)
+        if context is not None or server is not lab:
+            return await Notebook.open(context or profile, server, path)
+        if not _desks:
+            _desks.append(Desk(await profile.new_page(), lab))
+        (desk,) = _desks
+        await desk.page.set_viewport_size(_view(width))
+        await desk.page.emulate_media(color_scheme="dark" if dark else "light")
+        return await desk.open(path)
 
     yield make
+    for page in (page for page in profile.pages if page is not blank):
+        kept = [desk for desk in _desks if desk.page is page]
+        if request.node.stash.get(_FAILED, True):
+            await _keep_pictures([page], request.node, tmp_path)
+        elif kept and await kept[0].put_away():
+            continue
+        await page.close()
+    _desks[:] = [desk for desk in _desks if not desk.page.is_closed()]
     for server in used:
         end_sessions(server)
+    if not _desks:
+        memory = await profile.new_cdp_session(blank)
+        for server in {lab, *used}:
+            told = {"origin": server.origin, "storageTypes": _REMEMBERED}
+            await memory.send("Storage.clearDataForOrigin", told)
+        await memory.detach()
 
 
 @pytest.fixture(params=KERNELS, ids=lambda name: f"ipykernel-{name}")

@@ -63,11 +63,8 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     await expect(page.card(11).get_by_role("button", name="Start")).to_be_visible()
     for index in (5, 6, 7, 8):
         await page.plain(index).get_by_text("Parameters and code").click()
-    # What is out of sight is not judged.
-    await page.page.set_viewport_size({"width": 1000, "height": 7000})
+    await page.lay_out(7000)
     await page.cell(0).locator(".cm-content").click()
-    # JupyterLab's body is without height and hides what overflows, so that axe takes all that is in it for invisible.
-    await page.page.add_style_tag(content="html, body { height: 100%; }")
     for dark in (False, True):
         await page.page.emulate_media(color_scheme="dark" if dark else "light")
         await page.page.wait_for_function(f"({_COLOURS})() === '{str(not dark).lower()}'")

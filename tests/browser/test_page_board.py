@@ -205,9 +205,7 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
         await expect(card).to_contain_text("nk.image(")
     await nested.get_by_role("button", name="Results").click()
     await expect(nested.get_by_role("img", name="A boat")).to_be_visible()
-    # What is out of sight is not judged; and JupyterLab's body is without height, so that axe takes all in it for invisible.
-    await page.page.set_viewport_size({"width": 1000, "height": 4000})
-    await page.page.add_style_tag(content="html, body { height: 100%; }")
+    await page.lay_out(4000)
     for dark in (False, True):
         await page.page.emulate_media(color_scheme="dark" if dark else "light")
         await page.page.wait_for_function(f"({_COLOURS})() === '{str(not dark).lower()}'")

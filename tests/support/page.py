@@ -25,6 +25,25 @@ _DEAF_SECONDS = 15.0  # a kernel that has not said what it is by then did not he
 _LOADS = 2  # before the last one, for which nothing is done if it fails
 expect.set_options(timeout=PATIENCE)
 
+# A page that was loaded without the token in its address has the token in a cookie. Kernels may have come since it was loaded.
+_OPEN = """async (path) => {
+  const app = window.jupyterapp;
+  await app.serviceManager.kernelspecs.refreshSpecs();
+  await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+_PUT_AWAY = """() => {
+  for (const document of [...window.jupyterapp.shell.widgets('main')]) document.dispose();
+  for (const style of document.querySelectorAll('style[data-test]')) style.remove();
+  window.ran = [];
+  return document.querySelectorAll('.jp-Notebook, .jp-Dialog').length;
+}"""
+_TALL = """() => {
+  const style = document.createElement('style');
+  style.dataset.test = '';
+  style.textContent = 'html, body { height: 100%; }';
+  document.head.append(style);
+}"""
+
 
 def write_notebook(path: Path, cells: Sequence[str], *, kernel: str = "python3") -> Path:
     """Write a notebook whose cells have not run.
@@ -93,15 +112,7 @@ class Notebook:
     @classmethod
     async def open(cls, context: BrowserContext, server: Server, path: Path) -> Notebook:
         """Open a notebook in a page of its own, and return when its kernel is there."""
-        notebook = cls(await context.new_page(), server, path)
-        notebook.page.set_default_timeout(PATIENCE)
-        notebook.page.on("websocket", notebook.traffic.listen)
-        notebook.page.on("dialog", notebook._answer)
-        await notebook.page.goto(server.address(path))
-        if server.kind != "voila":  # it shows no cells, only what they leave
-            await notebook._wait_for_first_answer()
-            await notebook.wait_for_kernel()
-        return notebook
+        return await Desk(await context.new_page(), server).open(path)
 
     async def _wait_for_first_answer(self) -> None:
         # ipykernel 7.3 now and then does not hear what it is asked while it starts. A user would load the page again.
@@ -270,6 +281,16 @@ class Notebook:
         await self.confirm("Confirm Kernel Restart")
         await self.wait_for_kernel(heard=heard)
 
+    async def lay_out(self, height: int) -> None:
+        """Make the page so high that nothing is out of sight, which no tool could judge.
+
+        Args:
+            height: of the page, in pixels.
+        """
+        await self.page.set_viewport_size({"width": 1000, "height": height})
+        # JupyterLab's body is without height and hides what overflows, so that axe takes all that is in it for invisible.
+        await self.page.evaluate(_TALL)
+
     async def shut_down_kernel(self) -> None:
         """Shut the kernel down."""
         await self.choose("Kernel", "Shut Down Kernel")
@@ -284,3 +305,48 @@ class Notebook:
     async def is_trusted(self) -> bool:
         """Whether the page takes the notebook for trusted."""
         return await self.page.get_by_title("Notebook trusted").count() > 0
+
+
+class Desk:
+    """A page of JupyterLab or Notebook, on which one notebook lies at a time.
+
+    Loading JupyterLab takes as long as most of what a test does with it, so the next test's notebook is opened in the page that
+    the last test has left, by the command that the file browser uses.
+
+    Args:
+        page: the browser's page.
+        server: what serves it.
+    """
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.server = server
+        self._notebook: Notebook | None = None
+        page.set_default_timeout(PATIENCE)
+        page.on("websocket", self._listen)
+        page.on("dialog", self._answer)
+
+    async def open(self, path: Path) -> Notebook:
+        """Open a notebook, and return it when its kernel is there."""
+        loaded = self._notebook is not None
+        self._notebook = notebook = Notebook(self.page, self.server, path)
+        if loaded:
+            await self.page.evaluate(_OPEN, path.relative_to(self.server.folder).as_posix())
+        else:
+            await self.page.goto(self.server.address(path))
+        if self.server.kind != "voila":  # it shows no cells, only what they leave
+            await notebook._wait_for_first_answer()
+            await notebook.wait_for_kernel()
+        return notebook
+
+    async def put_away(self) -> bool:
+        """Close the notebook without a question, and return whether the page is as good as new."""
+        return await self.page.evaluate(_PUT_AWAY) == 0
+
+    def _listen(self, socket: WebSocket) -> None:
+        if self._notebook is not None:
+            self._notebook.traffic.listen(socket)
+
+    async def _answer(self, dialog: Dialog) -> None:
+        if self._notebook is not None:
+            await self._notebook._answer(dialog)

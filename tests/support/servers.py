@@ -37,12 +37,15 @@ _SERVER = (
     "--LabApp.extension_manager=readonly",
 )
 _COMMANDS: Mapping[Kind, tuple[str, ...]] = {
-    "lab": ("jupyterlab", *_SERVER),
+    # The page's own commands open a notebook in a page that is there already: see page.py.
+    "lab": ("jupyterlab", *_SERVER, "--LabApp.expose_app_in_browser=True"),
     "notebook": ("notebook", *_SERVER),
     # Voila's own page for errors would hide what went wrong in a cell.
     "voila": ("voila", "--no-browser", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"),
 }
 _PAGES: Mapping[Kind, str] = {"lab": "doc/tree", "notebook": "notebooks", "voila": "voila/render"}
+# Each page that is loaded would ask Node.js whether JupyterLab must be built.
+_PAGE_CONFIG = {"buildCheck": False, "buildAvailable": False}
 _SETTINGS: Mapping[str, Mapping[str, object]] = {
     # The theme is then the one that the browser's context prefers.
     "apputils-extension/themes": {"adaptive-theme": True},
@@ -90,6 +93,7 @@ def serving(kind: Kind, folder: Path) -> Iterator[Server]:
     notebooks = folder / "notebooks"
     notebooks.mkdir(parents=True, exist_ok=True)
     _write_settings(folder / "settings")
+    _write_json(folder / "config" / "labconfig" / "page_config.json", _PAGE_CONFIG)
     token, port = secrets.token_hex(16), _free_port()
     if kind == "voila":
         _write_token(folder / "config", token)
@@ -132,15 +136,17 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
 
 def _write_settings(folder: Path) -> None:
     for name, values in _SETTINGS.items():
-        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values), encoding="utf-8")
+        _write_json(folder / "@jupyterlab" / f"{name}.jupyterlab-settings", values)
 
 
 def _write_token(folder: Path, token: str) -> None:
     # Voila does not look at JUPYTER_TOKEN: it would run its notebooks for whoever else is on this machine.
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "voila.json").write_text(json.dumps({"Voila": {"token": token}}), encoding="utf-8")
+    _write_json(folder / "voila.json", {"Voila": {"token": token}})
+
+
+def _write_json(path: Path, values: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _free_port() -> int:

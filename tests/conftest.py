@@ -24,10 +24,10 @@ with contextlib.suppress(ImportError):
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 
-# A busy machine is no failure.
-hypothesis.settings.register_profile("novakit", deadline=None)
-# For a Python that is not the first to run them: --hypothesis-profile=brief.
-hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
+# A busy machine is no failure, so no example has a deadline.
+hypothesis.settings.register_profile("novakit", deadline=None, max_examples=25)
+# The same examples in many more variations: --hypothesis-profile=thorough.
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500)
 hypothesis.settings.load_profile("novakit")
 
 

@@ -141,7 +141,6 @@ async def open_notebook(_desks, profile, lab, sandbox, request, tmp_path):
 
     One of JupyterLab is opened in the page that the last test has left, unless that one has closed it, or failed in it.
     """
-    blank = profile.pages[0]  # without any page the browser would end
     used = set()
 
     async def make(*cells, server=lab, kernel="python3", context=None, width=_WIDTH, dark=False) -> Notebook:
@@ -160,22 +159,26 @@ async def open_notebook(_desks, profile, lab, sandbox, request, tmp_path):
         return await desk.open(path)
 
     yield make
-    for page in (page for page in profile.pages if page is not blank):
-        kept = [desk for desk in _desks if desk.page is page]
-        if request.node.stash.get(_FAILED, True):
+    failed = request.node.stash.get(_FAILED, True)
+    for page in profile.pages[1:]:  # without any page the browser would end
+        if failed:
             await _keep_pictures([page], request.node, tmp_path)
-        elif kept and await kept[0].put_away():
+        elif any([desk.page is page and await desk.put_away() for desk in _desks]):
             continue
         await page.close()
     _desks[:] = [desk for desk in _desks if not desk.page.is_closed()]
     for server in used:
         end_sessions(server)
     if not _desks:
-        memory = await profile.new_cdp_session(blank)
-        for server in {lab, *used}:
-            told = {"origin": server.origin, "storageTypes": _REMEMBERED}
-            await memory.send("Storage.clearDataForOrigin", told)
-        await memory.detach()
+        await _forget(profile, {lab.origin, *(server.origin for server in used)})
+
+
+async def _forget(context, origins):
+    """Leave nothing of what pages have stored but their programs."""
+    memory = await context.new_cdp_session(context.pages[0])
+    for origin in origins:
+        await memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": _REMEMBERED})
+    await memory.detach()
 
 
 @pytest.fixture(params=KERNELS, ids=lambda name: f"ipykernel-{name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from page import LONG
+from page import LONG, UNTIL_TOLD
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -42,7 +42,7 @@ async def test_every_click_counts(open_notebook, sandbox, kernel):
 async def test_cancelled_while_another_cell_awaits(open_notebook, sandbox, kernel):
     """The click gets through during the cell; with ipykernel 6, which has no subshells, right after it."""
     sandbox.next_duration(LONG)
-    page = await open_notebook("nk.video('A sunset')", "await asyncio.sleep(4)", kernel=kernel)
+    page = await open_notebook("nk.video('A sunset')", UNTIL_TOLD, kernel=kernel)
     await page.run_all()
     await page.is_running(2)
     await _is_running(page, sandbox)
@@ -50,6 +50,7 @@ async def test_cancelled_while_another_cell_awaits(open_notebook, sandbox, kerne
     if "-6." not in kernel:
         await page.until(lambda: _newest_job(sandbox).ended_at)
         await page.is_running(2)
+    page.go_on()
     await page.has_run(2)
     await expect(page.plain(1)).to_contain_text("cancelled")
     assert _newest_job(sandbox).status == "cancelled"

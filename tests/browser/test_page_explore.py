@@ -7,6 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from page import UNTIL_TOLD
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -28,7 +29,7 @@ async def tab_to(page, control, *, most=60):
 async def test_what_is_seen_is_sent_while_a_cell_awaits(open_notebook, sandbox, kernel):
     """Typed and clicked in a new form while a cell waits, the whole prompt goes out, at once or (ipykernel 6) after the cell."""
     known = len(sandbox.jobs)
-    notebook = await open_notebook("nk.explore('image', size='512x512')", "await asyncio.sleep(20)", kernel=kernel)
+    notebook = await open_notebook("nk.explore('image', size='512x512')", UNTIL_TOLD, kernel=kernel)
     await notebook.run_all()
     await notebook.is_running(2)
     page, output = notebook.page, notebook.output(1)
@@ -45,6 +46,7 @@ async def test_what_is_seen_is_sent_while_a_cell_awaits(open_notebook, sandbox, 
         if "-6." not in kernel:
             await notebook.until(lambda: sent()[-1:] == [text])  # noqa: B023 # waited for here
             await notebook.is_running(2)
+    notebook.go_on()
     await notebook.has_run(2)
     await notebook.until(sent)
     assert sent() == (["A blue boat"] if "-6." in kernel else ["A red boat", "A blue boat"])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from novakit_widgets import Job, JobStatus, Tool
@@ -122,7 +122,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), json_values, max_size=5))
 def test_any_parameters_come_back_as_they_were(tmp_path_factory, params):
     """Whatever JSON can say is kept."""

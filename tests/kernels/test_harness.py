@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from generations import first_on_the_newest
 from packaging.version import Version
 
 import novakit_widgets
@@ -14,6 +15,7 @@ def test_the_kernel_is_the_one_asked_for(kernel, environ):
     assert kernel.has_subshells is not environ.ipykernel.startswith("6.")
 
 
+@first_on_the_newest
 def test_a_widget_is_followed(kernel):
     """State, bytes, updates, clicks and closing reach the front end's side of a widget."""
     cell = kernel.ok("""
@@ -69,6 +71,7 @@ def test_a_burst_of_cells(kernel):
     assert counts == list(range(counts[0], counts[0] + 3))
 
 
+@first_on_the_newest
 def test_an_updated_display_is_followed(kernel):
     """What is put in a display's place after its cell has ended is what the front end shows there."""
     cell = kernel.ok("import asyncio; handle = display('first', display_id=True)")
@@ -80,6 +83,7 @@ def test_an_updated_display_is_followed(kernel):
     kernel.until(lambda: kernel.displays[display_id]["text/plain"] == "'second'")
 
 
+@first_on_the_newest
 def test_an_interrupted_cell_leaves_the_kernel_usable(kernel):
     """An interrupt ends what runs, and what the kernel knows stays."""
     cell = kernel.send("known = 1; import time; print('sleeping', flush=True); time.sleep(60)")
@@ -90,6 +94,7 @@ def test_an_interrupted_cell_leaves_the_kernel_usable(kernel):
     assert kernel.value("known") == "1"
 
 
+@first_on_the_newest
 def test_a_front_end_that_knows_no_subshells(kernel):
     """Its clicks come on the main thread, whatever the kernel has."""
     cell = kernel.ok("""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from generations import on_both_ends, on_subshells, on_the_newest
+from generations import first_on_the_newest, on_both_ends, on_subshells, on_the_newest
 
 _BATCH = 'nk.batch("image", [f"Lighthouse {number}" for number in range(%d)], size="512x512")'
 _MARK = "print('waiting', flush=True)"
@@ -19,6 +19,7 @@ def button(card, description):
     return next(model for model in card.models if model.state.get("description") == description)
 
 
+@first_on_the_newest
 def test_a_board_runs_behind_the_cells_and_becomes_plain(kernel, sandbox):
     """The cell ends at once; then the rows move, and at the end plain HTML with all results stands there and nowhere else."""
     sandbox.next_duration(*[10.0, 20.0, 30.0] * 2)

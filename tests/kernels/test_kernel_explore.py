@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generations import on_both_ends
+from generations import first_on_the_newest, on_both_ends
 
 
 def control(kernel, description, place=0):
@@ -12,6 +12,7 @@ def control(kernel, description, place=0):
     return found()[place]
 
 
+@first_on_the_newest
 def test_typing_and_clicking(kernel, sandbox):
     """Two pictures from the form, one after the other, then side by side; each asks for what was typed, and nothing else."""
     before = set(sandbox.jobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generations import on_both_ends, on_the_newest
+from generations import first_on_the_newest, on_both_ends, on_the_newest
 
 from novakit_widgets import errors
 from novakit_widgets.sandbox import Fault
@@ -70,7 +70,7 @@ def test_faults_of_the_submission(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
-@on_both_ends
+@first_on_the_newest
 def test_faults_of_the_cancellation(kernel, sandbox):
     """Whatever happens to a DELETE: the job is cancelled, or its card says that it is not, and then it can be once more."""
     faults = (*PASSING, *FINAL.values())
@@ -93,7 +93,7 @@ def test_faults_of_the_cancellation(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
-@on_both_ends
+@first_on_the_newest
 def test_faults_of_the_quota(kernel, sandbox):
     """What is left is told, or the error that says why not; the kernel goes on."""
     kernel.ok("import stamina; stamina.set_testing(True, attempts=2)")  # no waits between two tries
@@ -120,7 +120,7 @@ def test_faults_of_the_media(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
-@on_both_ends
+@first_on_the_newest
 def test_a_mixture_of_faults(kernel, sandbox):
     """A third of all requests go wrong, for four jobs at once, one waited for: all end, and the kernel is as it was."""
     sandbox.next_duration(20.0, 25.0, 30.0, 35.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from generations import first_on_the_newest
+
 
 def complete(kernel, code):
     """Return what the kernel offers at the end of the first line."""
@@ -11,6 +13,7 @@ def complete(kernel, code):
     return [code[: reply["cursor_start"]] + match for match in reply["matches"]]
 
 
+@first_on_the_newest
 def test_the_cell_is_the_prompt(kernel, sandbox):
     """The card shows itself and moves, the variable holds it, and exactly what was said is sent."""
     sandbox.next_duration(5)
@@ -23,6 +26,7 @@ def test_the_cell_is_the_prompt(kernel, sandbox):
     kernel.until(lambda: "novakit-plain" in str([*kernel.displays.values()]))
 
 
+@first_on_the_newest
 def test_waiting_and_a_line(kernel, sandbox):
     """``--wait`` returns when the job has ended; a line ends in its prompt."""
     sandbox.next_duration(5)
@@ -31,6 +35,7 @@ def test_waiting_and_a_line(kernel, sandbox):
     assert kernel.value("(picture.status, picture.job.params['prompt'])") == "('completed', 'A red boat')"
 
 
+@first_on_the_newest
 def test_braces_and_dollars_are_the_prompts_own(kernel, sandbox):
     """A variable that happens to have the name is not put in, neither in a line nor in a cell."""
     prompt = "A tag that says $price and {price}"
@@ -41,6 +46,7 @@ def test_braces_and_dollars_are_the_prompts_own(kernel, sandbox):
     assert kernel.value("cell.job.params") == repr({"prompt": prompt, "negative_prompt": "{price}$price"})
 
 
+@first_on_the_newest
 def test_bad_lines_end_in_one_line(kernel, sandbox):
     """Nothing is sent, and no traceback is shown."""
     before = len(sandbox.jobs)
@@ -53,6 +59,7 @@ def test_bad_lines_end_in_one_line(kernel, sandbox):
     assert len(sandbox.jobs) == before
 
 
+@first_on_the_newest
 def test_completion(kernel):
     """Tab offers tools, options and values on the magic's line, and is unchanged everywhere else."""
     kernel.ok("%load_ext novakit_widgets")

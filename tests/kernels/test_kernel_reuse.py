@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from generations import first_on_the_newest
+
 from novakit_widgets.sandbox import Fault
 
 FOUR = (
@@ -14,6 +16,7 @@ _IDS = "[job.id for job in (await a, await b, await c, await d)]"
 _BEGIN = "import novakit_widgets as nk; nk.use_sandbox(); nk.configure(reuse=True)"
 
 
+@first_on_the_newest
 def test_four_jobs_in_three_kernels_are_four(start, sandbox, tmp_path):
     """Run three times: the same jobs each time, submitted once; each kernel shows its cards and their results."""
     before = len(sandbox.jobs)
@@ -31,6 +34,7 @@ def test_four_jobs_in_three_kernels_are_four(start, sandbox, tmp_path):
     assert len(sandbox.jobs) == before + 4
 
 
+@first_on_the_newest
 def test_what_is_changed_is_made_anew_and_what_runs_is_joined(start, sandbox, tmp_path):
     """Another seed is another job; a kernel that comes while the job still runs watches that one."""
     before = len(sandbox.jobs)
@@ -50,6 +54,7 @@ def test_what_is_changed_is_made_anew_and_what_runs_is_joined(start, sandbox, tm
     assert first.troubles() == second.troubles() == ""
 
 
+@first_on_the_newest
 def test_two_kernels_that_ask_for_the_same_at_once_pay_once(start, sandbox, tmp_path):
     """Neither has an answer when the other asks, and a cell that is run twice in a burst is in the same position."""
     before = len(sandbox.jobs)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import av
 import pytest
-from generations import on_both_ends, on_the_newest
+from generations import first_on_the_newest, on_both_ends, on_the_newest
 
 from novakit_widgets.sandbox import Fault
 
@@ -31,6 +31,7 @@ def replaced(kernel):
     return [html for html in shown if "novakit-plain" in html]
 
 
+@first_on_the_newest
 def test_the_cell_does_not_wait_for_the_service(kernel, sandbox):
     """It is over, and the next one too, while the service has not even taken the job; `python -m benchmarks cell` times it."""
     before = len(sandbox.jobs)
@@ -43,6 +44,7 @@ def test_the_cell_does_not_wait_for_the_service(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
+@first_on_the_newest
 def test_a_job_runs_behind_the_cells(kernel, sandbox):
     """Other cells run meanwhile, the bar rises step by step, and both results decode to the asked duration."""
     sandbox.next_duration(100.0)
@@ -69,7 +71,7 @@ def test_a_job_runs_behind_the_cells(kernel, sandbox):
     assert kernel.troubles() == ""
 
 
-@on_both_ends
+@first_on_the_newest
 def test_messages_are_few_and_the_last_one_arrives(kernel, sandbox):
     """No card's part is sent more than four times a second, and what it shows in the end is the end."""
     sandbox.next_duration(40.0, 40.0, 40.0)

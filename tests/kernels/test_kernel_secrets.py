@@ -7,7 +7,7 @@ import json
 
 import nbformat
 import pytest
-from generations import on_both_ends
+from generations import first_on_the_newest
 from jupyter_client.manager import AsyncKernelManager
 from kernel import managed, variables_for
 from nbclient import NotebookClient
@@ -85,7 +85,7 @@ def everything(kernel):
     return [*said, *buffers, kernel._log.read_bytes()]
 
 
-@on_both_ends
+@first_on_the_newest
 def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
     """Not in a model, repr, log at DEBUG, traceback with variables, history or file, whatever goes well or wrong."""
     kernel, key = keyed
@@ -111,7 +111,7 @@ def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
     assert leaks(key, *(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())) == []
 
 
-@on_both_ends
+@first_on_the_newest
 def test_a_key_that_is_typed_is_repeated_to_no_page(start, sandbox):
     """Ipywidgets tells all pages of a kernel what one has sent; the box for the key does not."""
     key = sandbox.add_key()
@@ -126,7 +126,7 @@ def test_a_key_that_is_typed_is_repeated_to_no_page(start, sandbox):
     sandbox.revoke(key)
 
 
-@on_both_ends
+@first_on_the_newest
 async def test_the_key_is_not_in_a_saved_notebook(environ, sandbox, tmp_path):
     """A notebook that is executed with its widgets' state stored has the media in it, and no key."""
     key = sandbox.add_key()

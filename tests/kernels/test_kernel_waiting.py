@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,7 @@ def told_by_a_script(source, environ, sandbox, folder):
     script = folder / "script.py"
     script.write_text(textwrap.dedent(source), encoding="utf-8")
     ended = subprocess.run(
-        [environ.python, "-W", "error", script],
+        [sys.executable, "-W", "error", script],
         env=variables_for(folder, {"NOVAKIT_SANDBOX_URL": sandbox.origin, **environ.variables}),
         cwd=folder,
         capture_output=True,

@@ -9,7 +9,7 @@ from random import Random
 from statistics import median
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from virtual import Service, run
 
@@ -173,7 +173,6 @@ def test_beside_one_that_takes_all_it_can():
         assert max(times) < 60.0 + 3 * MINUTE
 
 
-@settings(max_examples=40)
 @given(
     st.integers(1, 12),
     st.integers(1, 3),

@@ -26,6 +26,14 @@ def ids(path):
     return path.stem
 
 
+def first(stem):
+    """Run a test with one notebook; the others, which show the same again, are left out unless `-m thorough` asks for them."""
+    others = [pytest.param(path, marks=pytest.mark.thorough) for path in NOTEBOOKS if path.stem != stem]
+    chosen = [path for path in NOTEBOOKS if path.stem == stem]
+    assert chosen, stem
+    return pytest.mark.parametrize("path", [*chosen, *others], ids=ids)
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=ids)
 def path(request):
     """Each notebook."""
@@ -100,6 +108,7 @@ def test_reads_without_a_kernel(path):
 
 
 @pytest.mark.kernel
+@first("03_how_async_jobs_work")  # it waits in every way there is
 @pytest.mark.parametrize("kernel", [OLDEST], indirect=True)
 def test_runs_in_an_old_kernel(path, kernel, tmp_path, served):
     """It runs from top to bottom in the last kernel without subshells."""
@@ -117,6 +126,7 @@ def test_runs_and_its_solutions_too(path, kernel, tmp_path, served):
 
 
 @pytest.mark.kernel
+@first("04_many_jobs")
 @pytest.mark.parametrize("kernel", ["newest"], indirect=True)
 def test_runs_under_papermill(path, kernel, tmp_path, monkeypatch, served):
     """It runs under papermill, with the parameters that it has."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LONG = 1_000_000  # seconds, more than any test waits: its jobs are cancelled, or end when the sandbox is told to finish them
 PATIENCE = 30_000  # milliseconds that a page on a busy machine may take for one step
+# A cell that runs until `Notebook.go_on`, and leaves the kernel's loop to others.
+UNTIL_TOLD = "import pathlib\nwhile not pathlib.Path('go-on').exists(): await asyncio.sleep(0.05)"
 _DEAF_SECONDS = 15.0  # a kernel that has not said what it is by then did not hear the question
 _LOADS = 2  # before the last one, for which nothing is done if it fails
 expect.set_options(timeout=PATIENCE)
@@ -265,6 +267,10 @@ class Notebook:
         except AssertionError:
             return False
         return True
+
+    def go_on(self) -> None:
+        """End a cell that is `UNTIL_TOLD`."""
+        self.path.with_name("go-on").touch()
 
     async def close(self) -> None:
         """Close the page; the kernel goes on."""

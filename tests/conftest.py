@@ -26,6 +26,8 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 # A busy machine is no failure, so no example has a deadline.
 hypothesis.settings.register_profile("novakit", deadline=None, max_examples=25)
+# For a Python that is not the first to run them.
+hypothesis.settings.register_profile("brief", deadline=None, max_examples=8)
 # The same examples in many more variations: --hypothesis-profile=thorough.
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500)
 hypothesis.settings.load_profile("novakit")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+
+# Hundreds of processes import the package and these tests: without bytecode each of them would compile it. So before all else.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import hypothesis
 import numpy as np  # noqa: F401 # pytest.approx looks into it, and must not find it half loaded by a sandbox's thread

@@ -1,4 +1,4 @@
-"""The history's file: opened for one use, shared by threads and processes, and set aside when it is damaged."""
+"""The history's file: opened for each use, shared by threads and processes, and set aside when it is damaged."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..config import logs
 from ..errors import NovaKitError
+from .filesystem import is_network
 from .schema import STEPS, VERSION, columns_of
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["HistoryFile", "HistoryWarning", "UnusableFileError", "warn"]
 
 _T = TypeVar("_T")
-_PATIENCE = 20.0  # seconds for others to finish: many times longer than any of our transactions
-_STEP = 5.0  # seconds of it that SQLite itself waits before it is asked again
+_PATIENCE = 20.0  # seconds to wait for a lock: many times longer than any of our transactions
+# Seconds of it that SQLite itself waits. Its later waits are of 100 ms each, so among several writers it would come last.
+_STEP = 0.05
 _CACHE_KILOBYTES = 256  # of pages, while a connection lives
 _SQLITE_CORRUPT, _SQLITE_NOTADB = 11, 26
 # Denied, locked, read-only, failing, full, or not to be opened: what is wrong is around the file and not in it.
@@ -31,7 +33,7 @@ _AROUND = frozenset({3, 5, 6, 8, 10, 13, 14})
 
 
 class HistoryWarning(UserWarning):
-    """The history can't be read or written. The jobs themselves are not affected."""
+    """The job history can't be read or written. The jobs themselves are not affected."""
 
 
 class UnusableFileError(Exception):
@@ -39,38 +41,45 @@ class UnusableFileError(Exception):
 
 
 def warn(message: str) -> None:
-    """Warn the user, once a message as Python's filters say; never raises."""
+    """Warn the user, once for each message. Never raises: an exception here would cost a job that was just paid for."""
     logs.warn(message, HistoryWarning)
 
 
 class HistoryFile:
-    """One SQLite file. A connection lives for one use, so that no thread and no forked process shares one.
+    """One SQLite file. Each use opens a connection of its own, so no thread or forked process shares one.
+
+    On a network file system, which has no memory that processes could share, the file has a rollback journal instead of a
+    write-ahead log.
 
     Args:
-        path: the file; it and its folder are made at the first use, readable by their owner only.
-        now: the present moment.
-        patience: seconds to wait while other processes hold the file.
+        path: The file. It and its folder are created at the first use, readable by their owner only.
+        now: Returns the current time, with time zone.
+        patience: Seconds to wait for a lock.
+
+    Attributes:
+        patience: Seconds to wait for a lock, from now on and for what waits already.
+        full_patience: What it was at first.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], datetime], patience: float = _PATIENCE) -> None:
         self.path = path
-        self.patience = patience
+        self.patience = self.full_patience = patience
         self._now = now
 
     def run(self, work: Callable[[sqlite3.Connection], _T], *, write: bool = False) -> _T:
-        """Do some work on the file, in one transaction if it writes; again, if others were in the way.
+        """Run work on the file, in one transaction if it writes. Retry while the file is locked.
 
         Args:
-            work: takes a connection. It may be called more than once, each time on the state before the first.
-            write: whether it changes anything.
+            work: Takes a connection. It may be called more than once, each time on the same state.
+            write: Whether it changes anything.
 
         Raises:
-            sqlite3.Error: the file can't be used.
-            OSError: the folder can't be made.
-            UnusableFileError: the file is of a newer version of this package, or another program's.
-            Exception: what else the work raises, on a file that is sound.
+            sqlite3.Error: The file can't be used.
+            OSError: The folder can't be created.
+            UnusableFileError: The file belongs to a newer version of this package, or to another program.
+            Exception: What else the work raises, on a file that is sound.
         """
-        until = time.monotonic() + self.patience
+        began = time.monotonic()
         replaced = False
         while True:
             file = self._identity()
@@ -83,18 +92,18 @@ class HistoryFile:
                     self._set_aside(file)
                     replaced = True
                     continue
-                # Moved away under our hands, because another process found it damaged: what failed was the old file.
+                # Another process found the old file damaged and moved it away: the failure was the old file's.
                 moved = file is not None and self._identity() != file
-                if not (moved or _is_busy(error)) or time.monotonic() >= until:
+                if not (moved or _is_busy(error)) or time.monotonic() - began >= self.patience:
                     raise
-            # SQLite waits by itself but not everywhere: changing to WAL, and recovering one, it gives up at once.
+            # SQLite does not wait everywhere: when it changes to WAL or recovers one, it gives up at once.
             time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 # no secret: it only keeps processes out of step
 
     def _once(self, work: Callable[[sqlite3.Connection], _T], write: bool) -> _T:
         with contextlib.closing(self._open()) as database:
             if not write:
                 return work(database)
-            # IMMEDIATE: a transaction that began by reading can't wait for its turn to write.
+            # IMMEDIATE: a transaction that began by reading can't wait for the write lock.
             database.execute("BEGIN IMMEDIATE")
             with database:
                 return work(database)
@@ -104,37 +113,43 @@ class HistoryFile:
 
         if not self.path.exists():
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made before SQLite makes it, so that nobody else can ever read it.
+            # Created before SQLite creates it, so that nobody else can ever read it.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         database = sqlite3.connect(self.path, timeout=min(self.patience, _STEP), isolation_level=None)
         try:
             database.row_factory = sqlite3.Row
             database.text_factory = _text
-            # Of its 2 MB by default nothing is left for the next use: a large history would only leave holes in the heap.
+            # The default of 2 MB is of no use to a connection that lives this briefly, and fragments the heap.
             database.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")
-            _bring_up_to_date(database)
+            _bring_up_to_date(database, self._journal_mode)
         except BaseException:
             database.close()
             raise
         return database
 
+    @functools.cached_property
+    def _journal_mode(self) -> str:
+        return "DELETE" if is_network(self.path) else "WAL"
+
     def _identity(self) -> tuple[int, int] | None:
         try:
             found = self.path.stat()
         except OSError:
-            return None  # not made yet, or out of reach
+            return None  # not created yet, or out of reach
         return found.st_dev, found.st_ino
 
     def _is_damaged(self, error: Exception) -> bool:
-        """Look whether an error that says nothing of damage comes of it: one odd byte in the schema can cause any."""
+        """Return whether the file is damaged: one wrong byte in the schema can cause any error."""
         import sqlite3
 
         if _is_busy(error) or _code_of(error) in _AROUND:
             return False
         try:
-            with contextlib.closing(sqlite3.connect(self.path, timeout=_STEP, isolation_level=None)) as database:
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=self.patience, isolation_level=None)
+            ) as database:
                 database.text_factory = _text
-                database.execute("BEGIN")  # so that a neighbour who brings it up to date does so before or after
+                database.execute("BEGIN")  # another process migrates the file before this or after it
                 version = database.execute("PRAGMA user_version").fetchone()[0]
                 if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                     return True
@@ -145,11 +160,11 @@ class HistoryFile:
             return True
 
     def _set_aside(self, damaged: tuple[int, int]) -> None:
-        """Put a damaged file out of the way, unless another process just did and began a new one."""
+        """Rename a damaged file, unless another process just did so and created a new one."""
         import sqlite3
 
-        # Between looking and renaming another process may do both, and we would put its new file aside. A transaction on
-        # a file beside it is a lock that works everywhere SQLite does, and ends with the process that has it.
+        # Between check and rename another process may do both, and we would rename its new file. A transaction on a second
+        # file is a lock that works wherever SQLite works, and ends with its process.
         with contextlib.closing(
             sqlite3.connect(f"{self.path}.lock", timeout=self.patience, isolation_level=None)
         ) as lock:
@@ -161,18 +176,18 @@ class HistoryFile:
             while kept.exists():
                 number += 1
                 kept = self.path.with_name(f"{name}-{number}{self.path.suffix}")
-            # The file itself last: a log without a file is thrown away by SQLite, a file with another's log is not.
+            # The file itself last: SQLite discards a log without a file, but not a file with a wrong log.
             for ending in ("-wal", "-shm", ""):
                 with contextlib.suppress(FileNotFoundError):
                     Path(f"{self.path}{ending}").replace(f"{kept}{ending}")
         warn(
-            f"The job history {self.path} was damaged. It was kept as {kept.name}, and a new one was begun. "
+            f"The job history {self.path} was damaged. It was renamed to {kept.name}, and a new one was created. "
             "No job is affected: the service has them all."
         )
 
 
 def _text(stored: bytes) -> str:
-    """Read a text, whatever became of its bytes: one that can't be decoded would cost all the others."""
+    """Decode a text, also a damaged one: one that can't be decoded would hide all other rows."""
     return stored.decode("utf-8", "replace")
 
 
@@ -189,7 +204,7 @@ def _columns_at(version: int) -> dict[str, set[str]]:
 
 
 def _code_of(error: Exception) -> int | None:
-    """Return what SQLite calls the error, as far as it says; not before Python 3.11."""
+    """Return SQLite's error code where it is known; never before Python 3.11."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else int(code) & 0xFF
 
@@ -210,24 +225,26 @@ def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "lock" in str(error)
 
 
-def _bring_up_to_date(database: sqlite3.Connection) -> None:
+def _bring_up_to_date(database: sqlite3.Connection, journal_mode: str) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise UnusableFileError(f"it is of a newer version of this package, {version}; ours is {VERSION}")
+        raise UnusableFileError(f"it has schema {version} of a newer version of this package; this one knows {VERSION}")
     if version < VERSION:
-        _migrate(database)
-    # An intent that a power cut takes back is a paid job that nobody knows of.
+        _migrate(database, journal_mode)
+    elif journal_mode != "WAL":  # the file was created elsewhere, and moved here
+        database.execute(f"PRAGMA journal_mode = {journal_mode}").fetchone()
+    # A row that is lost in a power cut is a paid job that nobody knows of.
     database.execute("PRAGMA synchronous = FULL")
 
 
-def _migrate(database: sqlite3.Connection) -> None:
+def _migrate(database: sqlite3.Connection, journal_mode: str) -> None:
     if _is_foreign(database):
         raise UnusableFileError("it is another program's database")
-    # Where the file system can't do WAL, SQLite stays with what it can, and says so by its answer.
-    database.execute("PRAGMA journal_mode = WAL").fetchone()
+    # Where the file system does not support WAL, SQLite keeps its rollback journal.
+    database.execute(f"PRAGMA journal_mode = {journal_mode}").fetchone()
     database.execute("BEGIN IMMEDIATE")
     with database:
-        # Asked again: another process may have been faster.
+        # Read again: another process may have migrated it meanwhile.
         version = database.execute("PRAGMA user_version").fetchone()[0]
         for step in STEPS[version:]:
             for statement in step:
@@ -237,6 +254,6 @@ def _migrate(database: sqlite3.Connection) -> None:
 
 
 def _is_foreign(database: sqlite3.Connection) -> bool:
-    """Whether there are tables, but no version. Asked in one statement, between a neighbour's two steps there is no gap."""
+    """Return whether there are tables, but no version. One statement, so that no other process can migrate in between."""
     query = "SELECT (SELECT user_version FROM pragma_user_version) = 0 AND EXISTS (SELECT 1 FROM sqlite_master)"
     return bool(database.execute(query).fetchone()[0])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ..model.job import Job
-    from .jobs import HistoryEntry
+    from .rows import HistoryEntry
 
 __all__ = ["Estimate", "estimate", "estimates"]
 

@@ -32,6 +32,14 @@ class DiskThread:
         self._process = 0
         self._executor: ThreadPoolExecutor | None = None
 
+    def submit(self, work: Callable[[], _T]) -> Future[_T]:
+        """Have some work done there, in the context of the caller, without waiting for it.
+
+        Raises:
+            RuntimeError: There are no threads here, or the interpreter is shutting down.
+        """
+        return self._began().submit(contextvars.copy_context().run, work)
+
     async def run(self, work: Callable[[], _T]) -> _T:
         """Do some work there, and wait for it. It is done even if the waiting is given up: a row is not lost with a task.
 

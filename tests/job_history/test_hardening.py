@@ -186,7 +186,7 @@ def test_a_file_that_stays_locked_is_waited_for_once(history):
     begin(history)
     holder = sqlite3.connect(history.path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    history._file.patience = 0.5
+    history._access.file.patience = 0.5
     with pytest.warns(HistoryWarning, match="locked") as caught:
         began = time.monotonic()
         begin(history)

@@ -168,7 +168,7 @@ class ErrorTree(FromCode):
         """Return it as text."""
         drawn = (errors.__doc__ or "").partition("\n\n    ")[2]
         lines = dedent(f"    {drawn}")
-        return f"Everything that this package raises, and whether the job still runs when it does.\n\n```text\n{lines}\n```"
+        return f"All exceptions of this package, and whether the job still runs after each.\n\n```text\n{lines}\n```"
 
 
 class ErrorClasses(FromCode):

@@ -26,7 +26,6 @@ LONG_MODULES = {
     "batches/queue.py": "to be split: items, starting, persistence",
     "engine/run.py": "to be split: state, start, waiting",
     "engine/tracker.py": "to be split: schedule, questions, answers",
-    "job_history/jobs.py": "to be split: rows, queries, summaries",
     "model/parameters.py": "the table of the service's parameters",
     "widgets/card/widget.py": "to be split: traits, painting, actions",
     "widgets/explorer/fields.py": "to be split: one module a kind of field",

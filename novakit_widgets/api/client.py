@@ -46,10 +46,6 @@ __all__ = ["MediaStream", "NovaKitClient", "checked_id", "default_client"]
 
 MAX_JSON_BYTES = 8_000_000  # a job with its file is below, and a hundred without are; a bomb is not
 HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
-# Where the documentation promises a job at once, a minute is ample; speech and transcriptions may be answered
-# with the result itself, so they get their whole time-out.
-SUBMIT_SECONDS: Mapping[Tool, float] = {Tool.TTS: Tool.TTS.timeout, Tool.STT: Tool.STT.timeout}
-_SUBMIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a size in bytes
@@ -238,7 +234,7 @@ class NovaKitClient:
                 action,
                 query={"async": "true"},
                 content=content,
-                read_seconds=SUBMIT_SECONDS.get(tool, _SUBMIT_SECONDS),
+                read_seconds=tool.facts.submit_seconds,
             )
 
         try:

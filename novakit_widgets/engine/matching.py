@@ -11,7 +11,6 @@ from ..api.listing import LIST_LIMIT, newest
 from ..errors import APIError, AuthenticationError, NovaKitConnectionError, UnreadableAnswerError
 from ..job_history.rows import digest_of
 from ..model.parameters import canonical
-from ..model.tools import Tool
 from ..runtime.backoff import backoff
 from ..runtime.clock import Clockwork
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..api.listing import Lists
     from ..model.job import Job
+    from ..model.tools import Tool
     from .ownership import OwnershipRecords
 
 __all__ = ["CLOCK_SKEW", "Match", "find_matches"]
@@ -34,8 +34,6 @@ _RECENT = timedelta(
 _LOOKS = (0.0, 2.0, 5.0)
 _LISTING_SECONDS = 120.0  # how long to try to get the list at all
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 2.0, 30.0  # seconds after a list that failed
-# Documented to answer without a job. Only a list that has some shows that a service makes jobs of them.
-_AT_ONCE = frozenset({Tool.TTS, Tool.STT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,8 @@ def _doubt(
     tool: Tool,
 ) -> str:
     """Return why a listed job may be ours although it does not match; ``""`` where none may be."""
-    if tool in _AT_ONCE and not jobs:
+    # Only a list that has jobs of the tool shows that the service makes jobs for it.
+    if tool.facts.at_once and not jobs:
         return f"a {tool} request can be answered and billed at once, and NovaKit's list shows jobs only"
     if isinstance(jobs, JobList) and jobs.left_out:
         return f"the service's list has entries that can't be read ({jobs.left_out}), one of which may be it"

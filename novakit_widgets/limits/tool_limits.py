@@ -38,14 +38,6 @@ _MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch 
 _SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
 _SUBMITTING = "submitting"  # as a kind of requests, beside the polling
 _UNITS = {MINUTE: "a minute", HOUR: "an hour"}
-_PLURALS = {
-    Tool.VIDEO: "videos",
-    Tool.MUSIC: "pieces of music",
-    Tool.IMAGE: "images",
-    Tool.IMAGE_EDIT: "edited images",
-    Tool.TTS: "speeches",
-    Tool.STT: "transcriptions",
-}
 
 
 def limit_of(tool: Tool) -> str:
@@ -192,7 +184,7 @@ class Allowance:
         if tool not in self.limits:
             return ""
         count, seconds = self.limits[tool]
-        return f"{count} {_PLURALS[tool]} {_UNITS.get(seconds, f'in {seconds:g} s')}"
+        return f"{count} {tool.facts.plural} {_UNITS.get(seconds, f'in {seconds:g} s')}"
 
     # Telling
 

@@ -7,18 +7,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from ..runtime.hooks import action
 from .parsing import number, readable
+from .tools import MediaKind, Tool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Caller", "Media", "MediaKind", "find_media", "find_text", "fits", "is_web_address", "sniff"]
-
-MediaKind = Literal["video", "audio", "image"]
 
 
 class Caller(Protocol):
@@ -29,13 +28,6 @@ class Caller(Protocol):
         ...
 
 
-_KIND_OF_TOOL: Mapping[str, MediaKind] = {
-    "video": "video",
-    "music": "audio",
-    "tts": "audio",
-    "image": "image",
-    "image_edit": "image",
-}
 _MOST_PIXELS = 100_000  # of one side; what says that it has more has no size that a page could keep free
 _LINES = 720  # documented: of the default resolution
 # What the standard library's table leaves to the operating system, which may have none.
@@ -171,7 +163,8 @@ def find_media(output: object, *, tool: str | None = None, ratio: object = None)
         in ``job.output``.
     """
     found: dict[str, Media] = {}
-    for media in _walk(output, _KIND_OF_TOOL.get(tool or "")):
+    made_by = Tool.known(tool)
+    for media in _walk(output, None if made_by is None else made_by.facts.media):
         found.setdefault(media.url, _shaped(media, ratio))
     return tuple(found.values())
 

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import parsing
 from .frozen import FrozenDict
 from .parameters import PARAMETERS
-from .tools import Tool
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from .tools import Tool
+
 __all__ = ["CREDITS", "Bucket", "Quota", "bucket_of", "units_of"]
 
 CREDITS = "credits"
-# Documented for the most part; the names of image edits and video seconds are not quoted there.
-_BUCKETS: Mapping[Tool, str] = MappingProxyType(
-    {
-        Tool.VIDEO: "video_seconds",
-        Tool.MUSIC: "music_tracks",
-        Tool.IMAGE: "image_generations",
-        Tool.IMAGE_EDIT: "image_edits",
-        Tool.TTS: "tts_chars",
-        Tool.STT: "stt_seconds",
-    }
-)
 _RESETS = ("reset_at", "resets_at", "reset", "period_end", "resetAt", "periodEnd")
 
 
@@ -109,7 +98,7 @@ def _bucket(name: str, said: object, end: datetime | None) -> Bucket:
 
 def bucket_of(tool: Tool) -> str:
     """Return the bucket that a tool's jobs take from, besides ``"credits"``."""
-    return _BUCKETS[tool]
+    return tool.facts.bucket
 
 
 def units_of(tool: Tool, params: Mapping[str, Any]) -> float | None:
@@ -120,12 +109,15 @@ def units_of(tool: Tool, params: Mapping[str, Any]) -> float | None:
         params: the service's own parameters.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> units_of(Tool.VIDEO, {"prompt": "A sunset"}), units_of(Tool.TTS, {"input": "Good morning"})
         (5.0, 12.0)
     """
-    if tool is Tool.STT:
-        return None  # the length of a sound that we have not heard
-    if tool is Tool.TTS:
-        return float(len(str(params.get("input", ""))))
-    name = {Tool.VIDEO: "duration_seconds", Tool.IMAGE: "n"}.get(tool)
-    return 1.0 if name is None else parsing.number(params.get(name, PARAMETERS[tool][name].default))
+    name = tool.facts.units_from
+    if name is None:
+        return 1.0
+    parameter = PARAMETERS[tool][name]
+    if parameter.url:
+        return None  # the length of a sound is only known to the service
+    given = params.get(name, parameter.default)
+    return float(len(str(given or ""))) if parameter.kind is str else parsing.number(given)

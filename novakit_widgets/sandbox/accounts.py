@@ -9,12 +9,14 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..model.tools import FACTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["PLANS", "SCOPES", "Accounts", "Charge", "Key", "Organisation", "Plan"]
 
-SCOPES = ("chat", "image", "image_edit", "video", "music", "tts", "stt", "usage", "jobs")
+SCOPES = ("chat", *(facts.scope for facts in FACTS.values()), "usage", "jobs")
 """Every documented scope."""
 
 

@@ -81,7 +81,7 @@ class Endpoints:
     def _generation(self, tool: Tool) -> Handler:
         async def generate(request: Request) -> Response:
             key: Key = request.state.key
-            missing = _missing_scope(key, tool.value)
+            missing = _missing_scope(key, tool.facts.scope)
             if missing is not None:
                 return missing
             params = request.state.body

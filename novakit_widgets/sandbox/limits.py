@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ..model.tools import TOOL_LIMITS
 from ..runtime.sliding_window import SlidingWindow
 
 if TYPE_CHECKING:
@@ -23,20 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["KeyLimiter", "Limits", "SlidingWindow", "Verdict"]
 
 _MINUTE = 60.0
-_HOUR = 3600.0
 _UNLIMITED = 1_000_000
 
 # Documented, as requests a minute and burst.
 _REQUESTS = {"free": 30, "pro": 60, "business": 120, "cli_pro": 120, "cli_team": 300}
 _BURST = {"free": 30, "pro": 120, "business": 300, "cli_pro": 300, "cli_team": 600}
-_TOOLS = {
-    "image": (10, _MINUTE),
-    "image_edit": (10, _MINUTE),
-    "video": (5, _HOUR),
-    "tts": (20, _MINUTE),
-    "stt": (10, _MINUTE),
-    "music": (10, _HOUR),
-}
+
+
+def _tool_limits() -> Mapping[str, tuple[int, float]]:
+    return MappingProxyType({tool.value: limit for tool, limit in TOOL_LIMITS.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Limits:
 
     requests_per_minute: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict(_REQUESTS)))
     burst: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict(_BURST)))
-    tools: Mapping[str, tuple[int, float]] = field(default_factory=lambda: MappingProxyType(dict(_TOOLS)))
+    tools: Mapping[str, tuple[int, float]] = field(default_factory=_tool_limits)
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing could pass."""

@@ -20,14 +20,6 @@ __all__ = ["charge_for", "model_of", "output_data", "sync_body", "tier_of", "val
 
 # The sandbox's own prices; the service's are in its documentation of plans, and change.
 _CREDITS = {Tool.VIDEO: 10.0, Tool.MUSIC: 20.0, Tool.IMAGE: 4.0, Tool.IMAGE_EDIT: 4.0, Tool.TTS: 0.01, Tool.STT: 0.1}
-_BUCKETS = {
-    Tool.VIDEO: "video_seconds",
-    Tool.MUSIC: "music_tracks",
-    Tool.IMAGE: "image_generations",
-    Tool.IMAGE_EDIT: "image_edits",
-    Tool.TTS: "tts_chars",
-    Tool.STT: "stt_seconds",
-}
 _RESOLUTIONS = {"720p": 1.0, "1080p": 2.0, "4k": 4.0}
 _UPSCALES = {"2x": 2.0, "4x": 4.0}
 
@@ -68,7 +60,7 @@ def charge_for(tool: Tool, params: Mapping[str, Any], transcript: Mapping[str, A
     else:
         units = 1.0
     units *= multiplier
-    return Charge(_BUCKETS[tool], units, round(max(0.01, units * _CREDITS[tool]), 2), multiplier)
+    return Charge(tool.facts.bucket, units, round(max(0.01, units * _CREDITS[tool]), 2), multiplier)
 
 
 def output_data(

@@ -185,7 +185,7 @@ def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
     [
         ("", r"Say which tool: .* edit_image \(image_edit\), speech \(tts\), transcribe \(stt\)"),
         ("--seed 7", "Say which tool"),
-        ("vidio", r"none of NovaKit's tools\. .* speech \(tts\)"),
+        ("vidio", r"NovaKit has no tool 'vidio'\. .* speech \(tts\)"),
         ("video --seed many", "'many' is not a whole number"),
         ("video --sede 7", "'--sede' is no option: did you mean --seed[?] Nothing was sent"),
         ("image --sise=512x512", "did you mean --size[?]"),

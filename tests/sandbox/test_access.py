@@ -192,7 +192,7 @@ def test_the_log_has_no_key(serve, client_of, caplog):
         ({"plan": "gold"}, "no plan"),
         ({"quotas": {"videos": 1}}, "no quota bucket"),
         ({"durations": {"video": (5, 1)}}, "durations"),
-        ({"durations": {"cinema": 1}}, "none of NovaKit's tools"),
+        ({"durations": {"cinema": 1}}, "NovaKit has no tool 'cinema'"),
     ],
 )
 def test_bad_options(options, text):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from ...model.tools import FACTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,12 +17,7 @@ __all__ = ["ICONS", "STYLE", "figures", "head", "icon", "message"]
 
 # Shapes of 16 x 16, in the colour of the text around them.
 ICONS: Mapping[str, str] = {
-    "video": "M2 3h8.5a1 1 0 0 1 1 1v2l3-1.8v7.6l-3-1.8v2a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z",
-    "music": "M6 2l8-1.2v9.4a2.3 2.3 0 1 1-1.3-2V4.2L7.3 5v7.2a2.3 2.3 0 1 1-1.3-2z",
-    "image": "M2 2h12a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H2a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zm0 10h12l-4-5-3 3.5L5 8.4z",
-    "image_edit": "M11.3 1.3l3.4 3.4-9 9L1 15l1.3-4.7z",
-    "tts": "M2 6h2.5L8 3v10l-3.5-3H2zm8-1.5a4.5 4.5 0 0 1 0 7z",
-    "stt": "M8 1a2.2 2.2 0 0 1 2.2 2.2v4a2.2 2.2 0 0 1-4.4 0v-4A2.2 2.2 0 0 1 8 1zM7.3 12h1.4v3H7.3z",
+    **{tool.value: facts.icon for tool, facts in FACTS.items()},
     "": "M8 1l7 3.5v7L8 15l-7-3.5v-7z",
 }
 

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...api.uploads import named_files
 from ...model.parameters import PARAMETERS, lacks, name_problem
-from ...model.tools import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["call_of", "call_of_kept", "call_with_files", "main_parameter"]
+    from ...model.tools import Tool
 
-_SHORT_FORMS: Mapping[Tool, tuple[str, str]] = {
-    Tool.VIDEO: ("video", "prompt"),
-    Tool.MUSIC: ("music", "prompt"),
-    Tool.IMAGE: ("image", "prompt"),
-    Tool.IMAGE_EDIT: ("edit_image", "prompt"),
-    Tool.TTS: ("speech", "input"),
-    Tool.STT: ("transcribe", "file"),
-}
+__all__ = ["call_of", "call_of_kept", "call_with_files", "main_parameter"]
 
 
 def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
@@ -34,12 +26,13 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
         params: the service's own parameters; a file as a `pathlib.Path`.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> call_of(Tool.VIDEO, {"prompt": "A sunset", "seed": 7})
         "nk.video('A sunset', seed=7)"
         >>> call_of(Tool.IMAGE_EDIT, {"operation": "upscale", "image": Path("boat.png")})
         "nk.edit_image(operation='upscale', image=Path('boat.png'))"
     """
-    name, first = _SHORT_FORMS[tool]
+    name, first = tool.facts.function, tool.facts.main_parameter
     needed = first in PARAMETERS[tool] and PARAMETERS[tool][first].required
     if (needed and first not in params) or not all(_fits(tool, key) for key in params):
         written = ", ".join(f"{key!r}: {_written(value)}" for key, value in params.items())
@@ -61,6 +54,7 @@ def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:
         Lines of Python. A comment says what belongs into each file.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> print(call_with_files(Tool.STT, {"file": "UklGRg=="}, Path("media")))
         from pathlib import Path
         <BLANKLINE>
@@ -90,6 +84,7 @@ def call_of_kept(tool: Tool, params: Mapping[str, Any]) -> str:
         Lines of Python. A comment says what is to be named.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> print(call_of_kept(Tool.STT, {"file": f"(20000 characters, sha256 {'0' * 64})", "language": "en"}))
         from pathlib import Path
         <BLANKLINE>
@@ -130,10 +125,11 @@ def main_parameter(tool: Tool) -> str:
     """Return the parameter that a tool can be given without its name: the words, the text or the file.
 
     Example:
+        >>> from novakit_widgets import Tool
         >>> main_parameter(Tool.VIDEO), main_parameter(Tool.TTS)
         ('prompt', 'input')
     """
-    return _SHORT_FORMS[tool][1]
+    return tool.facts.main_parameter
 
 
 def _fits(tool: Tool, name: str) -> bool:

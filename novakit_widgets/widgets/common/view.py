@@ -25,14 +25,6 @@ __all__ = ["Action", "Samples", "View"]
 Action = Literal["start", "cancel", "watch", "again", "anew", "look", "save", ""]
 Tone = Literal["waiting", "running", "good", "bad", "quiet"]
 
-_LABELS: Mapping[Tool, str] = {
-    Tool.VIDEO: "Video",
-    Tool.MUSIC: "Music",
-    Tool.IMAGE: "Image",
-    Tool.IMAGE_EDIT: "Image edit",
-    Tool.TTS: "Speech",
-    Tool.STT: "Transcription",
-}
 _LEAST_RISE = 5.0  # percent of progress to have seen before a remaining time is worth showing
 _LEAST_SECONDS = 2.0  # and for how long; also the least remaining time that is worth showing
 _KEPT_SAMPLES = 12
@@ -132,7 +124,7 @@ class View:
 def label_of(tool: Tool | str | None) -> str:
     """Return a tool's name for people."""
     known = Tool.known(tool)
-    return _LABELS[known] if known is not None else str(tool or "Job")
+    return known.facts.label if known is not None else str(tool or "Job")
 
 
 def prompt_of(params: Mapping[str, Any]) -> str:

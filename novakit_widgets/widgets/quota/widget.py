@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from ...api.client import default_client
 from ...engine.quota_watch import QuotaWatch
-from ...model.quota import Bucket, Quota
+from ...model.quota import CREDITS, Bucket, Quota
+from ...model.tools import FACTS
 from ...runtime import loop as job_loop
 from ...runtime.clock import utc_now
 from ...runtime.registry import replace
@@ -24,24 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["QuotaView", "amount", "grouped", "quota", "units_in_words"]
 
 _LITTLE = 0.2  # of a bucket: from there on its bar is in the colour of warning
-_NAMES = {
-    "credits": "Credits",
-    "image_generations": "Images",
-    "image_edits": "Image edits",
-    "video_seconds": "Video, seconds",
-    "stt_seconds": "Transcription, seconds",
-    "tts_chars": "Speech, characters",
-    "music_tracks": "Music, tracks",
-}
-_UNITS = {  # of one, and of several
-    "credits": ("credit", "credits"),
-    "image_generations": ("image", "images"),
-    "image_edits": ("image edit", "image edits"),
-    "video_seconds": ("second of video", "seconds of video"),
-    "stt_seconds": ("second of transcription", "seconds of transcription"),
-    "tts_chars": ("character of speech", "characters of speech"),
-    "music_tracks": ("music track", "music tracks"),
-}
+_NAMES = {CREDITS: "Credits", **{facts.bucket: facts.bucket_label for facts in FACTS.values()}}
+_UNITS = {CREDITS: ("credit", "credits"), **{facts.bucket: (facts.unit, facts.units) for facts in FACTS.values()}}
 _STYLE = Markup("""<style>
 .novakit-quota { border-collapse: collapse; line-height: 1.5; margin: 6px 0; }
 .novakit-quota caption { text-align: left; font-weight: 600; padding-bottom: 4px; }

@@ -94,7 +94,7 @@ def test_a_tool_can_be_called_by_its_name_or_endpoint(sandbox, client):
 
     go(main, client)
     assert len(sandbox.jobs) == 2
-    with pytest.raises(InvalidParameterError, match=r"'painting' is none of NovaKit's tools\. Nothing was sent"):
+    with pytest.raises(InvalidParameterError, match=r"NovaKit has no tool 'painting'\. Nothing was sent"):
         JobBoard([("image", {"prompt": "A lighthouse"}), ("painting", {"prompt": "A lighthouse"})], client=client)
     assert len(sandbox.jobs) == 2
 

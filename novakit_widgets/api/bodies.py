@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UnreadableAnswerError
+from ..model.canonical import owned
 from ..model.frozen import FrozenDict
 from ..model.job import Job, is_job_id
-from ..model.parameters import owned
 
 if TYPE_CHECKING:
     from ..model.tools import Tool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..limits.tool_limits import limit_of
+from ..model.encoding import encode
 from ..model.job import Job, is_job_id
 from ..model.media import is_web_address
 from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
@@ -224,7 +224,7 @@ class NovaKitClient:
             APIError: the service refused it; nothing was started.
         """
         tool = Tool.of(endpoint)
-        content = _encode(params)
+        content = encode(tool, params)
         action = Action(f"submit the {tool} job", "Nothing was started or billed.", limit=limit_of(tool))
 
         async def post() -> Answer:
@@ -521,16 +521,6 @@ async def _bounded(response: httpx.Response) -> bytes | None:
         if len(content) > MAX_JSON_BYTES:
             return None
     return redact_bytes(bytes(content))
-
-
-def _encode(params: Mapping[str, Any]) -> bytes:
-    """Write the parameters as JSON, which has no NaN."""
-    try:
-        return json.dumps(dict(params), allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameterError(
-            f"The parameters can't be written as JSON ({error}). Nothing was sent or billed."
-        ) from None
 
 
 def checked_id(job_id: str) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameterError
+from ..model.canonical import owned
+from ..model.checks import check
 from ..model.media import sniff, suffix_of
-from ..model.parameters import PARAMETERS, check, owned
+from ..model.parameters import PARAMETERS
 from ..model.tools import Tool
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         params: by the service's names; ``None`` says nothing.
 
     Raises:
-        InvalidParameterError: as for `sendable` and for `novakit_widgets.model.parameters.check`.
+        InvalidParameterError: as for `sendable` and for `novakit_widgets.model.checks.check`.
 
     Example:
         >>> checked(Tool.VIDEO, {"prompt": "A sunset", "seed": None})
@@ -109,7 +111,7 @@ def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own(tool: Tool, name: str, value: Any) -> Any:
-    """Copy a parameter's value, as `novakit_widgets.model.parameters.owned`.
+    """Copy a parameter's value, as `novakit_widgets.model.canonical.owned`.
 
     Raises:
         InvalidParameterError: it contains itself, or is nested too deeply.

@@ -10,7 +10,7 @@ from ..api.bodies import JobList
 from ..api.listing import LIST_LIMIT, newest
 from ..errors import APIError, AuthenticationError, NovaKitConnectionError, UnreadableAnswerError
 from ..job_history.rows import digest_of
-from ..model.parameters import canonical
+from ..model.canonical import canonical
 from ..runtime.backoff import backoff
 from ..runtime.clock import Clockwork
 

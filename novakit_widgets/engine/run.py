@@ -13,9 +13,9 @@ from ..api.retry import nothing_sent, resting
 from ..config import settings
 from ..errors import NovaKitError, SubmissionUncertainError
 from ..job_history.jobs import default_history
+from ..model.canonical import owned
 from ..model.frozen import FrozenDict
 from ..model.job import Job, JobStatus
-from ..model.parameters import owned
 from ..model.tools import Tool
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clockwork

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from ..model.canonical import canonical
 from ..model.job import JobStatus
-from ..model.parameters import PARAMETERS, canonical
+from ..model.parameters import PARAMETERS
 from ..model.tools import Tool
 
 if TYPE_CHECKING:

@@ -293,7 +293,7 @@ class JobHistory:
 
         Args:
             tool: The job's tool.
-            params: The parameters; `novakit_widgets.model.parameters.canonical` tells which are equal.
+            params: The parameters; `novakit_widgets.model.canonical.canonical` tells which are equal.
             base_url: The service.
             account: Only this account's.
             within: Only a job that was begun at most this long ago.

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.redaction import redact
+from ..model.canonical import LONG, bounded, canonical
 from ..model.frozen import FrozenDict
 from ..model.job import Job
-from ..model.parameters import LONG, bounded, canonical
 
 if TYPE_CHECKING:
     import sqlite3

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.uploads import check_size, said
 from ..errors import InvalidParameterError
-from ..model.parameters import check, check_names
+from ..model.checks import check
+from ..model.spelling import check_names
 from ..model.tools import Tool
 from ..widgets.common.code import main_parameter
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..api.embedding import Embed
     from ..widgets.board.widget import JobBoard
 
-__all__ = ["OURS", "batch", "is_missing", "json_problem", "parse_items"]
+__all__ = ["OURS", "batch", "is_missing", "parse_items"]
 
 MOST_ITEMS = 10_000  # also what ends a generator that has no end
 OURS = ("max_running", "client", "timeout", "embed", "reuse")  # what a batch takes for itself
@@ -71,7 +71,7 @@ def batch(
         >>> batch("video", ["A sunset", "A sunrise"], fps=29)
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: item 0: video: fps: 29 is none of 30, 60. Nothing was sent or billed. \
+        novakit_widgets.errors.InvalidParameterError: item 0: video: fps must be 30 or 60, got 29. Nothing was sent or billed. \
 Item 1 is refused as well.
     """
     tool = Tool.of(endpoint_or_tool)
@@ -178,28 +178,13 @@ def is_missing(value: object) -> bool:
         return bool(value != value)  # noqa: PLR0124 # NaN alone is not itself
     except (TypeError, ValueError):  # NA says neither yes nor no; an array says both
         return type(value).__name__ == "NAType"
+    except ArithmeticError:  # a signalling NaN of decimal, which is refused when it is checked
+        return False
 
 
 def _check(tool: Tool, params: Mapping[str, Any]) -> None:
     check(tool, params)
     check_size(tool, params)  # what is common and the item's own were weighed apart
-    problem = json_problem(params)
-    if problem is not None:
-        raise InvalidParameterError(f"{tool}: {problem}. Nothing was sent or billed.")
-
-
-def json_problem(value: object) -> str | None:
-    """Say why something can't be sent; ``None`` where JSON can say it.
-
-    Example:
-        >>> json_problem({"seed": 1}), json_problem({"seed": object()})
-        (None, "what JSON can't say can't be sent (Object of type object is not JSON serializable)")
-    """
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        return f"what JSON can't say can't be sent ({error})"
-    return None
 
 
 def _others(numbers: list[int]) -> str:

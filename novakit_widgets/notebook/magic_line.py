@@ -14,7 +14,8 @@ from IPython.core.error import UsageError
 
 from ..api.embedding import check_embed
 from ..errors import ConfigurationError, InvalidParameterError
-from ..model.parameters import PARAMETERS, Parameter, check_names
+from ..model.parameters import PARAMETERS, Parameter
+from ..model.spelling import check_names
 from ..model.tools import Tool, tool_names
 from ..widgets.common.code import main_parameter
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from ..model.parameters import check_names
+from ..model.spelling import check_names
 from ..model.tools import Tool
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def video(
         >>> video("A sunset over mountains", fps=29)
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: video: fps: 29 is none of 30, 60. Nothing was sent or billed.
+        novakit_widgets.errors.InvalidParameterError: video: fps must be 30 or 60, got 29. Nothing was sent or billed.
     """
     raise AssertionError  # the decorator sends what was said
 
@@ -153,7 +153,7 @@ def music(
         >>> music("Slow jazz", duration_seconds=50)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: music: duration_seconds: 50 s is more than ...
+        novakit_widgets.errors.InvalidParameterError: music: duration_seconds must be at most 47 s ...
     """  # a doctest's output is one line
     raise AssertionError
 
@@ -192,7 +192,7 @@ def image(
         >>> image("A lighthouse", n=11)
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: image: n: 11 is more than 10. Nothing was sent or billed.
+        novakit_widgets.errors.InvalidParameterError: image: n must be at most 10, got 11. Nothing was sent or billed.
     """
     raise AssertionError
 
@@ -223,7 +223,7 @@ def edit_image(
         >>> edit_image("A red door", operation="inpainting", image="https://example.org/house.png")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: image_edit: mask: mask is required for inpainting. ...
+        novakit_widgets.errors.InvalidParameterError: image_edit: mask is required for inpainting. ...
     """  # a doctest's output is one line
     raise AssertionError
 
@@ -260,7 +260,7 @@ def speech(
         >>> speech("")
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: tts: input: it must not be empty. Nothing was sent or billed.
+        novakit_widgets.errors.InvalidParameterError: tts: Enter the text to speak. Nothing was sent or billed.
     """
     raise AssertionError
 
@@ -299,7 +299,7 @@ def transcribe(
         >>> transcribe(b"")
         Traceback (most recent call last):
         ...
-        novakit_widgets.errors.InvalidParameterError: stt: file: it must not be empty. Nothing was sent or billed.
+        novakit_widgets.errors.InvalidParameterError: stt: Choose an audio file or enter its URL. Nothing was sent or billed.
     """
     raise AssertionError
 

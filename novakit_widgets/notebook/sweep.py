@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..api.uploads import own, said
 from ..batches.grid import Axis, Grid
 from ..errors import InvalidParameterError
-from ..model.parameters import PARAMETERS, canonical, check_names
+from ..model.canonical import canonical
+from ..model.parameters import PARAMETERS
+from ..model.spelling import check_names
 from ..model.tools import Tool
 from .batch import MOST_ITEMS, OURS, is_missing, json_problem, parse_items
 

@@ -1,14 +1,14 @@
 """What the service refuses with a 400, in its own words.
 
-The rules are those of `novakit_widgets.model.parameters`; only the texts are the service's.
+The rules are those of `novakit_widgets.model.checks`; only the texts are the service's.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidParameterError
-from ..model.parameters import PARAMETERS, Parameter, check
+from ..model.checks import problems
+from ..model.parameters import PARAMETERS, Parameter
 from ..model.tools import Tool
 
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ def refusal(tool: Tool, params: Mapping[str, Any]) -> str | None:
     given = {name: value for name, value in params.items() if value is not None}
     if tool is Tool.IMAGE_EDIT and given.get("operation", OPERATIONS[0]) not in OPERATIONS:
         return "Invalid operation"
-    try:
-        check(tool, given)
-    except InvalidParameterError as problem:
-        return _text(tool, given, problem.parameter or "", str(problem))
+    for name, problem in problems(tool, given).items():
+        return _text(tool, given, name, problem)
     if tool is Tool.VIDEO and given.get("duration_seconds", 0) > _LONGEST_VIDEO:
         return f"duration_seconds must be at most {_LONGEST_VIDEO:g}"
     if tool is Tool.IMAGE_EDIT and not (given.get("image") or given.get("prompt")):

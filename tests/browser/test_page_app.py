@@ -35,7 +35,7 @@ async def test_explore_prompts_in_voila(voila, context_of):
     await expect(page.locator(".nk-compare img")).to_have_count(2)
     await box.fill(" ")
     await generate.click()
-    await expect(page.get_by_role("alert")).to_have_text("it must not be empty")
+    await expect(page.get_by_role("alert")).to_have_text("Enter a prompt")
 
 
 async def test_interact(open_notebook, sandbox):

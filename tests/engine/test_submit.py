@@ -29,8 +29,9 @@ from novakit_widgets.errors import (
     UnreadableAnswerError,
 )
 from novakit_widgets.job_history.jobs import JobHistory
+from novakit_widgets.model.canonical import same
 from novakit_widgets.model.job import Job, JobStatus
-from novakit_widgets.model.parameters import PARAMETERS, same
+from novakit_widgets.model.parameters import PARAMETERS
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime.clock import Clockwork
 

@@ -51,7 +51,7 @@ def test_bad_lines_end_in_one_line(kernel, sandbox):
     """Nothing is sent, and no traceback is shown."""
     before = len(sandbox.jobs)
     kernel.ok("%load_ext novakit_widgets")
-    for line, told in (("vidio", "NovaKit has no tool 'vidio'"), ("video --fps 29", "29 is none of 30, 60")):
+    for line, told in (("vidio", "NovaKit has no tool 'vidio'"), ("video --fps 29", "fps must be 30 or 60, got 29")):
         cell = kernel.run(f"%%novakit {line}\nA sunset")
         assert cell.error == "UsageError"
         assert told in cell.content["evalue"]

@@ -13,7 +13,7 @@ from widget_fixtures import client, no_widget_stays, sandbox  # noqa: F401
 
 from novakit_widgets import InvalidParameterError, Tool, batch, configure, sweep
 from novakit_widgets.errors import ConfigurationError
-from novakit_widgets.model.parameters import check
+from novakit_widgets.model.checks import check
 from novakit_widgets.notebook.batch import MOST_ITEMS, parse_items
 
 
@@ -156,14 +156,14 @@ def test_a_real_table():
         ("A sunset", "items is a list .* not str"),
         ({"prompt": ["A", "B"]}, "items is a list .* not dict"),
         (5, "items is a list .* not int"),
-        (["A", ""], "item 1: video: prompt: it must not be empty"),
-        (["A", None], "item 1: video: prompt: it must not be empty"),
+        (["A", ""], "item 1: video: Enter a prompt"),
+        (["A", None], "item 1: video: Enter a prompt"),
         (["A", 5], "item 1: it is neither text nor a dict, but int"),
-        (["A", {"prompt": "B", "fps": 29}], "item 1: video: fps: 29 is none of 30, 60"),
+        (["A", {"prompt": "B", "fps": 29}], "item 1: video: fps must be 30 or 60, got 29"),
         (["A", {"prompt": "B", "duration_second": 5}], "item 1: .*did you mean 'duration_seconds'"),
-        ([{0: "A"}], "item 0: video: the name of a parameter is text, not int"),
-        ([{"prompt": "A", "camera": object()}], "item 0: video: what JSON can't say"),
-        ([{"prompt": "A", "camera": math.inf}], "item 0: video: what JSON can't say"),
+        ([{0: "A"}], r"item 0: video: a parameter's name must be text, got 0 \(int\)"),
+        ([{"prompt": "A", "camera": object()}], "item 0: video: camera can't be sent as JSON"),
+        ([{"prompt": "A", "camera": math.inf}], "item 0: video: camera can't be sent as JSON"),
         (["", "B", "", "", "", "", "", ""], r"item 0: .* Items 2, 3, 4, 5, 6 and 1 more are refused as well\."),
         (["", "B", ""], r"item 0: .* Item 2 is refused as well\."),
     ],

@@ -8,7 +8,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ...api.uploads import named_files
-from ...model.parameters import PARAMETERS, lacks, name_problem
+from ...model.canonical import lacks
+from ...model.parameters import PARAMETERS
+from ...model.spelling import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

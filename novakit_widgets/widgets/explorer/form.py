@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from ...api.uploads import address_problem, excess
-from ...model.parameters import PARAMETERS, owned, problems
+from ...model.canonical import owned
+from ...model.checks import problems
+from ...model.parameters import PARAMETERS
 from ..card.player import close_all
 from ..common.observe import when_changed
 from .fields import Field, field_of

@@ -16,8 +16,10 @@ from ...engine.quota_watch import watch_of
 from ...errors import InvalidParameterError, NovaKitError
 from ...job_history.estimates import estimate
 from ...job_history.jobs import default_history
-from ...model.parameters import PARAMETERS, check_names, problems
+from ...model.checks import problems, refuse
+from ...model.parameters import PARAMETERS
 from ...model.quota import units_of
+from ...model.spelling import check_names
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
 from ..card import html as card_html
@@ -414,9 +416,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
 def _check_fixed(tool: Tool, fixed: Mapping[str, Any]) -> None:
     """Refuse what no form could mend."""
-    for name, reason in problems(tool, fixed).items():
-        if name in fixed:
-            raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
+    refuse(tool, {name: problem for name, problem in problems(tool, fixed).items() if name in fixed})
 
 
 def explore(

@@ -172,7 +172,7 @@ def test_what_was_refused_or_failed_stands_in_its_cell(limited):
 def test_a_value_that_is_forbidden_stops_all(limited):
     """Before the question."""
     sandbox, client = limited
-    with pytest.raises(InvalidParameterError, match=r"item 1: image: n: 11 is more than 10"):
+    with pytest.raises(InvalidParameterError, match=r"item 1: image: n must be at most 10, got 11"):
         sweep("image", prompt="A", n=[1, 11], client=client)
     with pytest.raises(TypeError, match="did you mean 'prompt'"):
         sweep("image", promt=["A", "B"], client=client)

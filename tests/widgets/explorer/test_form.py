@@ -15,7 +15,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from novakit_widgets import Tool
-from novakit_widgets.model.parameters import PARAMETERS, Parameter, check, problems
+from novakit_widgets.model.checks import check, problems
+from novakit_widgets.model.parameters import PARAMETERS, Parameter
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.widgets.explorer.fields import field_of, label_of_value
 from novakit_widgets.widgets.explorer.form import ParameterForm
@@ -29,16 +30,16 @@ COMPANY = {
     "source_audio": {"mode": "audio_to_audio"},
 }
 FORBIDDEN = [
-    (Tool.VIDEO, "duration_seconds", "0", "not more than 0"),
+    (Tool.VIDEO, "duration_seconds", "0", "must be greater than 0 s, got 0"),
     (Tool.VIDEO, "duration_seconds", "ten", "is no number"),
-    (Tool.VIDEO, "duration_seconds", "nan", "no number that JSON knows"),
+    (Tool.VIDEO, "duration_seconds", "nan", "must be a finite number, got nan"),
     (Tool.VIDEO, "seed", "1.5", "a whole number"),
-    (Tool.MUSIC, "duration_seconds", "50", "more than the 47 s of fal-ai/stable-audio"),
+    (Tool.MUSIC, "duration_seconds", "50", "at most 47 s for fal-ai/stable-audio, got 50"),
     (Tool.MUSIC, "model_inputs", "[1]", "a dict"),
     (Tool.MUSIC, "model_inputs", "{", "not a JSON object"),
-    (Tool.IMAGE, "n", "11", "more than 10"),
-    (Tool.TTS, "speed", "5", "more than 4"),
-    (Tool.TTS, "input", "x" * 10_001, "10,001 characters"),
+    (Tool.IMAGE, "n", "11", "at most 10, got 11"),
+    (Tool.TTS, "speed", "5", "at most 4 x, got 5"),
+    (Tool.TTS, "input", "x" * 10_001, "at most 10,000 characters, got 10,001"),
 ]
 
 
@@ -114,7 +115,7 @@ def test_that_something_is_missing_is_told_when_it_is_to_be_sent():
     type_into(form, "duration_seconds", "3")
     assert not reason(form, "prompt")
     assert not form.check()
-    assert "must not be empty" in reason(form, "prompt")
+    assert "Enter a prompt" in reason(form, "prompt")
     type_into(form, "prompt", "A lighthouse")
     assert not reason(form, "prompt")
     assert form.check()
@@ -128,7 +129,7 @@ def test_only_the_fields_that_matter_are_shown():
     assert form.fields["source_image"].shown
     assert not form.fields["source_video"].shown
     assert not form.check()
-    assert "needs it" in reason(form, "source_image")
+    assert "is required for mode" in reason(form, "source_image")
     type_into(form, "source_image", "https://x.example/a.png")
     type_into(form, "mode", "text_to_video")
     assert not form.fields["source_image"].shown
@@ -149,7 +150,7 @@ def test_an_unknown_model_can_be_typed():
     type_into(form, "model", "somebody/new-model")
     type_into(form, "duration_seconds", "60")
     assert form.params == {"model": "somebody/new-model", "duration_seconds": 60}
-    assert form.refused == {"prompt": "it must not be empty"}
+    assert form.refused == {"prompt": "Enter a prompt"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from .tools import Tool
 
-__all__ = ["encode"]
+__all__ = ["encode", "value_problem"]
 
 
 def encode(tool: Tool, params: Mapping[str, Any]) -> bytes:
@@ -38,22 +38,28 @@ def encode(tool: Tool, params: Mapping[str, Any]) -> bytes:
     try:
         return _encoded(dict(params))
     except (TypeError, ValueError, RecursionError) as error:
-        name, cause = next(_problems(params), (None, error))
-    raise InvalidParameterError(
-        f"{tool}: {name or 'a value'} {_reason(cause)}. Nothing was sent or billed.", parameter=name
-    )
+        whole = _reason(error)
+    problems = ((name, value_problem({name: value})) for name, value in params.items())
+    name, problem = next(((name, problem) for name, problem in problems if problem), (None, whole))
+    raise InvalidParameterError(f"{tool}: {name or 'a value'} {problem}. Nothing was sent or billed.", parameter=name)
+
+
+def value_problem(value: object) -> str | None:
+    """Return why a value can't be sent, as the rest of a sentence; ``None`` where it can.
+
+    Example:
+        >>> value_problem({"seed": 1}), value_problem({1, 2})
+        (None, "can't be sent as JSON (Object of type set is not JSON serializable)")
+    """
+    try:
+        _encoded(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _reason(error)
+    return None
 
 
 def _encoded(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-
-
-def _problems(params: Mapping[str, Any]) -> Iterator[tuple[str, Exception]]:
-    for name, value in params.items():
-        try:
-            _encoded({name: value})
-        except (TypeError, ValueError, RecursionError) as error:
-            yield name, error
 
 
 def _reason(error: Exception) -> str:

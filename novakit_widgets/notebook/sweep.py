@@ -12,10 +12,11 @@ from ..api.uploads import own, said
 from ..batches.grid import Axis, Grid
 from ..errors import InvalidParameterError
 from ..model.canonical import canonical
+from ..model.encoding import value_problem
 from ..model.parameters import PARAMETERS
 from ..model.spelling import check_names
 from ..model.tools import Tool
-from .batch import MOST_ITEMS, OURS, is_missing, json_problem, parse_items
+from .batch import MOST_ITEMS, OURS, is_missing, parse_items
 
 if TYPE_CHECKING:
     from ..api.client import NovaKitClient
@@ -84,7 +85,7 @@ def _axis(tool: Tool, name: str, values: Sequence[Any]) -> Axis:
 def _sent(tool: Tool, name: str, value: Any) -> Any:
     """Return a value as the service takes it; ``None`` for the service's default."""
     plain = said(tool, {name: value}, missing=is_missing).get(name)
-    problem = json_problem(plain)  # such as a row of a table of numpy's
+    problem = value_problem(plain)  # such as a row of a table of numpy's
     if problem is not None:
         raise _refusal(tool, name, problem)
     return plain

@@ -85,7 +85,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         >>> explorer = PromptExplorer("image", {"size": "512x512"})
         >>> explorer.fill({"prompt": "A lighthouse"})
         >>> explorer.generate().wait().params
-        mappingproxy({'prompt': 'A lighthouse', 'size': '512x512'})
+        {'prompt': 'A lighthouse', 'size': '512x512'}
         >>> len(explorer)
         1
         >>> sandbox.stop()

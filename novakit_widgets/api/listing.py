@@ -1,6 +1,6 @@
-"""The service's list of jobs, as much of it as one answer can hold.
+"""Lists the service's jobs, as many as fit into one answer.
 
-Jobs repeat what they were made of, files included. A hundred of them can be longer than an answer that is read, and stay so.
+A job repeats its parameters, files included, so a hundred jobs can be longer than the longest answer that is read.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 __all__ = ["LIST_LIMIT", "Lists", "newest"]
 
 LIST_LIMIT = 100  # documented: the most that GET /jobs returns
-_SHORTER = (20, 5, 1)  # a file is about as long as an answer may be, so that one job with its own fits
+_SHORTER = (20, 5, 1)  # a file is about as long as the longest answer, so that one job with its file fits
 
 
 class Lists(Protocol):
-    """What it needs of a `NovaKitClient`."""
+    """What listing needs of a `NovaKitClient`."""
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
-        """Ask for the newest jobs."""
+        """Return the newest jobs."""
         ...
 
 
 async def newest(
     client: Lists, *, tool: Tool | str | None = None, limit: int = LIST_LIMIT
 ) -> tuple[tuple[Job, ...], int]:
-    """Ask for the newest jobs, and for fewer at once where so many are too long.
+    """Return the newest jobs; ask for fewer where so many are too long.
 
     Args:
-        client: asks.
-        tool: only this tool's.
+        client: sends the request.
+        tool: only this tool's jobs.
         limit: how many at most, 1 to 100.
 
     Returns:
-        The jobs, and how many had been asked for: a list that is full says nothing of what is older.
+        The jobs, and how many were asked for: a full list may leave out older ones.
 
     Raises:
-        UnreadableAnswerError: even one is too long, or it is no list of jobs.
-        NovaKitError: the list can't be had.
+        UnreadableAnswerError: one job is too long already, or the answer is no list of jobs.
+        NovaKitError: the request failed.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The places of a queue of which nobody knows whether they were submitted."""
+"""Looks up the places of a queue whose answers were lost."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class LosesAnswers(Protocol):
 
 
 class LookUps:
-    """The places of a queue of which nobody knows whether they were submitted, and that are being looked up.
+    """The places of a queue whose answers were lost and that are being looked up.
 
     Args:
-        queue: theirs.
-        on_outcome: called with each place and its job, or ``None`` when it was never submitted, or why that can't be told.
+        queue: has the places.
+        on_outcome: called with each place and its job, or ``None`` if it never started, or why that can't be determined.
     """
 
     def __init__(
@@ -53,32 +53,32 @@ class LookUps:
         self._withdrawn: set[Place] = set()
 
     def __bool__(self) -> bool:
-        """Whether of some it is not known yet what becomes of them."""
+        """Whether some are not resolved yet."""
         return bool(self._in_question)
 
     @property
     def waiting(self) -> bool:
-        """Whether some are not being looked up yet."""
+        """Whether some are still to be looked up."""
         return bool(self._waiting)
 
     def add(self, places: Iterable[Place]) -> None:
-        """Ask for some."""
+        """Look up some places, in the next round."""
         places = list(places)
         self._waiting.extend(places)
         self._in_question.update(places)
         self._withdrawn.difference_update(places)
 
     def withdraw(self, place: Place) -> None:
-        """Note that the user wants it no more: what is found is to be cancelled, and what was never started not to be submitted."""
+        """Note that the user cancelled a place: its job is cancelled if there is one, and nothing is submitted if not."""
         if place in self._in_question:
             self._withdrawn.add(place)
 
     def is_withdrawn(self, place: Place) -> bool:
-        """Whether the user wanted it no more when it was looked up last."""
+        """Whether the user cancelled a place while it was being looked up."""
         return place in self._withdrawn
 
     async def work(self, clockwork: Clockwork) -> None:
-        """Look all up, with one list for all of a tool."""
+        """Look up all places, with one list for each tool."""
         try:
             while self._waiting:
                 places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)

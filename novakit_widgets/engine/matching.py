@@ -157,7 +157,7 @@ def _doubt(
         (job for job in jobs if job.id not in known and _is_early(job, since) and _asks_for(job, params, tool)), None
     )
     if early is not None:
-        return f"{early.id} asks for the same and is nobody's that we know of; by this machine's clock it is older"
+        return f"{early.id} has the same parameters and belongs to no known submission; by this machine's clock it is older"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What the plan has left, kept up to date: asked again when jobs have ended, and not too often."""
+"""Keeps the quota of an account up to date: asks again when jobs have ended, but not too often."""
 
 from __future__ import annotations
 
@@ -22,24 +22,22 @@ if TYPE_CHECKING:
 
 __all__ = ["QuotaWatch", "watch_of"]
 
-_LEAST_SECONDS = (
-    10.0  # of the service's between two questions: a batch ends many jobs, and each costs the key a request
-)
+_LEAST_SECONDS = 10.0  # between two requests, in the service's time: many jobs of a batch end at once
 
 
 class QuotaWatch:
     """The newest answer of ``GET /quota`` for one client's account.
 
     Args:
-        client: asks the service.
-        quota: what it has said already; ``None`` where it was not asked yet.
+        client: sends the requests.
+        quota: an answer that is already there; ``None`` without one.
         clock: monotonic seconds.
         now: the present moment with time zone.
 
     Attributes:
         quota: the newest answer; ``None`` before there is one.
         asked_at: when that came, with time zone.
-        trouble: why it is not up to date; ``""`` where it is.
+        trouble: why the quota is not up to date; ``""`` if it is.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class QuotaWatch:
         self._stop: Callable[[], None] | None = None
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have something called on the loop after each answer, or failure; return what ends that."""
+        """Call a listener on the loop after each answer or failure; return a function that ends that."""
         self._listeners.append(listener)
 
         def stop() -> None:
@@ -73,7 +71,7 @@ class QuotaWatch:
         return stop
 
     def follow(self) -> None:
-        """Ask again whenever a job of the account has ended, until nobody listens any more."""
+        """Ask again whenever a job of the account has ended, until no listener is left."""
         if self._stop is None:
             account = self.client.account
             self._stop = signals.listen(
@@ -81,7 +79,7 @@ class QuotaWatch:
             )
 
     def leave(self) -> None:
-        """Ask no more by itself."""
+        """Stop asking automatically."""
         if self._stop is not None:
             self._stop()
             self._stop = None
@@ -95,7 +93,7 @@ class QuotaWatch:
             job_loop.hand_over(loop, lambda: self._ask_after(0.0))
 
     def ask_soon(self) -> None:
-        """Ask as soon as the last question is long enough ago; several calls are one question. On the loop."""
+        """Ask as soon as the last request is long enough ago; several calls send one request. On the loop."""
         since = None if self._asked is None else self._clock() - self._asked
         self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
 
@@ -122,10 +120,10 @@ class QuotaWatch:
 
 
 def watch_of(client: NovaKitClient) -> QuotaWatch:
-    """Return the one watch that all forms of an account share: however many there are, they ask once.
+    """Return the watch that all forms of an account share, so that they send one request.
 
     Args:
-        client: asks the service from now on, for all of the same key and service.
+        client: sends the requests from now on, for all with the same key and base URL.
     """
     watch = of_account(client.account, QuotaWatch, lambda: QuotaWatch(client))
     watch.client = client

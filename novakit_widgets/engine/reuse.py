@@ -1,4 +1,4 @@
-"""Taking a job of the history for a new one that asks for the same."""
+"""Reuses jobs of the history that have the same parameters."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 __all__ = ["TWIN_AGE", "equal_job", "lost_job", "reused_note", "run_of", "twin_note"]
 
-TWIN_AGE = timedelta(days=1)  # how long an equal job is worth a hint
-_LOOK = 0.2  # seconds between two looks at whether equal submissions are done; they may be another kernel's
+TWIN_AGE = timedelta(days=1)  # how long a new card mentions an equal job
+_LOOK = 0.2  # seconds between two looks at whether equal submissions, also other kernels', are answered
 _GIVEN_UP = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 def run_of(
     tool: Tool, params: Mapping[str, Any], *, client: NovaKitClient, timeout: float | None = None, reuse: bool
 ) -> JobRun:
-    """Make the run of something that is asked for: a new job, or one of the history that asked for the same.
+    """Return a run for a request: of a new job, or of an equal one in the history.
 
     Args:
-        tool: what makes it.
+        tool: of the job.
         params: the service's own parameters.
-        client: speaks to the service.
+        client: sends the requests.
         timeout: seconds to watch; ``None`` for the tool's.
-        reuse: whether one of the history will do; otherwise its note tells of it.
+        reuse: whether to reuse an equal job; otherwise the run's note mentions it.
     """
     twin = default_history().twin(
         tool, params, base_url=client.base_url, account=client.account, within=None if reuse else TWIN_AGE
@@ -46,7 +46,7 @@ def run_of(
     if twin is not None and twin.job is not None and reuse:
         job_id = twin.job.id
         if job_id is None:
-            # It was answered at once: the service keeps nothing to ask for, and the row has the result.
+            # It was answered at once: the service has no job to fetch, and the row has the result.
             run = JobRun.known(tool, params, twin.job, client=client, timeout=timeout)
         else:
             run = JobRun.attached(job_id, client=client, timeout=timeout, tool=tool, params=params, earlier=equal_job)
@@ -59,15 +59,15 @@ def run_of(
 
 
 async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
-    """Find the job of an equal submission: one that is on its way now, in any kernel, one whose answer was lost, or one since.
+    """Find the job of an equal submission: one on its way in any kernel, one whose answer was lost, or a newer one.
 
     Args:
-        run: about to be submitted; it is told what was found.
-        intent: its own row in the history: of those that are submitted at the same time, the first row's is made.
-        clockwork: time and chance.
+        run: about to be submitted; its note says what was found.
+        intent: its row in the history: of equal submissions at the same time, the first row's is submitted.
+        clockwork: clock, sleep and random numbers.
 
     Raises:
-        SubmissionUncertainError: as `lost_job` does.
+        SubmissionUncertainError: see `lost_job`.
     """
     if intent:
         await _those_ahead(run, intent, clockwork or Clockwork())
@@ -78,49 +78,47 @@ async def _those_ahead(run: StartingRun, intent: str, works: Clockwork) -> None:
     """Wait for the answers to equal submissions that were begun before this one."""
     before = run.note
     while await run.history.off_loop(run.history.ahead, intent):
-        run.mention("The same is being submitted already. This waits for it, to show its job instead of paying twice.")
+        run.mention("An equal job is being submitted already. This card waits for it instead of paying twice.")
         await works.sleep(_LOOK)
     run.mention(before)
 
 
 async def lost_job(run: StartingRun, _intent: str = "", *, clockwork: Clockwork | None = None) -> Job | None:
-    """Find the job of an equal submission whose answer was lost, such as one of a kernel that died in the midst of it.
+    """Find the job of an equal submission whose answer was lost, such as that of a kernel that died.
 
     Args:
-        run: about to be submitted; it is told what was found.
-        clockwork: time and chance.
+        run: about to be submitted; its note says what was found.
+        clockwork: clock, sleep and random numbers.
 
     Raises:
-        SubmissionUncertainError: whether there is such a job can't be told, so that this one might be paid twice.
+        SubmissionUncertainError: it can't be determined whether there is such a job, so this one might be paid twice.
     """
     assert run.tool is not None  # for the type checker: it is about to be submitted
     history, client = run.history, run.client
     asked = [(run.tool, run.params)]
     lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account, asked=asked)
     if not lost:
-        # Asked once more: what was in question may have been found by somebody else.
+        # Another kernel may have found the uncertain one meanwhile.
         return await _found_meanwhile(run) if isinstance(run.trouble, SubmissionUncertainError) else None
     outcome = await look_up_entries(client, history, lost, clockwork=clockwork)
     job = next((job for job in reversed(outcome.found) if job.status not in _GIVEN_UP), None)
     if job is not None:
         run.reused = True
-        run.note = (
-            f"{_when(lost[-1])} its answer was lost; this is its job, not billed again. reuse=False makes it anew."
-        )
+        run.note = f"{_when(lost[-1])} its answer was lost; this is its job, not billed again. reuse=False generates a new one."
         return job
     if outcome.unclear:
         raise SubmissionUncertainError(
-            f"You asked for the same before. {_when(lost[-1])} its answer was lost, and whether it runs can't be told "
-            f"({outcome.reasons[0].rstrip('.')}). Nothing was submitted now: nk.recover() looks again, reuse=False makes it anew."
+            f"{_when(lost[-1])} the answer to an equal submission was lost, and whether its job runs is not known "
+            f"({outcome.reasons[0].rstrip('.')}). Nothing was submitted now: nk.recover() looks again, reuse=False submits it."
         )
     return None
 
 
 async def _found_meanwhile(run: StartingRun) -> Job | None:
-    """Find the job of an equal submission that has got it since this run was made.
+    """Find an equal job that the history has got since this run was made.
 
     Args:
-        run: not submitted so far; it is told what was found.
+        run: not submitted so far; its note says what was found.
     """
     assert run.tool is not None  # for the type checker: it is about to be submitted
     client = run.client
@@ -138,13 +136,13 @@ def _when(entry: HistoryEntry) -> str:
 
 
 def reused_note(twin: HistoryEntry) -> str:
-    """Say that a job of the history was taken."""
-    return f"From your history of {twin.begun_at.astimezone():%d %b %Y}, not billed again; reuse=False makes it anew."
+    """Return the note of a run that reuses a job of the history."""
+    return f"From your history of {twin.begun_at.astimezone():%d %b %Y}, not billed again; reuse=False generates a new one."
 
 
 def twin_note(twin: HistoryEntry) -> str:
-    """Say that the history has such a job; ``""`` for one without a result."""
+    """Return a note that mentions an equal job of the history; ``""`` for one without a result."""
     if twin.job is None or twin.job.status != JobStatus.COMPLETED:
         return ""
     shows = "reuse=True" if twin.job.id is None else f"nk.attach({twin.job.id!r})"
-    return f"You made the same at {twin.begun_at.astimezone():%H:%M}; {shows} shows that at no cost."
+    return f"You generated the same at {twin.begun_at.astimezone():%H:%M}; {shows} shows that at no cost."

@@ -1,4 +1,4 @@
-"""Where a run's job comes from: it is submitted, attached to, an earlier one that will do, or found after its answer was lost."""
+"""How a run gets its job: it submits one, attaches to one, reuses an equal one, or finds one after a lost answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Earlier", "Origin", "StartingRun", "look_up_runs", "notebook"]
 
-# Whoever asks for a job again may know of one that will do. It is given the id of the row that the submission has in the history.
+# Finds an equal job to reuse, given the run and the id of the submission's row in the history.
 Earlier = Callable[["StartingRun", str], Awaitable["Job | None"]]
 
 
@@ -53,13 +53,13 @@ class StartingRun(Protocol):
 
 
 class Origin:
-    """Where one run's job comes from.
+    """How one run gets its job.
 
     Args:
-        earlier: finds a job that will do instead of a new one, or raises why none may be submitted.
+        earlier: finds an equal job to reuse, or raises why none may be submitted.
 
     Attributes:
-        attached_to: the id of the job that is known from the beginning, or by now.
+        attached_to: the id of the job, where it is already known.
     """
 
     def __init__(self, earlier: Earlier | None) -> None:
@@ -67,14 +67,14 @@ class Origin:
         self.attached_to: str | None = None
 
     async def answer(self, run: StartingRun) -> Job:
-        """Return what the service says first.
+        """Submit or fetch the job, and return the first snapshot of it.
 
         Args:
-            run: told of its ticket, of waits, and of a job that was taken instead.
+            run: gets its ticket, and shows waits and a job that is reused.
 
         Raises:
             SubmissionUncertainError: there may be a job.
-            NovaKitError: there is none, or nothing can be learnt of it.
+            NovaKitError: there is no job, or it can't be fetched.
         """
         job = await self._attached_job(run)
         if job is not None:
@@ -91,25 +91,25 @@ class Origin:
             ticket=run.ticket,
             instead=partial(self._instead, run),
         )
-        # A job that was found in the list can lack the result that it has.
+        # The list leaves out the results of jobs.
         unshown = answer.status == JobStatus.COMPLETED and answer.output is None
         return await self._known_now(run, answer) if unshown else answer
 
     async def lost(self, run: StartingRun) -> Job:
-        """Return the job of a submission that was in doubt. Nothing is submitted.
+        """Look up the job of a submission whose answer was lost. Nothing is submitted.
 
         Args:
-            run: told of a job that was taken instead.
+            run: its submission is uncertain.
 
         Raises:
-            SubmissionUncertainError: whether there is one can't be told.
+            SubmissionUncertainError: it still can't be determined whether there is a job.
             JobNotStartedError: there is none.
-            NovaKitError: there is one, of which nothing can be learnt; it is attached to by now.
+            NovaKitError: there is one, but it can't be fetched; the run is attached to it from now on.
         """
         assert run.tool is not None  # for the type checker: it was submitted
         ticket = run.ticket
         if ticket is None or ticket.begun_at is None:
-            # Nothing was sent, since an earlier one was in question, which would have done.
+            # Nothing was sent, because an equal submission was uncertain.
             earlier = None if self._earlier is None else await self._earlier(run, "")
             if earlier is None:
                 raise nothing_instead()
@@ -122,14 +122,14 @@ class Origin:
         return await self._known_now(run, answer.job)
 
     async def _known_now(self, run: StartingRun, job: Job) -> Job:
-        """Ask for a job that was found. From now on it is never submitted again, whatever becomes of the asking."""
+        """Fetch a job that was found. From now on nothing is submitted for the run, even if fetching fails."""
         if job.id is None:
             return job
         self.attached_to, self._earlier, run.trouble = job.id, None, None
         return await run.client.get(job.id)
 
     async def _attached_job(self, run: StartingRun) -> Job | None:
-        """Ask for the job that is attached to; ``None`` where there is none, or it was to do for a new one and is gone."""
+        """Fetch the job that the run is attached to; ``None`` without one, or if a reused one is gone."""
         job_id = self.attached_to
         if job_id is None:
             return None
@@ -147,11 +147,11 @@ class Origin:
         return job
 
     async def _instead(self, run: StartingRun, intent: str) -> Job | None:
-        """Return a job that will do instead of a new one, as the service knows it now.
+        """Return an equal job to reuse, as the service knows it now.
 
         Raises:
-            JobCancelledError: the user has cancelled it before anything was sent.
-            SubmissionUncertainError: there may be an earlier job, so that none may be submitted.
+            JobCancelledError: the user cancelled the run before anything was sent.
+            SubmissionUncertainError: an equal submission is uncertain, so that nothing may be submitted.
         """
         if run.cancelling:
             raise nothing_started(cancelled=True)
@@ -210,12 +210,12 @@ def _question(run: StartingRun, since: datetime) -> Question:
 
 
 def _will_do(job: Job | None) -> bool:
-    """Whether an earlier job is as good as a new one: it has a result, or may still get one."""
+    """Whether a job can be reused: it has a result, or may still get one."""
     return job is not None and (not job.ended or job.status == JobStatus.COMPLETED)
 
 
 def _made_anew(run: StartingRun, job_id: str, job: Job | None) -> None:
-    """Say why an earlier job will not do."""
+    """Note why a job can't be reused."""
     why = (
         f"the service no longer knows {job_id} of your history"
         if job is None
@@ -225,5 +225,5 @@ def _made_anew(run: StartingRun, job_id: str, job: Job | None) -> None:
 
 
 def notebook() -> str | None:
-    """Return the notebook's path, where the front end has told the kernel (JupyterLab and Notebook do)."""
+    """Return the notebook's path; ``None`` where the front end does not set it (JupyterLab and Notebook do)."""
     return os.environ.get("JPY_SESSION_NAME") or None

@@ -1,4 +1,4 @@
-"""Starting a job exactly once, also when the answer to the POST is lost."""
+"""Submits a job exactly once, even if the answer to the POST is lost."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Submits(ListsAccount, Protocol):
 
 @dataclass(slots=True)
 class Ticket:
-    """What a submission is given, and what it leaves for those who come back to it.
+    """What a submission is given, and what it records for a later look-up.
 
     Attributes:
-        batch: whose place it is, where it is one of many.
+        batch: the id of its batch, where it belongs to one.
         place: its number there.
-        slot: what it has taken of the allowance.
-        works: time and chance, where they are not the usual ones.
+        slot: its place in the allowance, where it has one already.
+        works: clock, sleep and random numbers, where they are injected.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
-        job: its job, as soon as that is known, whatever becomes of the row.
+        job: its job as soon as that is known, even if the row can't be written.
     """
 
     batch: str | None = None
@@ -70,23 +70,23 @@ async def submit(
     ticket: Ticket | None = None,
     instead: Callable[[str], Awaitable[Job | None]] | None = None,
 ) -> Job:
-    """Start a job, with a row on disk before the request; when the answer is lost, find the job that it started.
+    """Submit a job, with a row in the history before the POST; if the answer is lost, find the job that it started.
 
     Args:
         client: sends the requests.
-        tool: what makes it.
+        tool: of the job.
         params: the service's own parameters.
-        history: where the row goes.
-        notebook: where from, where known.
-        on_wait: called with seconds and the reason before a wait.
-        clockwork: time and chance.
-        ticket: tells where it belongs, and is told its row.
-        instead: asked with the row's id before anything is sent: finds a job that will do, or raises why none may be submitted.
-            Then there is no row.
+        history: gets the row.
+        notebook: path of the notebook, where known.
+        on_wait: called with the seconds and the reason before a wait.
+        clockwork: clock, sleep and random numbers.
+        ticket: tells the batch and the slot, and records the row and the job.
+        instead: called with the row's id before the POST: returns a job to use instead, or raises why none may be submitted.
+            The row is then removed.
 
     Raises:
-        SubmissionUncertainError: whether there is such a job can't be told; ``candidates`` are those it could be.
-        NovaKitError: it was certainly not started, or what ``instead`` raises.
+        SubmissionUncertainError: it can't be determined whether a job was started; ``candidates`` are the possible ones.
+        NovaKitError: no job was started; or what ``instead`` raises.
     """
     ticket = ticket or Ticket()
     works = clockwork or ticket.works or Clockwork()
@@ -135,7 +135,7 @@ async def submit(
         if nothing_sent(error):
             history.unsent(intent, "it was cancelled before NovaKit had taken it")
         else:
-            # Broken off in mid-request: whoever comes next has to look it up.
+            # Cancelled during the request: a later look-up has to find out.
             history.uncertain(intent, "it was broken off before the answer was there")
         raise
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
@@ -145,7 +145,7 @@ async def submit(
 async def _other(
     instead: Callable[[str], Awaitable[Job | None]], intent: str, history: JobHistory, slot: Slot
 ) -> Job | None:
-    """Ask for a job that will do. If there is one, or nothing may be submitted, the row and the place are given back."""
+    """Ask for a job to use instead. If there is one, or nothing may be submitted, the row and the slot are given back."""
     try:
         with at_rest():
             job = await instead(intent)
@@ -172,7 +172,7 @@ async def _counted(
     *,
     patient: bool,
 ) -> Job:
-    """Send the POST, and count it where the service does. Whoever is not patient knows better when to come back after a 429."""
+    """Send the POST, and count it where the service does. A caller that is not patient handles a 429 itself."""
 
     def waiting(seconds: float, error: NovaKitError) -> None:
         if not patient and isinstance(error, RateLimitError):

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["POLLING_SHARE", "PollingBudget"]
 
-POLLING_SHARE = 0.5  # of them for polling; the rest is for submitting, cancelling and the user's other programs
+POLLING_SHARE = (
+    0.5  # of a key's requests for polling; the rest is for submitting, cancelling and the user's other programs
+)
 
 
 class PollingBudget:
     """The polling requests of one key in the service's sliding window, and its pauses.
 
-    A window of our own, not a leaky bucket: a bucket that lets half the limit through at once and refills at half the
-    limit lets all of the limit through in one window.
+    A sliding window, not a leaky bucket: a bucket of half the limit that refills at half the limit lets all of the limit
+    through in one window.
 
     Args:
         window: seconds.
         clock: monotonic seconds.
         sleep: waits for so many seconds.
         random: a number in [0, 1).
-        fair: our share of the key, where submissions go by it too.
+        fair: our share of the key, where submissions share it.
     """
 
     def __init__(
@@ -56,37 +58,37 @@ class PollingBudget:
 
     @property
     def shared(self) -> bool:
-        """Whether others use the key as well, so that only what matters most is to be asked."""
+        """Whether others use the key as well, so that only the most important requests should be sent."""
         return self._fair.requests is not None
 
     def observe(self, limit: RateLimit | None, *, wall: float) -> None:
-        """Take in what the headers of an answer said.
+        """Update the budget from the headers of an answer.
 
         Args:
             limit: the headers.
-            wall: the present unix seconds, to hold the reset against.
+            wall: the present in unix seconds, to compare with the reset.
         """
         if limit is None:
             return
         self._requests.count = _places(limit.limit)
         self._fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
-            # The next request would be refused. A clock that is wrong must not stop us for longer than a window.
+            # The next request would be refused. A wrong clock must not stop us for longer than a window.
             self.pause(min(max(limit.reset - wall, 0.0), self.window))
 
     def pause(self, seconds: float) -> None:
-        """Let no polling request through for so many seconds."""
+        """Hold back polling requests for some seconds."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def refused(self, seconds: float) -> None:
-        """Let no polling request through for so many seconds, and make fewer afterwards where others use the key as well."""
+        """Hold back polling requests for some seconds after a 429, and send fewer afterwards where others use the key."""
         self.pause(seconds + self._fair.refused())
 
     def delay(self, keep: int = 0) -> float:
-        """Return how many seconds to wait for a place; 0 when there is one.
+        """Return the seconds to wait for a place; 0 if there is one.
 
         Args:
-            keep: places to leave for requests that matter more.
+            keep: places to keep free for more important requests.
         """
         now = self._clock()
         kept = min(keep, self.places - 1)

@@ -1,11 +1,11 @@
-"""A fair share of a key that others use as well: other kernels, a whole class. They never talk to each other.
+"""A fair share of a key that others use as well, such as other kernels or a class. They never talk to each other.
 
-Each answer tells how many of the key's requests are left. What is gone and was not ours is theirs. A newcomer to a busy key knows
-only how many requests it and the others have made so far, takes them all for newcomers like itself, and asks no more than would fit
-if each of them did the same. After that a share grows by one request a window while more than half of the key's requests are left,
-and is halved when less than a quarter is: since all see the same number, their shares become equal.
+Each answer tells how many of the key's requests are left. Those that are used and were not ours are the others'. A newcomer to a
+busy key knows only how many requests it and the others have sent so far. It assumes that all of them are newcomers, and sends as
+many as would fit if each did the same. Afterwards, a share grows by one request a window while more than half of the key's requests
+are left, and is halved when less than a quarter is left: since all see the same number, their shares become equal.
 
-What a process polls and what it submits is one share. Where both wait, they take turns: neither can starve the other.
+A process has one share for polling and submitting. Where both wait, they take turns.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["FairShare"]
 
 _UNNOTICED = 2  # requests of others that may be a restarted kernel, or answers that crossed: no reason to hold back
-_CROWD = 0.05  # of the limit: from there on the key is shared
-_SAFE = 0.45  # of what is left that newcomers may plan with; the rest is for those who come after them
-_MOST = 0.3  # of the limit: what one of several takes at most
-_SPREAD = 0.25  # of an interval, by chance
-_TURN = 0.1  # of an interval: so much later comes what came last, where something else waits too
+_CROWD = 0.05  # of the limit: with more requests of others, the key counts as shared
+_SAFE = 0.45  # of the requests left, which newcomers may use; the rest is for later newcomers
+_MOST = 0.3  # of the limit: the largest share of one of several
+_SPREAD = 0.25  # of an interval: jitter
+_TURN = 0.1  # of an interval: how much longer the kind that came last waits, where another waits too
 _PLENTY, _SCARCE = 0.5, 0.25  # of the limit, left
 
 
@@ -34,7 +34,7 @@ class FairShare:
     Args:
         window: seconds.
         clock: monotonic seconds.
-        random: a number in [0, 1): without chance, twenty kernels that were refused together would come back together.
+        random: a number in [0, 1), for jitter: otherwise twenty kernels that were refused together would come back together.
 
     Attributes:
         requests: a window; ``None`` while nobody else uses the key.
@@ -53,7 +53,7 @@ class FairShare:
         self._until = float("-inf")
 
     def observe(self, limit: RateLimit) -> None:
-        """Take in what an answer said, unless we know something newer.
+        """Update the share from an answer, unless a newer one is known.
 
         Args:
             limit: the headers, with ``sent`` and ``sent_at``.
@@ -75,7 +75,7 @@ class FairShare:
         assert limit.remaining is not None  # for the type checker
         assert limit.sent is not None
         if self.requests is None:
-            # What is left, for each of us as much as it has had so far.
+            # Share what is left in proportion to the requests so far.
             self.requests = max(1.0, limit.remaining * _SAFE * max(1, limit.sent) / (others + max(1, limit.sent)))
             self._note()
         elif limit.remaining > limit.limit * _PLENTY:
@@ -84,18 +84,18 @@ class FairShare:
             self.requests = max(1.0, self.requests / 2.0)
 
     def refused(self) -> float:
-        """Take in that a request was refused, and return the seconds to add to the pause."""
+        """Reduce the share after a 429, and return the seconds to add to the pause."""
         if self.requests is None:
             return 0.0
         self.requests = max(1.0, self.requests / 2.0)
-        self._last = float("-inf")  # it was not ours after all: the pause alone says when we may ask again
+        self._last = float("-inf")  # the request did not count: only the pause says when to ask again
         return self._random() * self.window / 4
 
     def wait(self, kind: str = "", *, ahead: int = 0) -> float:
         """Return the seconds until our next request is fair; 0.0 for at once.
 
         Args:
-            kind: what it is for.
+            kind: of the request, such as polling.
             ahead: how many of the kind come before it.
         """
         if self.requests is None:
@@ -107,7 +107,7 @@ class FairShare:
         return max(0.0, until - self._clock()) + ahead * interval
 
     def taken(self, kind: str = "") -> None:
-        """Note that we make a request of a kind now."""
+        """Note that a request of a kind is sent now."""
         if self.requests is not None:
             self._note()
         self._kind = kind

@@ -1,11 +1,11 @@
-"""What a key may submit, and when: the documented limits of each tool, and the requests that polling leaves.
+"""When a key may submit: the documented limits of each tool, and the requests that polling leaves.
 
-Sliding windows, not leaky buckets (aiolimiter's, say): a bucket of 5 an hour that is full lets 5 through at once and one
-more each 12 minutes, so 10 in the first hour, of which the service refuses 5.
+Sliding windows, not leaky buckets such as aiolimiter's: a bucket of 5 an hour lets 5 through at once and one more each 12
+minutes, which is 10 in the first hour, and the service refuses 5 of them.
 
-A POST counts at the service when it arrives there, which is after we sent it and before its answer came. So its stretch
-begins for us with the answer, and the next one is sent after the stretch: whatever the network does, at the service they
-are as far apart as it asks. That costs the time of one answer for each stretch.
+The service counts a POST when it arrives, which is after we sent it and before we have the answer. So our window for it begins
+with the answer: however slow the network, the requests arrive as far apart as the service demands. That costs the time of one
+answer in each window.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance", "Slot", "allowance_of", "limit_of"]
 
-_MARGIN = 1.0  # seconds; a service that notes whole seconds may take a stretch for one longer than it was
-_SLOW_ANSWER = 5.0  # seconds that an answer of which only the question's moment is known may have taken
-_SUBMITTING = "submitting"  # as a kind of requests, beside the polling
+_MARGIN = 1.0  # seconds; a service that counts in whole seconds may see a longer window
+_SLOW_ANSWER = 5.0  # seconds that an answer may have taken whose request time alone is known
+_SUBMITTING = "submitting"  # the kind of requests beside polling
 _UNITS = {MINUTE: "a minute", HOUR: "an hour"}
 
 
 def limit_of(tool: Tool) -> str:
-    """Say how many generations of a tool are documented to be let through.
+    """Return a tool's documented limit in words.
 
     Example:
         >>> limit_of(Tool.VIDEO), limit_of(Tool.TTS)
@@ -52,7 +52,7 @@ def limit_of(tool: Tool) -> str:
 
 
 class Slot:
-    """One generation's place in the allowance: taken before its POST, and either counted or given back."""
+    """One generation's place in the allowance: taken before its POST, then either counted or given back."""
 
     __slots__ = ("_allowance", "_open", "tool")
 
@@ -62,18 +62,18 @@ class Slot:
         self.tool = tool
 
     def again(self, seconds: float, error: NovaKitError) -> None:
-        """Note that the POST was refused, and that it is sent once more after so many seconds."""
+        """Note that the POST was refused and is sent again after some seconds."""
         self._allowance.refused(self.tool, error, seconds=seconds)
         self._allowance.add_request()
 
     def counted(self) -> None:
-        """Note that the service took it, or may have."""
+        """Note that the service accepted it, or may have."""
         if self._open:
             self._open = False
             self._allowance.settle(self.tool, counts=True)
 
     def released(self, error: NovaKitError | None = None) -> None:
-        """Note that the service certainly started nothing."""
+        """Note that the service started nothing."""
         if self._open:
             self._open = False
             if error is not None:
@@ -82,11 +82,11 @@ class Slot:
 
 
 class Allowance:
-    """The submissions of one key, in all the windows that hold them.
+    """The submissions of one key in all windows that limit them.
 
     Args:
-        limits: how many generations in how many seconds; a tool left out has no limit.
-        speed: how many times faster than real time the service's clock runs: a sandbox's.
+        limits: how many generations in how many seconds; other tools have no limit.
+        speed: how many times faster than real time the service's clock runs; above 1 for a sandbox.
         clock: monotonic seconds.
         random: a number in [0, 1).
 
@@ -94,8 +94,8 @@ class Allowance:
         limits: as given.
         speed: as given.
         fair: our share of the key's requests, while others use it as well.
-        seeded: whether it has heard of what was submitted before it was made.
-        born: when it was made.
+        seeded: whether it knows what was submitted before it was created.
+        born: when it was created.
 
     Example:
         >>> now = [0.0]
@@ -136,24 +136,24 @@ class Allowance:
     def wait(self, tool: Tool) -> float:
         """Return the seconds until a generation may be submitted; 0.0 for at once.
 
-        While answers are on their way it may be sooner, which `listen` tells.
+        Answers that are on their way may shorten it, which `listen` reports.
         """
         return self.outlook(tool)[0]
 
     def request_wait(self) -> float:
-        """Return the seconds until a request that is no polling may be sent, such as a cancellation."""
+        """Return the seconds until a request other than polling may be sent, such as a cancellation."""
         now = self._clock()
         return max(self._requests.wait(now), self._paused.get(None, now) - now)
 
     def outlook(self, tool: Tool, *, ahead: int = 0) -> tuple[float, str]:
-        """Say when a generation may be submitted, about, and in words which limit it waits for.
+        """Estimate when a generation may be submitted, and name the limit that it waits for.
 
         Args:
-            tool: what makes it.
+            tool: of the generation.
             ahead: how many of the same tool come before it.
 
         Returns:
-            Seconds from now, and the words, ``""`` when it waits for none.
+            Seconds from now, and the limit in words, ``""`` if it waits for none.
         """
         now = self._clock()
         pause = max(self._paused.get(tool, now), self._paused.get(None, now)) - now
@@ -171,11 +171,11 @@ class Allowance:
         return seconds, words if seconds > 0 else ""
 
     def contested(self, tool: Tool) -> bool:
-        """Whether others seem to submit with the same key, so that our own count is not all: better one at a time."""
+        """Whether others seem to submit with the same key, so that one at a time is better."""
         return self._clock() < self._contested.get(tool, -math.inf)
 
     def limit_of(self, tool: Tool) -> str:
-        """Say a tool's limit in words; ``""`` where there is none.
+        """Return a tool's limit in words; ``""`` where there is none.
 
         Example:
             >>> Allowance().limit_of(Tool.IMAGE)
@@ -189,14 +189,14 @@ class Allowance:
     # Telling
 
     def take(self, tool: Tool) -> Slot:
-        """Take a place for a generation, whether there is one or not."""
+        """Take a place for a generation, even if none is free."""
         self._under_way[tool] += 1
         self.add_request()
         self.fair.taken(_SUBMITTING)
         return Slot(self, tool)
 
     def add_request(self) -> None:
-        """Note a request that is no polling."""
+        """Count a request other than polling."""
         self._requests.add(self._clock())
 
     def settle(self, tool: Tool, *, counts: bool) -> None:
@@ -207,10 +207,10 @@ class Allowance:
         self._tell()
 
     def refused(self, tool: Tool, error: NovaKitError, *, seconds: float | None = None) -> None:
-        """Take in that a POST was refused: after a 429 nobody sends another before its time.
+        """Pause after a POST that was refused with a 429, or a 503 with Retry-After.
 
         Args:
-            tool: what was to make it.
+            tool: of the POST.
             error: the refusal.
             seconds: how long to wait, where that is decided already.
         """
@@ -223,40 +223,40 @@ class Allowance:
             pause = asked
         else:
             return
-        # Where a tool has a limit of its own, that is the narrower one, and the key's other tools may go on.
+        # A tool's own limit is the narrower one, so the key's other tools may go on.
         self.pause(tool if isinstance(error, RateLimitError) and tool in self._tools else None, pause)
 
     def spread(self, error: RateLimitError) -> None:
-        """Come back later than a 429 asks for, and less often, where others use the key: all were told the same moment."""
+        """Wait longer than a 429 asks for where others use the key, because all of them were told the same time."""
         later = self.fair.refused()
         if later > 0.0:
             self.pause(None, (DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after) + later)
 
     def pause(self, tool: Tool | None, seconds: float) -> None:
-        """Let nothing of a tool through for so many seconds; ``None`` for all of them."""
+        """Hold back a tool's submissions for some seconds; ``None`` for all tools."""
         self._paused[tool] = max(self._paused.get(tool, -math.inf), self._clock() + seconds)
         self._tell()
 
     def observe(self, limit: RateLimit | None, *, wall: float) -> None:
-        """Take in what the headers of an answer said of the key's requests.
+        """Update the key's requests from the headers of an answer.
 
         Args:
             limit: the headers.
-            wall: the present unix seconds, to hold the reset against.
+            wall: the present in unix seconds, to compare with the reset.
         """
         if limit is None:
             return
         self._requests.count = _left_by_polling(limit.limit)
         self.fair.observe(limit)
         if limit.remaining == 0 and limit.reset is not None:
-            # A clock that is wrong must not stop us for longer than a window.
+            # A wrong clock must not stop us for longer than a window.
             self.pause(None, min(max(limit.reset - wall, 0.0), LIMIT_WINDOW / self.speed))
 
     def seed(self, begun: Iterable[tuple[Tool, datetime]], *, now: datetime) -> None:
-        """Count what was submitted before this process knew of it, as the history has it.
+        """Count earlier submissions of the history.
 
         Args:
-            begun: what makes each, and when its answer came.
+            begun: the tool of each, and when its answer came.
             now: the present moment.
         """
         self.seeded = True
@@ -271,7 +271,7 @@ class Allowance:
 
     @property
     def slow_answer(self) -> timedelta:
-        """How long an answer may have taken of which nothing is known."""
+        """How long an answer may have taken whose time is not known."""
         return timedelta(seconds=_SLOW_ANSWER / self.speed)
 
     @property
@@ -279,14 +279,14 @@ class Allowance:
         """How far back a submission may still count."""
         return timedelta(seconds=max((window.seconds for window in self._tools.values()), default=0.0))
 
-    # Who waits for a change
+    # Listeners
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call a listener after each change, on whatever thread it comes."""
+        """Call a listener after each change, on the thread of the change."""
         self._listeners.add(listener)
 
     def ignore(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Stop calling a listener."""
         self._listeners.discard(listener)
 
     def _tell(self) -> None:
@@ -299,7 +299,7 @@ def _left_by_polling(limit: int) -> int:
 
 
 def allowance_of(account: str) -> Allowance:
-    """Return the one allowance of an account in this process, by the settings' limits and speed.
+    """Return the account's allowance in this process, with the limits and the speed of the settings.
 
     Args:
         account: `NovaKitClient.account`.

@@ -1,4 +1,4 @@
-"""Finding what dead kernels and lost connections left: jobs whose answers nobody saw, and batches in mid-work."""
+"""Recovers what dead kernels and lost connections left: jobs whose answers were lost, and unfinished batches."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 __all__ = ["Recovery", "recover", "recover_all"]
 
 
-_NOTHING = Markup("<li>nothing to recover: the end of each submission is known</li>")
+_NOTHING = Markup("<li>Nothing to recover: every submission is accounted for</li>")
 _NO_HISTORY = Markup(
-    "<li>there is no history, so nothing is known of earlier submissions: <code>client.list()</code> shows the service's jobs, "
+    "<li>There is no history, so earlier submissions are not known: <code>client.list()</code> shows the service's jobs, "
     "and <code>nk.attach(id)</code> picks one up</li>"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery(Findings):
-    """What became of the submissions that nobody knew the end of, and of the batches in mid-work.
+    """What the lost submissions have come to, and the unfinished batches.
 
     Attributes:
         found: the jobs that they had started; `attach` shows each. They cost nothing more.
-        unsent: those of which the service has no job: they were not started and not billed.
-        unclear: those that could be one of several jobs, that could not be looked up, or of which the list does not tell. They
-            stay for the next look.
-        reasons: why, for each that is unclear.
-        batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for your word.
+        unsent: submissions that never started a job and were not billed.
+        unclear: submissions that may have started one of several jobs, that could not be looked up, or that the list does not
+            account for. They stay for the next look.
+        reasons: why each of them is unclear.
+        batches: those of dead kernels; `boards` shows them, and what had not been submitted waits for you.
     """
 
     batches: tuple[BatchRecord, ...] = ()
@@ -56,13 +56,13 @@ class Recovery(Findings):
 
     @property
     def kept(self) -> bool:
-        """Whether there is a history; without one, nothing is known of earlier submissions."""
+        """Whether there is a history; without one, earlier submissions are not known."""
         return self._history is None or self._history.path is not None
 
     def dismiss(self) -> None:
-        """Have those that are unclear looked up no more, such as after you have looked for them yourself. It costs nothing.
+        """Stop looking up the unclear ones, such as after you have looked for them yourself. It costs nothing.
 
-        They stay in the history with the status ``dismissed``; what asks for the same with ``reuse=True`` is made.
+        They stay in the history with the status ``dismissed``; an equal job with ``reuse=True`` is then submitted.
 
         Example:
             >>> recover().dismiss()  # doctest: +SKIP
@@ -72,12 +72,12 @@ class Recovery(Findings):
 
     @property
     def boards(self) -> tuple[Any, ...]:
-        """The boards of the batches, with their queues where they were: running jobs are watched, what waits is held."""
-        # Only here, so that what needs no page works without ipywidgets.
+        """The boards of the batches: running jobs are watched, and what waits is held."""
+        # Imported here, so that recovering works without ipywidgets.
         from ..widgets.board.widget import JobBoard
 
         if self.batches and not self._boards:
-            # Those that are on a board already stay there: a later recovery may have shown them.
+            # A later recovery may have shown some already.
             active = active_batches()
             shown = [batch for batch in self.batches if batch.id not in active]
             self._boards.extend(JobBoard.restored(batch, client=self._client) for batch in shown)
@@ -106,14 +106,14 @@ class Recovery(Findings):
 
 
 async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: Clockwork | None = None) -> Recovery:
-    """Take over the batches of dead kernels, and look up every submission whose end is unknown. Nothing is ever submitted.
+    """Take over the batches of dead kernels, and look up every lost submission. Nothing is ever submitted.
 
     Args:
-        client: asks for the service's list.
+        client: lists the service's jobs.
         history: has the submissions and the batches.
-        clockwork: time and chance.
+        clockwork: clock, sleep and random numbers.
     """
-    # Claimed before they are looked at: of two kernels that recover at once, one alone goes on with each.
+    # Claimed first: of two kernels that recover at the same time, only one continues a batch.
     claimed = await history.off_loop(
         history.batches.claim, base_url=client.base_url, account=client.account, active=active_batches()
     )
@@ -131,14 +131,14 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: 
 
 
 def recover(*, client: NovaKitClient | None = None) -> Recovery:
-    """Find what dead kernels left: jobs whose answers nobody saw, and batches in mid-work. It costs nothing.
+    """Recover what dead kernels left: jobs whose answers were lost, and unfinished batches. It costs nothing.
 
     Args:
-        client: speaks to the service; where it is left out, one is made from the settings.
+        client: sends the requests; the default is a client with your settings.
 
     Returns:
-        What was found, and what was never started; shown in a cell, also the boards of the batches, where `resume` submits
-        what still waits. Submissions that could not be looked up stay for the next time.
+        What was found and what was never started. A cell shows it, with the boards of the batches, where `resume` submits what
+        still waits. Submissions that could not be looked up stay for the next time.
 
     Raises:
         ConfigurationError: there is no usable key or base URL.

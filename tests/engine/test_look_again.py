@@ -66,7 +66,7 @@ async def in_question(client, sandbox):
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with a history", "without"])
-async def test_the_job_is_found_and_watched(client, sandbox, tmp_path, kept):
+async def test_look_again_finds_and_watches_the_job(client, sandbox, tmp_path, kept):
     """It was started once and is paid once; its row in the history has it."""
     history = JobHistory(tmp_path / "kept.sqlite3" if kept else None)
     run = await lost(client, sandbox, Fault.reset_after(), history=history)
@@ -81,8 +81,8 @@ async def test_the_job_is_found_and_watched(client, sandbox, tmp_path, kept):
         assert entry.intent == run.ticket.intent
 
 
-async def test_there_is_none(client, sandbox):
-    """Then that is what is said, and nothing was submitted for it."""
+async def test_look_again_without_a_job_says_not_started(client, sandbox):
+    """Nothing is submitted by looking."""
     run = await lost(client, sandbox, Fault.reset_before())
     sandbox.clear_faults()
     run.look_again()
@@ -92,8 +92,8 @@ async def test_there_is_none(client, sandbox):
     assert not sandbox.jobs
 
 
-async def test_it_still_can_not_be_told(client, sandbox):
-    """It stays where it was, and can be asked for again."""
+async def test_look_again_without_a_list_stays_uncertain(client, sandbox):
+    """It can be looked up again."""
     run = await lost(client, sandbox, Fault.reset_after())
     for _ in range(2):
         run.look_again()
@@ -103,8 +103,8 @@ async def test_it_still_can_not_be_told(client, sandbox):
     assert len(sandbox.jobs) == 1
 
 
-async def test_cancelled_while_it_is_looked_for(client, sandbox):
-    """What is found then is cancelled at once."""
+async def test_look_again_cancelled_meanwhile_cancels_the_job(client, sandbox):
+    """A job that is found is cancelled at once."""
     sandbox.next_duration(FOREVER)
     run = await lost(client, sandbox, Fault.reset_after())
     sandbox.clear_faults()
@@ -115,8 +115,8 @@ async def test_cancelled_while_it_is_looked_for(client, sandbox):
     assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
 
 
-async def test_an_equal_job_of_another_submission_is_not_taken(client, sandbox):
-    """The same was asked for meanwhile: that job is its own."""
+async def test_look_again_does_not_take_an_equal_job_of_another_run(client, sandbox):
+    """An equal run was submitted meanwhile, and the job belongs to it."""
     run = await lost(client, sandbox, Fault.reset_before())
     sandbox.clear_faults()
     other = image(client)
@@ -128,8 +128,8 @@ async def test_an_equal_job_of_another_submission_is_not_taken(client, sandbox):
     assert [*sandbox.jobs] == [other.job_id]
 
 
-async def test_only_what_is_in_question_is_looked_for(client, sandbox):
-    """Anything else goes on as it was."""
+async def test_look_again_of_another_run_does_nothing(client, sandbox):
+    """Only an uncertain run is looked up."""
     run = image(client)
     run.look_again()
     assert run.phase is Phase.NEW
@@ -138,8 +138,8 @@ async def test_only_what_is_in_question_is_looked_for(client, sandbox):
     assert run.phase is Phase.ENDED
 
 
-async def test_what_would_have_done_is_looked_for_first(client, sandbox):
-    """Nothing was submitted because an earlier one may run: that one is looked for, and nothing is submitted now either."""
+async def test_look_again_of_a_reusing_run_looks_for_the_earlier_one(client, sandbox):
+    """Nothing was submitted because an equal submission was uncertain: that one is looked up, and nothing is submitted."""
     answers = [SubmissionUncertainError("Whether it runs can't be told."), None]
 
     async def earlier(_run, _intent):
@@ -157,8 +157,8 @@ async def test_what_would_have_done_is_looked_for_first(client, sandbox):
     assert not sandbox.jobs
 
 
-async def test_what_somebody_else_has_found_is_ones_own(client, sandbox):
-    """recover() has given the job to the submission's row: looking again shows that one, and never says that there is none."""
+async def test_look_again_takes_what_recover_found(client, sandbox):
+    """recover() has given the job to the row of the submission."""
     run = await lost(client, sandbox, Fault.reset_after())
     sandbox.clear_faults()
     outcome = await look_up_all(client, run.history, clockwork=QUICK)
@@ -168,8 +168,8 @@ async def test_what_somebody_else_has_found_is_ones_own(client, sandbox):
     assert [*sandbox.jobs] == [run.job_id] == [outcome.found[0].id]
 
 
-async def test_a_place_that_somebody_else_has_found_is_not_paid_twice(client, sandbox):
-    """The same in a batch, whose places are submitted again when there is no such job."""
+async def test_retry_of_a_place_takes_what_recover_found(client, sandbox):
+    """A batch submits a place again only if there is no job."""
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
     queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
@@ -183,8 +183,8 @@ async def test_a_place_that_somebody_else_has_found_is_not_paid_twice(client, sa
     await queue.leave_loop()
 
 
-async def test_two_equal_ones_share_what_is_found(client, sandbox):
-    """Each gets a job, and it is of no account which."""
+async def test_retry_of_equal_places_gives_each_a_job(client, sandbox):
+    """They are interchangeable."""
     runs = [await lost(client, sandbox, Fault.reset_after()) for _ in range(2)]
     sandbox.clear_faults()
     for run in runs:
@@ -194,8 +194,8 @@ async def test_two_equal_ones_share_what_is_found(client, sandbox):
     assert len(sandbox.jobs) == 2
 
 
-async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sandbox):
-    """It is known by then, so it is watched when the service answers again, and never submitted anew."""
+async def test_look_again_with_a_job_that_can_not_be_fetched_keeps_it(client, sandbox):
+    """The run watches it when the service answers again, and submits nothing."""
     run = await lost(client, sandbox, Fault.reset_after(), earlier=lost_job)
     sandbox.clear_faults()
     sandbox.inject(Fault.status(404), method="GET", path="/jobs/*", times=1)
@@ -209,8 +209,8 @@ async def test_a_job_that_is_found_and_can_not_be_asked_for_is_left(client, sand
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
-async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, status):
-    """With reuse, it is taken now; one that was cancelled will not do, and nothing is submitted for it."""
+async def test_look_again_of_a_reusing_run_takes_job_found_meanwhile(client, sandbox, status):
+    """A cancelled one is not reused, and nothing is submitted."""
     if status == "cancelled":
         sandbox.next_duration(FOREVER)
     first, second = await in_question(client, sandbox)
@@ -227,8 +227,8 @@ async def test_what_would_have_done_was_found_by_somebody_else(client, sandbox, 
     assert len(sandbox.jobs) == 1
 
 
-async def test_a_look_that_is_broken_off_leaves_it_in_doubt(client, sandbox):
-    """What was known of it before is known after it, and a job that was just being taken can be taken by the next look."""
+async def test_look_again_cancelled_stays_uncertain(client, sandbox):
+    """A job that was just being taken can be taken by the next look."""
     run = await lost(client, sandbox, Fault.reset_after())
     before = run.error
     sandbox.clear_faults()
@@ -251,8 +251,8 @@ async def test_a_look_that_is_broken_off_leaves_it_in_doubt(client, sandbox):
     assert [*sandbox.jobs] == [run.job_id]
 
 
-def test_without_a_loop_it_stays_as_it_was():
-    """A plain script has none that could look: the error is still there to be read."""
+def test_look_again_without_a_loop_does_nothing():
+    """A plain script has no loop that could look: the error stays."""
     client = NovaKitClient("sk_" + "0" * 64, "http://127.0.0.1:9/api/v1")
     run = JobRun(Tool.IMAGE, {"prompt": "A lighthouse"}, client=client)
     run.give_up(SubmissionUncertainError("It may run."))
@@ -262,8 +262,8 @@ def test_without_a_loop_it_stays_as_it_was():
         run.result()
 
 
-async def test_what_would_have_done_is_left_when_it_can_not_be_asked_for(client, sandbox):
-    """It is known all the same: it is watched when the service answers again, and not made anew."""
+async def test_look_again_of_a_reusing_run_keeps_a_job_that_can_not_be_fetched(client, sandbox):
+    """The run watches it when the service answers again, and submits nothing."""
     first, second = await in_question(client, sandbox)
     await look_up_all(client, first.history, clockwork=QUICK)
     sandbox.inject(Fault.status(401), method="GET", path="/jobs/*", times=1)
@@ -276,8 +276,8 @@ async def test_what_would_have_done_is_left_when_it_can_not_be_asked_for(client,
     assert len(sandbox.jobs) == 1
 
 
-async def test_a_cancellation_that_came_to_nothing_is_told(client, sandbox):
-    """The list still can't be had: the job may run on, and that is said."""
+async def test_cancel_of_an_uncertain_place_says_that_the_job_may_run(client, sandbox):
+    """The list still can't be had."""
     run = await lost(client, sandbox, Fault.reset_after())
     run.look_again()
     run.cancel()
@@ -288,8 +288,8 @@ async def test_a_cancellation_that_came_to_nothing_is_told(client, sandbox):
 
 
 @pytest.mark.parametrize("fault", [Fault.reset_before(), Fault.reset_after()], ids=["never started", "started"])
-async def test_cancelled_while_a_place_is_looked_up(client, sandbox, fault):
-    """It is not submitted after that, and what is found is cancelled."""
+async def test_cancel_of_a_place_that_is_looked_up_submits_nothing(client, sandbox, fault):
+    """A job that is found is cancelled."""
     sandbox.next_duration(FOREVER)
     sandbox.inject(fault, method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
@@ -305,8 +305,8 @@ async def test_cancelled_while_a_place_is_looked_up(client, sandbox, fault):
     await queue.leave_loop()
 
 
-async def test_broken_off_after_the_answer_without_a_row(client, sandbox, tmp_path):
-    """The history is of no use, and the run ended between the answer and its row: the ticket knows the job."""
+async def test_look_again_of_a_run_cancelled_after_its_answer_knows_the_job(client, sandbox, tmp_path):
+    """Without a usable history, the ticket has the job."""
     history = JobHistory(None)
     run = image(client, history=history)
     history.started = lambda *_args, **_kwargs: run._answering.cancel()

@@ -40,8 +40,8 @@ def others_row(history, client):
     return history.begin(Tool.IMAGE, PARAMS, base_url=client.base_url, account=client.account)
 
 
-async def test_a_burst_is_one_job(client, sandbox, history):
-    """Whichever began first is made, and the others come to the same job."""
+async def test_reuse_of_equal_runs_at_once_submits_one(client, sandbox, history):
+    """The first is submitted, and the others take its job."""
     sandbox.inject(Fault.delay(0.3), method="POST")
     runs = [image(client, history=history, earlier=equal_job) for _ in range(4)]
     for run in runs:
@@ -54,14 +54,14 @@ async def test_a_burst_is_one_job(client, sandbox, history):
     assert [entry.job.id for entry in history.entries()] == [*sandbox.jobs]
 
 
-async def test_without_reuse_a_burst_is_as_many_jobs(client, sandbox, history):
-    """Whoever asks twice without it wants two."""
+async def test_equal_runs_without_reuse_submit_one_each(client, sandbox, history):
+    """Two calls without reuse are two jobs."""
     runs = [image(client, history=history) for _ in range(2)]
     assert len({(await run.wait()).id for run in runs}) == len(sandbox.jobs) == 2
 
 
-async def test_one_that_is_submitted_later_takes_what_there_is_by_then(client, sandbox, history):
-    """When it was made there was nothing to take, and it was not begun."""
+async def test_reuse_at_a_late_start_takes_a_newer_job(client, sandbox, history):
+    """There was no equal job when the run was made."""
     late, first = (image(client, history=history, earlier=equal_job) for _ in range(2))
     job = await first.wait()
     assert (await late.wait()).id == job.id
@@ -70,8 +70,8 @@ async def test_one_that_is_submitted_later_takes_what_there_is_by_then(client, s
     assert sandbox.requests[-1].path == f"/jobs/{job.id}"
 
 
-async def test_another_kernels_submission_is_waited_for(client, sandbox, history):
-    """It began before, so its job is taken as soon as it has one."""
+async def test_reuse_waits_for_another_kernels_submission(client, sandbox, history):
+    """It began earlier, so its job is taken as soon as there is one."""
     sandbox.next_duration(FOREVER)
     theirs = await client.submit("images/generations", PARAMS)
     intent = others_row(history, client)
@@ -87,8 +87,8 @@ async def test_another_kernels_submission_is_waited_for(client, sandbox, history
         await run.wait()
 
 
-async def test_when_the_first_is_refused_the_next_is_made(client, sandbox, history):
-    """A refusal is nobody's job."""
+async def test_reuse_submits_when_the_first_is_refused(client, sandbox, history):
+    """A refusal leaves no job to reuse."""
     sandbox.inject(Fault.status(400), method="POST", times=1)
     first, second = (image(client, history=history, earlier=equal_job) for _ in range(2))
     first.start()
@@ -100,8 +100,8 @@ async def test_when_the_first_is_refused_the_next_is_made(client, sandbox, histo
     assert not second.reused
 
 
-async def test_what_is_cancelled_while_it_waits_is_never_sent(client, sandbox, history):
-    """The first goes on, and no row is left of the other."""
+async def test_reuse_cancelled_while_waiting_submits_nothing(client, sandbox, history):
+    """The first goes on, and the other leaves no row."""
     intent = others_row(history, client)
     run = image(client, history=history, earlier=equal_job)
     run.start()
@@ -113,7 +113,7 @@ async def test_what_is_cancelled_while_it_waits_is_never_sent(client, sandbox, h
     assert [entry.intent for entry in history.entries()] == [intent]
 
 
-async def test_one_that_is_on_its_way_for_too_long_is_not_waited_for(client, history):
+async def test_reuse_does_not_wait_for_a_submission_that_takes_too_long(client, history):
     """Its kernel lives, but no submission takes as long."""
     others_row(history, client)
     intent = others_row(history, client)
@@ -123,8 +123,8 @@ async def test_one_that_is_on_its_way_for_too_long_is_not_waited_for(client, his
     assert not history.ahead("no such row")
 
 
-async def test_only_an_intent_can_be_forgotten(client, history):
-    """Whatever has become of a submission stays known."""
+async def test_forget_removes_intents_only(client, history):
+    """A submission with a result stays in the history."""
     intent, other = (others_row(history, client) for _ in range(2))
     history.started(intent, Job("job_1", JobStatus.PENDING), base_url=client.base_url)
     history.forget(intent)
@@ -132,8 +132,8 @@ async def test_only_an_intent_can_be_forgotten(client, history):
     assert [entry.intent for entry in history.entries()] == [intent]
 
 
-async def test_a_lost_job_whose_result_the_list_leaves_out_is_asked_for(client, sandbox, history):
-    """The list's word for it is that it is completed; the result is the job's own."""
+async def test_reuse_fetches_a_lost_job_without_its_result(client, sandbox, history):
+    """The list says that it is completed, and leaves out the result."""
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.fields(outputData=None), method="GET", path="/jobs", times=None)
     sandbox.inject(Fault.delay(0.3), method="GET", path="/jobs", times=None)  # until it has ended
@@ -144,8 +144,8 @@ async def test_a_lost_job_whose_result_the_list_leaves_out_is_asked_for(client, 
     assert [*sandbox.jobs] == [job.id]
 
 
-async def test_a_look_up_that_is_cancelled_submits_nothing(client, sandbox, history):
-    """Before a new one is submitted, an earlier one that was lost is looked for: that takes some seconds, and can be broken off."""
+async def test_reuse_cancelled_during_the_look_up_submits_nothing(client, sandbox, history):
+    """A lost equal submission is looked up first, which takes some seconds."""
     lost = others_row(history, client)
     history.uncertain(lost, "lost")
     run = image(client, history=history, earlier=equal_job)
@@ -158,8 +158,8 @@ async def test_a_look_up_that_is_cancelled_submits_nothing(client, sandbox, hist
     assert [(entry.intent, entry.stage) for entry in history.entries()] == [(lost, "uncertain")]
 
 
-async def test_what_the_service_no_longer_knows_is_made_anew(client, sandbox, history):
-    """Whether its id was known from the beginning or found on the way; it is not found a second time."""
+async def test_reuse_of_a_job_that_is_gone_submits_a_new_one(client, sandbox, history):
+    """Whether its id was known from the beginning or found on the way."""
     old = await image(client, history=history).wait()
     history.update(old, base_url=client.base_url)
     sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{old.id}", times=None)
@@ -176,8 +176,8 @@ async def test_what_the_service_no_longer_knows_is_made_anew(client, sandbox, hi
 
 
 @pytest.mark.parametrize("attached", [True, False])
-async def test_what_has_failed_since_the_history_heard_of_it_is_made_anew(client, sandbox, history, attached):
-    """Its kernel died while it ran: the history has it as running, and the service knows better."""
+async def test_reuse_of_a_job_that_has_failed_meanwhile_submits_a_new_one(client, sandbox, history, attached):
+    """Its kernel died while it ran, so the history still has it as running."""
     dead = await client.submit("images/generations", {"prompt": "A lighthouse, fail please"})
     while not (await client.get(dead.id)).ended:
         await asyncio.sleep(0.01)

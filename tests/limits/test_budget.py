@@ -23,8 +23,8 @@ EVENTS = st.one_of(
 
 
 @given(events=st.lists(EVENTS, max_size=60), takers=st.integers(1, 3))
-def test_no_window_ever_holds_more_than_its_places(events, takers):
-    """With pauses, limits that change and several who take at once: no window has more than the limit it had then."""
+def test_take_never_exceeds_the_window(events, takers):
+    """With pauses, changing limits and several callers at once, no window has more requests than its limit allowed."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -58,8 +58,8 @@ def test_no_window_ever_holds_more_than_its_places(events, takers):
     run(main())
 
 
-def test_a_budget_takes_half_of_what_the_headers_say():
-    """30 a minute until a header says otherwise, and never less than one place."""
+def test_places_are_half_of_the_limit():
+    """30 a minute until a header says otherwise, and at least one place."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -74,8 +74,8 @@ def test_a_budget_takes_half_of_what_the_headers_say():
     run(main())
 
 
-def test_places_come_back_one_by_one():
-    """What was taken at once is free again a window later, not before."""
+def test_take_frees_places_after_a_window():
+    """Each place is free again one window after it was taken."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -92,8 +92,8 @@ def test_places_come_back_one_by_one():
     run(main())
 
 
-def test_an_empty_budget_waits_for_the_reset_but_not_for_a_wrong_clock():
-    """With nothing remaining we wait until the reset; a reset in a year stops us for one window."""
+def test_observe_without_remaining_waits_for_the_reset():
+    """A reset in a year, by a wrong clock, stops us for one window."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -110,8 +110,8 @@ def test_an_empty_budget_waits_for_the_reset_but_not_for_a_wrong_clock():
     run(main())
 
 
-def test_a_place_is_kept_for_what_matters_more():
-    """Who asks to keep one waits while there is one left."""
+def test_delay_with_keep_leaves_a_place():
+    """A caller that keeps one place waits while only one is left."""
 
     async def main():
         loop = asyncio.get_running_loop()

@@ -136,8 +136,8 @@ async def greedy(key):
 
 
 @pytest.mark.parametrize(("spread", "most"), [(0.0, 0.04), (1.0, 0.02), (3.0, 0.02), (30.0, 0.02)])
-def test_twenty_kernels_on_the_smallest_plan(spread, most):
-    """Every job is noticed, none is starved, and hardly a request is refused, even if all come in the very same moment."""
+def test_twenty_kernels_on_the_smallest_plan_see_every_end(spread, most):
+    """None is starved, and hardly a request is refused, even if all start at the same moment."""
     refused = asked = 0
     for seed in range(10):
         times, key = share(20, spread=spread, seed=seed)
@@ -148,7 +148,7 @@ def test_twenty_kernels_on_the_smallest_plan(spread, most):
     assert refused / asked < most
 
 
-def test_a_lone_kernel_does_as_it_always_did():
+def test_one_kernel_alone_is_not_slowed_down():
     """The end is noticed at once, and the bar moves meanwhile."""
     times, key = share(1)
     assert times[0] == pytest.approx(60.0, abs=0.2)
@@ -157,8 +157,8 @@ def test_a_lone_kernel_does_as_it_always_did():
 
 
 @pytest.mark.parametrize(("kernels", "jobs"), [(2, 1), (5, 1), (10, 1), (5, 3)])
-def test_some_kernels_with_some_jobs(kernels, jobs):
-    """All is noticed within a minute of its end, and nothing is refused."""
+def test_some_kernels_with_some_jobs_see_each_end_within_a_minute(kernels, jobs):
+    """Nothing is refused."""
     for seed in range(5):
         times, key = share(kernels, jobs=jobs, seed=seed)
         assert len(times) == kernels * jobs
@@ -166,8 +166,8 @@ def test_some_kernels_with_some_jobs(kernels, jobs):
         assert key.refused == 0
 
 
-def test_beside_one_that_takes_all_it_can():
-    """A pasted loop on the same key does not starve us."""
+def test_a_greedy_client_does_not_starve_us():
+    """Another loop on the same key sends as much as it can."""
     for seed in range(5):
         times, _ = share(3, seed=seed, foreign=greedy)
         assert max(times) < 60.0 + 3 * MINUTE
@@ -181,8 +181,8 @@ def test_beside_one_that_takes_all_it_can():
     st.sampled_from([10, 30, 120]),
     st.booleans(),
 )
-def test_every_end_is_noticed(kernels, jobs, spread, seed, limit, tells):
-    """However many come whenever they like, and also where the service does not tell what is left."""
+def test_any_number_of_kernels_sees_every_end(kernels, jobs, spread, seed, limit, tells):
+    """Also where the service does not tell how many requests are left."""
     times, _ = share(kernels, jobs=jobs, spread=spread, seed=seed, limit=limit, tells=tells)
     assert len(times) == kernels * jobs
     assert max(times) < 60.0 + 10 * MINUTE

@@ -45,8 +45,8 @@ def time():
     st.floats(0.5, 100.0),
     st.lists(st.floats(0.0, 200.0), max_size=60),
 )
-def test_a_window_never_lets_more_through(count, seconds, pauses):
-    """Whoever comes when he pleases and waits as long as he is told: in no stretch are there more than so many."""
+def test_window_never_exceeds_its_count(count, seconds, pauses):
+    """Callers that come at any time and wait as told never exceed it."""
     window, now, passed = SlidingWindow(count, seconds), 0.0, []
     for pause in pauses:
         now += pause
@@ -59,8 +59,8 @@ def test_a_window_never_lets_more_through(count, seconds, pauses):
 
 
 @given(st.integers(1, 5), st.integers(0, 5), st.integers(0, 20), st.lists(st.floats(0.0, 15.0), max_size=12))
-def test_the_forecast_is_what_happens(count, under_way, ahead, gaps):
-    """Where so many come before, the wait foretold is the one that the last of them meets."""
+def test_window_wait_with_others_ahead_is_exact(count, under_way, ahead, gaps):
+    """The predicted wait is the one that the last of them has."""
     moments = list(itertools.accumulate(gaps))
     window, real = SlidingWindow(count, 10.0), SlidingWindow(count, 10.0)
     for moment in moments:
@@ -82,8 +82,8 @@ def test_the_forecast_is_what_happens(count, under_way, ahead, gaps):
     st.lists(st.tuples(st.floats(0.0, 3.0), st.floats(0.0, 3.0), st.booleans()), min_size=1, max_size=40),
     st.integers(1, 10),
 )
-def test_the_service_refuses_none(limit, posts, at_once):
-    """POSTs take their time on the way there and back, several at once; at the service they never come too early."""
+def test_allowance_keeps_the_service_from_refusing(limit, posts, at_once):
+    """POSTs and answers take their time, several at once; none arrives too early."""
     count, seconds = limit
     time = Time()
     allowance = Allowance({Tool.VIDEO: limit}, clock=time)
@@ -117,13 +117,13 @@ def test_the_service_refuses_none(limit, posts, at_once):
         assert time.now - began <= rounds * (seconds + MARGIN + slowest) + slowest + 1e-6
 
 
-def test_the_documented_numbers_are_the_sandboxs(time):
-    """Both have them from the same page."""
+def test_documented_limits_equal_the_sandboxs(time):
+    """Both come from the same page."""
     assert {str(tool): limit for tool, limit in TOOL_LIMITS.items()} == dict(Limits().tools)
 
 
-def test_a_stretch_begins_with_the_answer(time):
-    """The service counts from when the POST arrived, which is before we have its answer."""
+def test_window_begins_with_the_answer(time):
+    """The service counts from the arrival of the POST, which is before its answer."""
     allowance = Allowance(clock=time)
     slots = [allowance.take(Tool.VIDEO) for _ in range(5)]
     assert allowance.wait(Tool.VIDEO) > 0.0
@@ -135,7 +135,7 @@ def test_a_stretch_begins_with_the_answer(time):
     assert allowance.wait(Tool.VIDEO) > 3600.0
 
 
-def test_what_was_refused_does_not_count(time):
+def test_released_slot_does_not_count(time):
     """Nothing was generated, so its place is free at once."""
     allowance = Allowance(clock=time)
     for _ in range(4):
@@ -146,8 +146,8 @@ def test_what_was_refused_does_not_count(time):
     assert allowance.wait(Tool.VIDEO) == 0.0
 
 
-def test_a_429_pauses_its_tool(time):
-    """Others made more than we knew of: nobody sends that tool's before Retry-After, and the others go on."""
+def test_429_pauses_its_tool_only(time):
+    """No POST of that tool is sent before Retry-After; other tools go on."""
     allowance = Allowance(clock=time)
     allowance.take(Tool.VIDEO).released(RateLimitError("slow", 429, retry_after=900.0))
     assert allowance.outlook(Tool.VIDEO) == (900.0, "NovaKit asked for a pause")
@@ -164,8 +164,8 @@ def test_a_429_pauses_its_tool(time):
     assert not allowance.contested(Tool.MUSIC)
 
 
-def test_a_busy_service_pauses_all(time):
-    """A 503 with a Retry-After is nobody's limit; other errors pause nothing."""
+def test_503_with_retry_after_pauses_all_tools(time):
+    """Other errors pause nothing."""
     allowance = Allowance(clock=time)
     allowance.take(Tool.TTS).released(APIError("broken", 500))
     assert allowance.wait(Tool.IMAGE) == 0.0
@@ -173,8 +173,8 @@ def test_a_busy_service_pauses_all(time):
     assert allowance.wait(Tool.IMAGE) == allowance.request_wait() == 12.0
 
 
-def test_half_of_the_requests_are_left_to_polling(time):
-    """30 a minute until a header says otherwise: 15 submissions, and then the first has to leave the minute."""
+def test_submissions_leave_half_of_the_requests_to_polling(time):
+    """30 a minute until a header says otherwise: 15 submissions, then a wait."""
     allowance = Allowance({}, clock=time)
     for _ in range(15):
         assert allowance.wait(Tool.TTS) == 0.0
@@ -186,8 +186,8 @@ def test_half_of_the_requests_are_left_to_polling(time):
     assert allowance.wait(Tool.TTS) == 0.0
 
 
-def test_a_key_that_has_none_left_waits(time):
-    """Whoever used them up; a clock that is wrong stops us for a minute at most."""
+def test_observe_without_remaining_waits_for_the_reset(time):
+    """A wrong clock stops us for a minute at most."""
     allowance = Allowance(clock=time)
     allowance.observe(RateLimit(30, remaining=0, reset=107.0), wall=100.0)
     assert allowance.request_wait() == 7.0
@@ -202,8 +202,8 @@ def shared(time, **options):
     return allowance
 
 
-def test_on_a_key_that_others_use_too_submissions_are_spread(time):
-    """What the answers say is left, and not a 429, tells how many are ours; polling is of the same share."""
+def test_submissions_on_a_shared_key_are_spread(time):
+    """Polling and submitting are one share."""
     allowance = shared(time)
     assert allowance.fair.requests == 1.0
     assert allowance.outlook(Tool.IMAGE) == (pytest.approx(67.5), "others use the key too")
@@ -217,7 +217,7 @@ def test_on_a_key_that_others_use_too_submissions_are_spread(time):
 
 
 def test_polling_and_submitting_take_turns(time):
-    """Where both wait for the share, none of them starves the other."""
+    """Where both wait for the share, neither starves the other."""
     fair = shared(time).fair
     order = []
     for _ in range(6):
@@ -231,8 +231,8 @@ def test_polling_and_submitting_take_turns(time):
     assert order in (["", "submitting"] * 3, ["submitting", ""] * 3)
 
 
-def test_those_that_were_refused_together_do_not_come_back_together(time):
-    """After a 429 each comes back some seconds later than it says, by chance; one who is alone does as he is told."""
+def test_spread_after_429_adds_jitter_on_a_shared_key(time):
+    """Without others on the key, Retry-After is kept exactly."""
     allowance = shared(time)
     allowance.spread(RateLimitError("slow", 429, retry_after=20.0))
     assert allowance.outlook(Tool.IMAGE) == (pytest.approx(27.5), "NovaKit asked for a pause")
@@ -241,7 +241,7 @@ def test_those_that_were_refused_together_do_not_come_back_together(time):
     assert alone.wait(Tool.IMAGE) == 0.0
 
 
-def test_a_fast_clock_divides_all(time):
+def test_allowance_at_speed_has_shorter_windows(time):
     """A sandbox at 100 times the speed has windows a hundredth as long."""
     allowance = Allowance(clock=time, speed=100.0)
     for _ in range(5):
@@ -250,8 +250,8 @@ def test_a_fast_clock_divides_all(time):
     assert allowance.limit_of(Tool.VIDEO) == "5 videos an hour"
 
 
-def test_what_was_submitted_before_counts(time):
-    """Three videos of the last kernel, the oldest half an hour ago: two more, then it waits half an hour."""
+def test_seed_counts_earlier_submissions(time):
+    """Three videos of the last kernel, the oldest half an hour ago: two more, then a wait of half an hour."""
     allowance = Allowance(clock=time)
     ago = [timedelta(minutes=30), timedelta(minutes=20), timedelta(minutes=1)]
     allowance.seed([(Tool.VIDEO, NOW - passed) for passed in reversed(ago)], now=NOW)
@@ -262,8 +262,8 @@ def test_what_was_submitted_before_counts(time):
     assert allowance.longest == timedelta(seconds=3600 + MARGIN)
 
 
-def test_listeners_hear_of_changes(time):
-    """What was given back, and a pause, may move everybody's turn."""
+def test_listeners_are_called_after_changes(time):
+    """A released slot and a pause may change when the next one starts."""
     allowance, heard = Allowance(clock=time), []
 
     def listen():
@@ -281,8 +281,8 @@ def test_listeners_hear_of_changes(time):
     assert len(heard) == 2
 
 
-async def test_single_jobs_count_too(serve, nothing_left, tmp_path):
-    """A card's submission takes a place of the same windows; one account has one allowance."""
+async def test_cards_count_in_the_allowance_of_the_account(serve, nothing_left, tmp_path):
+    """One account has one allowance."""
     sandbox = serve(limits="documented", speed=10.0)
     settings.configure(speed=10.0)
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -298,8 +298,8 @@ async def test_single_jobs_count_too(serve, nothing_left, tmp_path):
 @pytest.mark.parametrize(
     ("given", "wait"), [("documented", True), ("off", False), ({"music": (1, 60)}, False), ({"video": (5, 100)}, True)]
 )
-def test_the_limits_can_be_set(given, wait):
-    """Those of another plan, or none; the text of the settings says which."""
+def test_limits_setting_changes_the_allowance(given, wait):
+    """The limits of another plan, or none."""
     settings.configure(limits=given)
     allowance = allowance_of("someone")
     for _ in range(5):
@@ -314,8 +314,8 @@ def test_the_limits_can_be_set(given, wait):
 @pytest.mark.parametrize(
     "wrong", ["none", 5, {"video": 5}, {"video": (0, 60)}, {"video": (5, 0)}, {"video": ("5", 60)}, {"film": (5, 60)}]
 )
-def test_limits_that_are_none(wrong):
-    """Refused, and nothing is changed."""
+def test_limits_setting_refuses_wrong_values(wrong):
+    """Nothing is changed."""
     with pytest.raises(ConfigurationError):
         settings.configure(limits=wrong)
     assert settings.limits().value == TOOL_LIMITS

@@ -70,8 +70,8 @@ def begin_elsewhere(history, sandbox, params):
     subprocess.run([sys.executable, "-c", code, history.path, json.dumps(params), sandbox.base_url], check=True)
 
 
-def test_a_lost_answer_is_found_and_billed_once(sandbox, history):
-    """The connection breaks after the work: the job is looked up, attached to, and submitted no second time."""
+def test_submit_with_a_lost_answer_finds_its_job(sandbox, history):
+    """The connection breaks after the POST: the job is looked up, attached to, and not submitted again."""
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
     job = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
     assert list(sandbox.jobs) == [job.id]
@@ -79,8 +79,8 @@ def test_a_lost_answer_is_found_and_billed_once(sandbox, history):
     assert (entry.stage, entry.job.id) == ("job", job.id)
 
 
-def test_a_request_that_never_arrived_is_not_sent_again_by_itself(sandbox, history):
-    """The connection breaks before the work: nobody can know that, so the user decides."""
+def test_submit_that_never_arrived_is_not_sent_again(sandbox, history):
+    """The connection breaks before the work: the user decides."""
     sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match=r"no such job.*Nothing was submitted twice.*nk\.recover"):
         go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
@@ -91,8 +91,8 @@ def test_a_request_that_never_arrived_is_not_sent_again_by_itself(sandbox, histo
     assert history.lost() == []
 
 
-def test_an_earlier_twin_is_not_taken_for_the_lost_one(sandbox, history):
-    """A job of the same parameters that the history knows is no candidate."""
+def test_submit_does_not_take_an_earlier_equal_job(sandbox, history):
+    """A job that the history knows is no candidate."""
     first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
     second = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
@@ -100,8 +100,8 @@ def test_an_earlier_twin_is_not_taken_for_the_lost_one(sandbox, history):
     assert set(sandbox.jobs) == {first.id, second.id}
 
 
-def test_without_a_history_an_earlier_twin_is_not_taken_either(sandbox):
-    """What this process has submitted is known to it, so a POST that never arrived does not end with an older job."""
+def test_submit_without_a_history_does_not_take_an_earlier_equal_job(sandbox):
+    """The process knows its own submissions."""
     off = JobHistory(None)
     first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clockwork=QUICK))
     sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
@@ -111,8 +111,8 @@ def test_without_a_history_an_earlier_twin_is_not_taken_either(sandbox):
 
 
 @pytest.mark.parametrize("off", [False, True])
-def test_of_two_equal_ones_each_has_its_own_job(sandbox, history, off):
-    """Both answers are lost and one arrived, or both did, or the other's answer is late: no job stands for two of them."""
+def test_submit_of_two_equal_ones_gives_each_its_job(sandbox, history, off):
+    """Both answers are lost and one arrived, or both did, or the other answer is late."""
     kept = JobHistory(None) if off else history
 
     async def both(client):
@@ -137,8 +137,8 @@ def test_of_two_equal_ones_each_has_its_own_job(sandbox, history, off):
         assert Counter(told) == Counter([*new, *[SubmissionUncertainError] * (2 - made)])
 
 
-def test_of_two_processes_one_takes_a_job(history):
-    """A job that is another submission's is not taken for one that was lost, in one step with the asking."""
+def test_claim_by_two_processes_gives_the_job_to_one(history):
+    """Checking and taking are one transaction."""
     one, two = (history.begin(Tool.IMAGE, PARAMS, base_url="https://x.example") for _ in range(2))
     job = Job("job_1", JobStatus.PENDING)
     assert history.claim(one, job, base_url="https://x.example")
@@ -148,8 +148,8 @@ def test_of_two_processes_one_takes_a_job(history):
     assert [entry.job and entry.job.id for entry in history.entries()] == [None, "job_1"]
 
 
-def test_two_that_could_be_it_are_named_and_neither_is_taken(sandbox, history):
-    """When somebody else with the key made the same just now, the error has the candidates."""
+def test_submit_with_two_candidates_names_them(sandbox, history):
+    """Another program with the key generated the same just now."""
     go(sandbox, lambda client: client.submit("image", PARAMS))
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match="2 jobs could be it") as caught:
@@ -157,8 +157,8 @@ def test_two_that_could_be_it_are_named_and_neither_is_taken(sandbox, history):
     assert {job.id for job in caught.value.candidates} == set(sandbox.jobs)
 
 
-def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
-    """One submission arrived, another did not; equal ones are shared out among the jobs that there are."""
+def test_recover_tells_started_submissions_from_others(sandbox, history):
+    """Equal submissions share the jobs that there are."""
     for params in (PARAMS, PARAMS, {"prompt": "never arrived"}):
         begin_elsewhere(history, sandbox, params)
     go(sandbox, lambda client: client.submit("image", PARAMS))  # the dead kernel's own, as far as the service knows
@@ -171,8 +171,8 @@ def test_what_a_dead_kernel_left_is_told_apart(sandbox, history):
 
 
 @pytest.mark.parametrize(("others", "unsent"), [(99, 1), (100, 0)])
-def test_a_full_list_tells_as_far_as_it_goes_back(sandbox, history, others, unsent):
-    """Whatever the clocks say: a job that was answered before the lost one was sent is older, and all since stand above it."""
+def test_look_up_all_with_a_full_list_uses_how_far_it_reaches(sandbox, history, others, unsent):
+    """A job that was answered before the lost POST is older, whatever the clocks say."""
     go(sandbox, lambda client: submit(client, Tool.IMAGE, {"prompt": "earlier"}, history=history))
     begin_elsewhere(history, sandbox, PARAMS)  # it never arrived
 
@@ -186,8 +186,8 @@ def test_a_full_list_tells_as_far_as_it_goes_back(sandbox, history, others, unse
     assert outcome.found == ()
 
 
-def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
-    """A list that is refused resolves nothing, and says why."""
+def test_look_up_all_without_a_list_leaves_submissions_unclear(sandbox, history):
+    """The reason is given, and they stay for the next look."""
     begin_elsewhere(history, sandbox, PARAMS)
     fault = sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
     outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
@@ -197,8 +197,8 @@ def test_what_can_not_be_looked_up_stays_for_the_next_time(sandbox, history):
     assert fault.hits
 
 
-def test_a_lost_job_that_the_table_showed_is_found_all_the_same(sandbox, history):
-    """A row that only the service's list made is nobody's submission: it may be the lost one's, and joins it."""
+def test_look_up_all_takes_a_job_that_the_history_only_listed(sandbox, history):
+    """Such a row belongs to no submission, and joins the lost one."""
     begin_elsewhere(history, sandbox, PARAMS)
 
     async def listed(client):
@@ -215,8 +215,8 @@ def test_a_lost_job_that_the_table_showed_is_found_all_the_same(sandbox, history
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["pushed off the list", "without its parameters"])
-def test_never_started_is_said_only_where_the_list_tells(sandbox, history, full):
-    """A paid job that the list does not show, or not what it was made of, stays in question until it does."""
+def test_look_up_all_with_an_incomplete_list_leaves_it_unclear(sandbox, history, full):
+    """A paid job that the list leaves out, or lists without parameters, stays unclear."""
     begin_elsewhere(history, sandbox, PARAMS)
 
     async def others(client):
@@ -239,8 +239,8 @@ def test_never_started_is_said_only_where_the_list_tells(sandbox, history, full)
 FILE = "data:image/png;base64," + "iVBORw0KGgo" * 200_000  # of 2.2 MB: four of them are too long for one answer
 
 
-def test_jobs_with_files_are_found_in_a_shorter_list(sandbox, history):
-    """The list repeats the files of jobs, so that a hundred can't be read, nor twenty: fewer can."""
+def test_look_up_of_jobs_with_files_uses_a_shorter_list(sandbox, history):
+    """The list repeats the files of jobs, so that neither a hundred nor twenty can be read."""
 
     async def lose_one(client):
         for number in range(4):
@@ -260,14 +260,14 @@ def test_jobs_with_files_are_found_in_a_shorter_list(sandbox, history):
     assert "too long to be read, and this may be an older one" in outcome.reasons[0]
 
 
-def test_recover_asks_the_history_of_the_settings(sandbox, tmp_path):
+def test_recover_uses_the_history_of_the_settings(sandbox, tmp_path):
     """nk.recover() needs no argument; without losses it says so."""
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
-    assert "nothing to recover" in recover()._repr_html_()
+    assert "Nothing to recover" in recover()._repr_html_()
 
 
-def test_killed_at_random_moments_nothing_is_lost_or_doubled(tmp_path):
-    """Before, during and after the POST: every job that the service has is known, once, and has its result."""
+def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
+    """Before, during and after the POST: every job of the service is known once, and has its result."""
     toll = kill(12, tmp_path, jobs=3)
     assert (toll.unknown, toll.doubled, toll.unclear, toll.unfinished) == (0, 0, 0, 0)
 
@@ -329,7 +329,9 @@ def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path
     begin_elsewhere(default_history(), sandbox, PARAMS)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs")
     card = JobWidget("image", PARAMS, reuse=True)
-    with pytest.raises(SubmissionUncertainError, match=r"same before.*Nothing was submitted now.*reuse=False"):
+    with pytest.raises(
+        SubmissionUncertainError, match=r"equal submission was lost.*Nothing was submitted now.*reuse=False"
+    ):
         card.wait()
     assert card.status == "uncertain"
     assert not sandbox.jobs
@@ -345,8 +347,8 @@ def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path
     assert len(sandbox.jobs) == 1
 
 
-def test_reuse_takes_a_result_that_came_at_once(tmp_path):
-    """Without a job id there is nothing to ask the service for: the row has the result, in a card and in a batch."""
+def test_reuse_takes_a_result_without_a_job_id(tmp_path):
+    """The row has the result, in a card and in a batch."""
     with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1, sync_tools=("tts",)) as sandbox:
         configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
         params = {"input": "Good morning"}
@@ -365,8 +367,8 @@ def test_reuse_takes_a_result_that_came_at_once(tmp_path):
         assert sum(request.method == "POST" for request in sandbox.requests) == 1
 
 
-def test_a_lost_answer_that_came_at_once_is_not_said_to_be_free(tmp_path):
-    """It was made and billed without a job, so no list has it: nothing calls it free, and no board repeats it."""
+def test_lost_answer_of_a_tool_that_answers_at_once_is_not_called_free(tmp_path):
+    """It was billed without a job, so no list has it: no message calls it free, and no board repeats it."""
     with Sandbox(
         speed=300.0, limits="off", quotas={"tts_chars": 1000}, media="canned", seed=1, sync_tools=("tts",)
     ) as sandbox:
@@ -389,7 +391,7 @@ def test_a_lost_answer_that_came_at_once_is_not_said_to_be_free(tmp_path):
         assert [entry.stage for entry in default_history().entries()] == ["job", "dismissed"]
 
 
-def test_a_long_transcript_that_came_at_once_is_kept_whole(tmp_path):
+def test_history_keeps_a_long_transcript_without_a_job_id(tmp_path):
     """The history is the only place that has it."""
     text = "And then he said a word. " * 1000
     answers = {"POST": {"text": text, "language": "en"}, "GET": {"jobs": []}}
@@ -425,8 +427,8 @@ def test_a_history_that_fails_costs_no_job(sandbox, tmp_path):
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with a history", "without"])
-def test_where_a_lost_job_is_looked_for(sandbox, tmp_path, kept):
-    """Without a history nothing can look it up, and nobody may say that the end of each submission is known."""
+def test_lost_answer_without_a_history_advises_client_list(sandbox, tmp_path, kept):
+    """Without a history nothing is looked up, and no message says that all is accounted for."""
     history = JobHistory(tmp_path / "history.sqlite3" if kept else None)
     sandbox.inject(Fault.reset_after(), method="POST")
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)

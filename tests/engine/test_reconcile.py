@@ -1,9 +1,10 @@
-"""A lost answer: the job it started is found once, or we say what is known and start nothing twice."""
+"""A lost answer: its job is found once, or the error says what is known, and nothing is submitted twice."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -15,7 +16,7 @@ from virtual import run
 from novakit_widgets.api.bodies import jobs_of
 from novakit_widgets.engine.matching import CLOCK_SKEW
 from novakit_widgets.engine.ownership import SharedLists
-from novakit_widgets.engine.reconcile import Question
+from novakit_widgets.engine.reconcile import Question, look_up_entries, reconcile
 from novakit_widgets.engine.submit import look_up
 from novakit_widgets.errors import (
     APIError,
@@ -84,8 +85,8 @@ def looked_up(service, *, known=(), params=PARAMS, tool=Tool.VIDEO):
     return run(main())
 
 
-def test_the_job_is_in_the_list():
-    """One job with our parameters, created since: that is it, at once, and with one request."""
+def test_look_up_with_one_match_returns_it():
+    """One job with our parameters, created since the POST, is found at once with one request."""
     service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of(), job_of("job_0", created=-3600.0))))
     found, seconds = looked_up(service)
     assert found.id == "job_1"
@@ -94,22 +95,22 @@ def test_the_job_is_in_the_list():
 
 
 @pytest.mark.parametrize("status", [*JobStatus, "queued_somewhere"])
-def test_it_may_have_any_status(status):
-    """By the time that we look the job may have ended."""
+def test_look_up_finds_a_job_of_any_status(status):
+    """The job may have ended before the look-up."""
     found, _ = looked_up(Service((0.0, (job_of(status=status),))))
     assert found.status == status
 
 
-def test_the_job_may_appear_late():
-    """A request that was still on its way in is found at the second or third look."""
+def test_look_up_finds_a_job_that_appears_late():
+    """A request that was still on its way in is found by the second or third list."""
     for appears in (1.0, 6.0):
         found, seconds = looked_up(Service((0.0, ()), (appears, (job_of(),))))
         assert found.id == "job_1"
         assert seconds < 8.0
 
 
-def test_there_is_none():
-    """After several looks we say that it most probably was not started, and what the answer was."""
+def test_look_up_without_a_match_says_probably_not_started():
+    """After several lists, the error says so and keeps the answer of the POST."""
     service = Service((0.0, (job_of("job_2", {"prompt": "another"}), job_of("job_3", None, created=-3600.0))))
     error, seconds = looked_up(service)
     assert isinstance(error, SubmissionUncertainError)
@@ -140,12 +141,12 @@ FULL = tuple(job_of(f"job_{n}", {"prompt": f"class work {n}"}, created=200.0 - n
         (listing({"status": None}), "entries that can't be read (1)"),
         (
             (job_of(created=-3600.0),),
-            "job_1 asks for the same and is nobody's that we know of",
+            "job_1 has the same parameters and belongs to no known submission",
         ),  # our clock may be ahead
     ],
 )
-def test_a_list_that_does_not_tell(jobs, reason):
-    """One that is full, or does not say what a job of that moment was made of, is no reason to say that nothing was started."""
+def test_look_up_with_an_incomplete_list_is_uncertain(jobs, reason):
+    """A full list, or one without the parameters of a job, does not show that nothing was started."""
     error, _ = looked_up(Service((0.0, jobs)))
     assert isinstance(error, SubmissionUncertainError)
     assert reason in str(error)
@@ -154,8 +155,8 @@ def test_a_list_that_does_not_tell(jobs, reason):
 
 
 @pytest.mark.parametrize("tool", [Tool.TTS, Tool.STT])
-def test_what_may_be_answered_at_once_is_in_no_list(tool):
-    """Such a generation is billed without a job, so only a list that has jobs of the tool tells anything."""
+def test_look_up_of_a_tool_that_answers_at_once_is_uncertain(tool):
+    """Such a generation is billed without a job, so an empty list shows nothing."""
     error, _ = looked_up(Service((0.0, ())), tool=tool)
     assert f"a {tool} request can be answered and billed at once" in str(error)
     assert "not started" not in str(error)
@@ -174,28 +175,28 @@ def test_what_may_be_answered_at_once_is_in_no_list(tool):
         (job_of("job_3", {"prompt": "A sunset", "extra": nested(600)}),),
     ],
 )
-def test_a_list_that_tells(jobs):
-    """One that reaches back to before our request shows all that there can be."""
+def test_look_up_with_a_list_that_reaches_back_is_certain(jobs):
+    """A list that reaches back to before the POST shows every possible job."""
     error, _ = looked_up(Service((0.0, jobs)))
     assert "most probably it was not started" in str(error)
 
 
-def test_a_job_of_ours_leaves_no_doubt():
-    """What is known to be another submission's needs no parameters to be told apart."""
+def test_look_up_ignores_known_jobs_without_parameters():
+    """A job of another submission needs no parameters to be told apart."""
     error, _ = looked_up(Service((0.0, (job_of("job_3", None),))), known={"job_3"})
     assert "most probably it was not started" in str(error)
 
 
-def test_there_are_several():
-    """Twins can't be told apart: both are named, newest first, and neither is taken."""
+def test_look_up_with_several_matches_names_them():
+    """Equal jobs are all named, newest first, and none is taken."""
     error, _ = looked_up(Service((0.0, (job_of("job_2", created=2.0), job_of("job_1")))))
     assert [job.id for job in error.candidates] == ["job_2", "job_1"]
     assert "job_2, job_1" in str(error)
     assert "nk.attach" in str(error)
 
 
-def test_jobs_that_are_somebody_elses_do_not_count():
-    """What we know to be another submission's is left out, so a twin is told apart after all."""
+def test_look_up_ignores_jobs_of_others():
+    """Jobs of other submissions are left out, so that one match may remain."""
     service = Service((0.0, (job_of("job_2", created=2.0), job_of("job_1"))))
     found, _ = looked_up(service, known={"job_2"})
     assert found.id == "job_1"
@@ -214,15 +215,15 @@ def test_jobs_that_are_somebody_elses_do_not_count():
         (None, True),  # unknown
     ],
 )
-def test_the_services_clock_may_be_wrong(created, counts):
-    """A job somewhat older than our request may be it; yesterday's is not."""
+def test_look_up_allows_for_clock_skew(created, counts):
+    """A job that seems somewhat older than our POST may match; one of yesterday does not."""
     found, _ = looked_up(Service((0.0, (job_of(created=created),))))
     assert (getattr(found, "id", None) == "job_1") is counts
 
 
 @pytest.mark.parametrize("error", [NovaKitConnectionError("down"), APIError("x", 500), RateLimitError("x", 429)])
-def test_a_list_that_is_down_for_a_while(error):
-    """The lookup waits with back-off until it can be had."""
+def test_look_up_retries_a_failing_list(error):
+    """It retries with back-off until it gets the list."""
     service = Service((0.0, error), (40.0, (job_of(),)))
     found, seconds = looked_up(service)
     assert found.id == "job_1"
@@ -230,8 +231,8 @@ def test_a_list_that_is_down_for_a_while(error):
     assert len(service.asked) < 12
 
 
-def test_a_list_that_stays_down():
-    """After two minutes we say what is known, and why no more is."""
+def test_look_up_gives_up_on_a_failing_list():
+    """After two minutes the error says why there is no list."""
     error, seconds = looked_up(Service((0.0, NovaKitConnectionError("The network is down."))))
     assert "The network is down." in str(error)
     assert "may run" in str(error)
@@ -242,8 +243,8 @@ def test_a_list_that_stays_down():
     "error",
     [AuthenticationError("x", 401), PermissionDeniedError("x", 403), NotFoundError("x", 404), APIError("x", 400)],
 )
-def test_a_list_that_we_may_not_see(error):
-    """It is not asked for again."""
+def test_look_up_does_not_retry_a_denied_list(error):
+    """A denied list is requested once."""
     service = Service((0.0, error))
     found, seconds = looked_up(service)
     assert isinstance(found, SubmissionUncertainError)
@@ -251,8 +252,8 @@ def test_a_list_that_we_may_not_see(error):
     assert seconds < 1.0
 
 
-def test_an_unreadable_list_is_asked_for_again():
-    """A captive portal goes away."""
+def test_look_up_retries_an_unreadable_list():
+    """A captive portal may go away."""
     found, _ = looked_up(Service((0.0, UnreadableAnswerError("x", 200)), (10.0, (job_of(),))))
     assert found.id == "job_1"
 
@@ -278,8 +279,8 @@ class WithFiles(Service):
 
 
 @pytest.mark.parametrize(("most", "limits"), [(30, [100, 20]), (5, [100, 20, 5]), (1, [100, 20, 5, 1])])
-def test_a_list_that_is_too_long_is_asked_for_with_fewer_jobs(most, limits):
-    """It would be as long the next time, so that the job is found in a shorter one, at once."""
+def test_look_up_shortens_a_list_that_is_too_long(most, limits):
+    """It would be too long again, so a shorter one is requested at once."""
     service = WithFiles(most, (job_of("job_100", created=300.0), *FULL))
     found, seconds = looked_up(service)
     assert found.id == "job_100"
@@ -290,8 +291,8 @@ def test_a_list_that_is_too_long_is_asked_for_with_fewer_jobs(most, limits):
 @pytest.mark.parametrize(
     ("most", "named"), [(20, "newest 20 video jobs"), (4, "newest video job"), (1, "newest video job")]
 )
-def test_a_shorter_list_tells_less(most, named):
-    """What it leaves out may be the job, and the next look begins where the last one ended."""
+def test_look_up_with_a_shorter_list_is_uncertain(most, named):
+    """It may leave out the job. The next list begins with the shorter length."""
     service = WithFiles(most, (*FULL[:99], job_of("job_0", {"prompt": "early"}, created=-301.0)))
     error, _ = looked_up(service)
     assert f"more than the {named} are too long to be read" in str(error)
@@ -299,8 +300,8 @@ def test_a_shorter_list_tells_less(most, named):
     assert service.limits[-2:] == [service.limits[-1]] * 2
 
 
-def test_a_shorter_list_that_reaches_back_tells():
-    """Its oldest job was begun before our request, so that a job of ours would stand there."""
+def test_look_up_with_a_shorter_list_that_reaches_back_is_certain():
+    """Its oldest job was created before our POST."""
     jobs = tuple(job_of(f"job_{n}", {"prompt": f"work {n}"}, created=-301.0 - n) for n in range(100))
     error, _ = looked_up(WithFiles(20, jobs))
     assert "most probably it was not started" in str(error)
@@ -309,8 +310,8 @@ def test_a_shorter_list_that_reaches_back_tells():
     assert "not started" not in str(error)
 
 
-def test_one_job_that_is_too_long_is_not_asked_for_again():
-    """It stays too long, so it is said at once that the list can't be had."""
+def test_look_up_gives_up_on_one_job_that_is_too_long():
+    """It stays too long, so the error comes at once."""
     service = WithFiles(0, (job_of(),))
     error, seconds = looked_up(service)
     assert "so far it can't be looked up" in str(error)
@@ -318,14 +319,76 @@ def test_one_job_that_is_too_long_is_not_asked_for_again():
     assert seconds < 1.0
 
 
-async def test_lists_of_different_lengths_are_not_mixed_up(client):
-    """Whoever asks for more is not given the shorter list that somebody else waits for."""
+async def test_shared_lists_of_different_lengths_are_separate(client):
+    """A caller that asks for more jobs does not get the shorter list that another waits for."""
     for number in range(3):
         await client.submit("music", {"prompt": f"tune {number}"})
     lists = SharedLists(client)
     one, more, same_one = await asyncio.gather(*(lists.list(tool=Tool.MUSIC, limit=limit) for limit in (1, 3, 1)))
     assert (len(one), len(more), len(same_one)) == (1, 3, 1)
     assert one is same_one
+
+
+def reconciled(service, history, count):
+    """Reconcile equal lost submissions in virtual time."""
+    intents = [history.begin(Tool.VIDEO, PARAMS, base_url=service.base_url) or str(n) for n in range(count)]
+    questions = [Question(Tool.VIDEO, PARAMS, START, intent) for intent in intents]
+    return run(reconcile(service, history, questions))
+
+
+class Contested(JobHistory):
+    """A history in which another process takes the first job before us."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.ours = 0
+
+    def claim(self, intent, job, *, base_url):
+        self.ours += 1
+        return self.ours > 1
+
+
+def test_reconcile_gives_equal_submissions_a_job_each():
+    """The oldest job goes to the oldest submission, with one list for all; the rest never started."""
+    service = Service((0.0, (job_of("job_2", created=2.0), job_of("job_1"))))
+    one, two, three = reconciled(service, JobHistory(None), 3)
+    assert [one.job.id, two.job.id] == ["job_1", "job_2"]
+    assert (three.job, three.doubt, three.uncertainty) == (None, "", None)
+    assert len(service.asked) == 1
+
+
+def test_reconcile_looks_again_for_a_job_taken_meanwhile():
+    """Another process takes job_1 after the list came: its submission gets the job that the next list shows."""
+    shown = (job_of("job_2", created=2.0), job_of("job_1"))
+    service = Service((0.0, shown), (0.01, (job_of("job_3", created=3.0), *shown)))
+    one, two = reconciled(service, Contested(), 2)
+    assert [one.job.id, two.job.id] == ["job_3", "job_2"]
+
+
+async def test_reconcile_counts_other_lost_submissions(client, tmp_path):
+    """Two jobs are no riddle where another equal submission was lost as well: the asked one takes the oldest."""
+    history = JobHistory(tmp_path / "history.sqlite3")
+    for _ in range(2):
+        await client.submit("video", PARAMS)
+        intent = history.begin(Tool.VIDEO, PARAMS, base_url=client.base_url, account=client.account)
+        history.uncertain(intent, "its answer was lost")
+    first, second = history.lost()
+    findings = await look_up_entries(client, history, [first])
+    assert (len(findings.found), findings.unclear) == (1, ())
+    assert history.lost() == [second]
+    assert {job.id for job in (await look_up_entries(client, history, [second])).found}.isdisjoint(
+        job.id for job in findings.found
+    )
+
+
+async def test_look_up_entries_of_a_newer_tool_is_unclear(client, tmp_path):
+    """Nothing is requested for it, and it stays for a newer version."""
+    history = JobHistory(tmp_path / "history.sqlite3")
+    history.begin(Tool.VIDEO, PARAMS, base_url=client.base_url)
+    (entry,) = history.entries()
+    findings = await look_up_entries(client, history, [replace(entry, tool="hologram")])
+    assert findings.unclear[0].intent == entry.intent
+    assert findings.reasons == ("its tool is newer than this package",)
 
 
 @pytest.mark.parametrize(
@@ -342,14 +405,14 @@ async def test_lists_of_different_lengths_are_not_mixed_up(client):
         ({}, False),
     ],
 )
-def test_the_same_parameters(theirs, alike):
-    """5 is 5.0, order is of no account, and a documented default is as good as nothing."""
+def test_same_ignores_order_number_type_and_defaults(theirs, alike):
+    """5 equals 5.0, order does not matter, and a documented default equals an omitted parameter."""
     assert same(Tool.VIDEO, PARAMS, theirs) is alike
     assert same(Tool.VIDEO, theirs, PARAMS) is alike
 
 
-def test_nested_parameters_are_the_same_too():
-    """Numbers inside lists and objects as well."""
+def test_same_compares_nested_numbers():
+    """Also numbers inside lists and objects."""
     ours = {"file": "x", "timestamp_granularities": ("segment",), "model_inputs": {"a": [1.0, {"b": 2}]}}
     assert same(Tool.STT, ours, {"file": "x", "model_inputs": {"a": [1, {"b": 2.0}]}})
     assert not same(Tool.STT, ours, {"file": "x", "model_inputs": {"a": [1, {"b": 3}]}})
@@ -361,8 +424,8 @@ def test_nested_parameters_are_the_same_too():
         st.text(max_size=5) | st.integers(), st.integers() | st.floats(allow_nan=False) | st.text(), max_size=4
     ),
 )
-def test_parameters_are_the_same_as_themselves(tool, extra):
-    """Whatever was sent and came back as JSON; the defaults said aloud change nothing."""
+def test_same_is_reflexive(tool, extra):
+    """Also for parameters that came back as JSON, and with explicit defaults."""
     defaults = {name: one.default for name, one in PARAMETERS[tool].items()}
     assert same(tool, extra, dict(reversed(extra.items())))
     assert same(tool, {**defaults, **extra}, {**defaults, **extra})
@@ -370,8 +433,8 @@ def test_parameters_are_the_same_as_themselves(tool, extra):
     assert same(tool, unheard_of, {**defaults, **unheard_of})
 
 
-async def test_a_refusal_is_no_loss(client, sandbox):
-    """What the service refused is raised as it is, and no list is asked for."""
+async def test_submit_refused_raises_without_a_look_up(client, sandbox):
+    """A refusal is raised as it is, and no list is requested."""
     from novakit_widgets.engine.run import JobRun
     from novakit_widgets.sandbox import Fault
 

@@ -19,7 +19,8 @@ from .checks import refusal
 from .gate import API, too_many
 from .json_answers import JSONAnswer
 from .limits import Verdict
-from .results import charge_for, sync_body
+from .results import charge_for
+from .sync_answers import sync_body
 
 if TYPE_CHECKING:
     from .library import Library

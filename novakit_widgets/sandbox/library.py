@@ -14,32 +14,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from ..model.tools import Tool
+from .artifact import Artifact
 from .results import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Artifact", "Library", "Published"]
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A file that was made.
-
-    Attributes:
-        path: where it is.
-        mime: its type.
-        seconds: how long it plays.
-        width: pixels.
-        height: pixels.
-    """
-
-    path: Path
-    mime: str
-    seconds: float | None = None
-    width: int | None = None
-    height: int | None = None
+__all__ = ["Library", "Published"]
 
 
 @dataclass(slots=True)

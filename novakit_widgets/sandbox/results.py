@@ -1,9 +1,8 @@
-"""What a generation costs, and the shapes in which its result is told."""
+"""What a generation costs, and the output data of its job."""
 
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 from ..model.parameters import PARAMETERS
@@ -13,10 +12,9 @@ from .accounts import Charge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .library import Artifact
-    from .store import SandboxJob
+    from .artifact import Artifact
 
-__all__ = ["charge_for", "model_of", "output_data", "sync_body", "tier_of", "value"]
+__all__ = ["charge_for", "model_of", "output_data", "tier_of", "value"]
 
 # The sandbox's own prices; the service's are in its documentation of plans, and change.
 _CREDITS = {Tool.VIDEO: 10.0, Tool.MUSIC: 20.0, Tool.IMAGE: 4.0, Tool.IMAGE_EDIT: 4.0, Tool.TTS: 0.01, Tool.STT: 0.1}
@@ -79,44 +77,3 @@ def output_data(
             ]
         }
     return {"audio": {"url": urls[0], "duration_seconds": artifacts[0].seconds}}
-
-
-def sync_body(job: SandboxJob, remaining: float | None) -> dict[str, Any]:
-    """Return the answer of a generation without ``async=true``.
-
-    Args:
-        job: finished.
-        remaining: what is left of its bucket.
-    """
-    tool, params, made = job.tool, job.params, job.artifacts
-    body: dict[str, Any] = {"created": int(time.time()), "model": job.model, "model_tier": job.tier}
-    if tool is Tool.STT:
-        return {**body, **(job.transcript or {})}
-    url, seconds = job.urls[0], made[0].seconds
-    if tool is Tool.TTS:
-        return {
-            **body,
-            "audio_url": url,
-            "duration_seconds": seconds,
-            "character_count": len(params["input"]),
-            "voice": value(tool, params, "voice"),
-            "format": value(tool, params, "response_format"),
-        }
-    unit = {Tool.VIDEO: "seconds", Tool.MUSIC: "tracks"}.get(tool, "images")
-    usage = {
-        f"{unit}_used": job.charge.units,
-        "quota_multiplier": job.charge.multiplier,
-        f"{unit}_remaining": remaining,
-    }
-    data: Any
-    if tool is Tool.VIDEO:
-        shown = ("resolution", "fps", "aspect_ratio")
-        data = {"url": url, "duration_seconds": seconds, **{name: value(tool, params, name) for name in shown}}
-    elif tool is Tool.MUSIC:
-        data = {"audio_url": url, "duration_seconds": seconds}
-    else:
-        data = [
-            {"url": link, "revised_prompt": params.get("prompt"), "width": item.width, "height": item.height}
-            for item, link in zip(made, job.urls, strict=True)
-        ]
-    return {**body, "data": data, "usage": usage}

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from .accounts import Charge, Key, Organisation
-    from .library import Artifact, Library
+    from .artifact import Artifact
+    from .library import Library
 
 __all__ = ["FAIL_PHRASE", "JobStore", "Pace", "SandboxJob"]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..library import Artifact
+    from ..artifact import Artifact
 
 __all__ = ["render"]
 

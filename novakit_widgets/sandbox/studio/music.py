@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..library import Artifact
+    from ..artifact import Artifact
 
 __all__ = ["make_music"]
 

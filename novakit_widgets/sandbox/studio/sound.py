@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..library import Artifact
+from ..artifact import Artifact
 
 if TYPE_CHECKING:
     from pathlib import Path

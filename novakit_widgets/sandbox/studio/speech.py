@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ..library import Artifact
+    from ..artifact import Artifact
 
 __all__ = ["make_speech"]
 

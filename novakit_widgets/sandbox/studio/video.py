@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ...model.tools import Tool
-from ..library import Artifact
+from ..artifact import Artifact
 from ..results import value
 from .captions import Caption
 from .palettes import look_of

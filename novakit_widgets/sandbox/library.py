@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from ..model.tools import Tool
-from .artifact import Artifact
 from .results import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from .artifact import Artifact
 
 __all__ = ["Library", "Published"]
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .model.tools import Tool
     from .notebook.batch import batch
     from .notebook.recover import Recovery, recover
+    from .notebook.report import report
     from .notebook.sandbox import use_sandbox
     from .notebook.short_forms import attach, edit_image, image, music, speech, transcribe, video
     from .notebook.sweep import sweep
@@ -95,6 +96,7 @@ _HOMES = {
     ".model.media": ("Media",),
     ".job_history.jobs": ("HistoryEntry", "HistoryWarning", "JobHistory"),
     ".notebook.recover": ("Recovery", "recover"),
+    ".notebook.report": ("report",),
     ".notebook.sandbox": ("use_sandbox",),
     ".sandbox": ("Sandbox",),
     ".config.settings": ("configure",),
@@ -161,6 +163,7 @@ __all__ = [
     "music",
     "quota",
     "recover",
+    "report",
     "speech",
     "sweep",
     "transcribe",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from ..config import settings
+from ..config.logs import log
 from ..config.redaction import guard_logs, redact_bytes
 from ..errors import (
     InvalidParameterError,
@@ -486,7 +487,9 @@ class NovaKitClient:
             limit = RateLimit.from_headers(told)
             if limit is not None:
                 self._rate_limit = replace(limit, sent=sent, sent_at=sent_at)
+            log.debug("%s /%s: %d", method, path, response.status_code)
             return answer_of(response.status_code, told, content_read, action)
+        log.info("%s /%s: %s", method, path, failure.message)
         # Raised out here so that it carries no traceback through httpx, whose frames hold the key.
         raise failure
 

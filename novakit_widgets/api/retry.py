@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..config.logs import log
 from ..errors import APIError, NovaKitConnectionError, NovaKitError, UnreadableAnswerError
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ async def retried(
 
     def decide(error: Exception) -> bool | float:
         decision = again(error)
+        if decision is not False:
+            log.info("Sending it again, if tries are left: %s", error)
         if decision is not False and isinstance(error, NovaKitError):
             for told in tell:
                 told(0.0 if decision is True else decision, error)

@@ -131,7 +131,8 @@ class RedactingFilter(logging.Filter):
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 # a record that can't be formatted is not worth an exception in a job
-            message = f"{record.msg!r} {record.args!r}"
+            message = f"{record.msg} {record.args}"
+            record.msg, record.args = message, None
         safe = redact_anything_secret(message)
         if safe != message:
             record.msg, record.args = safe, None

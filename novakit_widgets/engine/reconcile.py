@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..api.listing import Lists
+from ..config.logs import log
 from ..errors import NovaKitError, SubmissionUncertainError
 from ..job_history.rows import digest_of
 from ..model.tools import Tool
@@ -88,6 +89,11 @@ class Answer:
     failure: NovaKitError | None = None
 
     @property
+    def result(self) -> str:
+        """The answer in a few words, for the log."""
+        return f"job {self.job.id}" if self.job is not None else self.doubt or "it never started"
+
+    @property
     def uncertainty(self) -> SubmissionUncertainError | None:
         """The doubt as an error; ``None`` where there is none."""
         if not self.doubt:
@@ -133,6 +139,8 @@ async def reconcile(
         while left := [question for question in questions if question.tool is tool and question not in answers]:
             # A job that another submission takes after the list came leaves its question for the next round.
             answers.update(await _one_round(client, records, tool, left, known=known, settle=settle))
+    for question in questions:
+        log.info("Looked up a lost submission: %s: %s", question.tool, answers[question].result)
     return [answers[question] for question in questions]
 
 

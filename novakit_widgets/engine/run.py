@@ -23,7 +23,7 @@ from ..runtime.waiting import Waiters, check_timeout, within
 from . import signals
 from .messages import after_deleting, broken_off, error_of_job, never_submitted, not_ended, nothing_started, unfinished
 from .start import Origin
-from .state import SETTLED, Phase
+from .state import SETTLED, Phase, log_phase
 from .stopwatch import Stopwatch
 from .tracker import tracker_of
 
@@ -682,6 +682,7 @@ class JobRun:
                 raise
 
     def _set(self, phase: Phase) -> None:
+        log_phase(phase, self.tool, self.job, self.error)
         if phase in SETTLED:
             # First, because a waiter on another thread takes it up as soon as it is left.
             self._time.stop()

@@ -5,10 +5,15 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from ..config.logs import log
+from ..errors import JobCancelledError
+
 if TYPE_CHECKING:
     from ..errors import NovaKitError
+    from ..model.job import Job
+    from ..model.tools import Tool
 
-__all__ = ["SETTLED", "Manager", "Phase"]
+__all__ = ["SETTLED", "Manager", "Phase", "log_phase"]
 
 
 class Phase(str, Enum):
@@ -27,6 +32,24 @@ class Phase(str, Enum):
 
 # Nothing more happens in these by itself.
 SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
+
+
+def log_phase(phase: Phase, tool: Tool | None, job: Job | None, error: NovaKitError | None) -> None:
+    """Log where a run has come to; as a warning where it has no result that anybody wanted.
+
+    Args:
+        phase: the new phase.
+        tool: of the run, where known.
+        job: its newest snapshot.
+        error: why there is no result.
+    """
+    about = (tool or "unknown", (job and job.id) or "without an id", phase.value)
+    if error is None or phase not in SETTLED:
+        log.info("%s job %s is %s", *about)
+    elif isinstance(error, JobCancelledError):
+        log.info("%s job %s is cancelled", *about[:2])
+    else:
+        log.warning("%s job %s is %s: %s", *about, error)
 
 
 class Manager(Protocol):

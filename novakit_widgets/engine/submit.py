@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..api.retry import at_rest, nothing_sent
+from ..config.logs import log
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
 from ..limits.tool_limits import allowance_of
 from ..runtime.clock import Clockwork
@@ -111,6 +112,7 @@ async def submit(
         return other
     ticket.intent, ticket.begun_at = intent, began
     ownership = ownership_of(client.account)
+    log.info("Submitting: %s", tool)
     try:
         with ownership.submitting(tool, params) as submission:
             try:
@@ -119,6 +121,7 @@ async def submit(
                 ticket.job = job
             except SubmissionUncertainError as error:
                 submission.lost = True
+                log.warning("A submission's answer was lost: %s: %s", tool, error.message)
                 if on_wait is not None:
                     on_wait(0.0, error)
                 question = Question(tool, params, began, intent)
@@ -138,6 +141,7 @@ async def submit(
             # Cancelled during the request: a later look-up has to find out.
             history.uncertain(intent, "it was broken off before the answer was there")
         raise
+    log.info("The %s job %s was submitted", tool, job.id)
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
     return job
 

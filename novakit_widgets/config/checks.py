@@ -32,6 +32,8 @@ __all__ = [
     "check_reuse",
     "check_seconds",
     "check_speed",
+    "limits_of",
+    "number_of",
 ]
 
 DEFAULT_BASE_URL = "https://www.novakit.ai/api/v1"
@@ -135,14 +137,13 @@ def check_limits(value: object) -> str | Mapping[Tool, tuple[int, float]]:
     """Return ``"documented"``, or how many generations of each tool may be submitted in how many seconds.
 
     Args:
-        value: ``"documented"``, ``"off"``, a mapping from tools to (count, seconds), or the same as JSON.
+        value: ``"documented"``, ``"off"``, or a mapping from tools to (count, seconds).
 
     Raises:
         ConfigurationError: it is none of these.
     """
     from ..model.tools import Tool
 
-    value = _decoded(value)
     if value == "documented":
         return "documented"
     if value is False or value == "off":
@@ -167,7 +168,7 @@ def check_seconds(value: object) -> float:
     Raises:
         ConfigurationError: it is not a number above 0.
     """
-    seconds = check_timeout(_number(value))
+    seconds = check_timeout(value)  # type: ignore[arg-type]  # it checks the type
     assert seconds is not None  # for the type checker
     return seconds
 
@@ -178,30 +179,26 @@ def check_speed(value: object) -> float:
     Raises:
         ConfigurationError: it is not a number above 0.
     """
-    number = _number(value)
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ConfigurationError(f"speed must be a number above 0, not {value!r}.")
-    return float(number)
-
-
-def _number(value: Any) -> Any:
-    """Read a number that the environment or a command line gives as text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
-def _decoded(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value.strip().lower()
+    return float(value)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def number_of(text: str) -> float | str:
+    """Return the number that the environment or a command line gives as text; other texts as they are, to be refused."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def limits_of(text: str) -> Any:
+    """Return limits that the environment or a command line gives as text: a word, or JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip().lower()

@@ -45,22 +45,29 @@ class Rule:
         check: returns the value, or raises a `ConfigurationError`.
         default: the value where nothing sets it.
         variable: the environment variable that sets it, if there is one.
+        read: returns the value that a text of the environment or of a command line stands for.
     """
 
     check: Callable[[Any], Any]
     default: Any = None
     variable: str | None = None
+    read: Callable[[str], Any] = str
+
+    def check_text(self, value: Any) -> Any:
+        """Check a value that may be a text, without a key that may be in it."""
+        value = veiled(value, key=False)
+        return self.check(self.read(value) if isinstance(value, str) else value)
 
 
 SETTINGS: Mapping[str, Rule] = {
     "base_url": Rule(checks.check_base_url, checks.DEFAULT_BASE_URL, "NOVAKIT_BASE_URL"),
     "embed": Rule(checks.check_embed, "auto", "NOVAKIT_EMBED"),
     "history": Rule(checks.check_history, None, "NOVAKIT_HISTORY"),
-    "limits": Rule(checks.check_limits, "documented", "NOVAKIT_LIMITS"),
+    "limits": Rule(checks.check_limits, "documented", "NOVAKIT_LIMITS", checks.limits_of),
     "reuse": Rule(checks.check_reuse, False, "NOVAKIT_REUSE"),
     "save_to": Rule(checks.check_folder, None, "NOVAKIT_SAVE_TO"),
-    "speed": Rule(checks.check_speed, 1.0),
-    "timeout": Rule(checks.check_seconds, None, "NOVAKIT_TIMEOUT"),
+    "speed": Rule(checks.check_speed, 1.0, None, checks.number_of),
+    "timeout": Rule(checks.check_seconds, None, "NOVAKIT_TIMEOUT", checks.number_of),
 }
 
 
@@ -133,11 +140,10 @@ class Store:
         for name, value in values.items():
             if value is None:
                 continue
-            safe = veiled(str(value) if isinstance(value, str) else value, key=False)
             try:
                 if name not in SETTINGS:
                     raise ConfigurationError(unknown(name))
-                self.from_file[name] = SETTINGS[name].check(safe)
+                self.from_file[name] = SETTINGS[name].check_text(value)
             except ConfigurationError as error:
                 self.refused[name] = error.message
         self._told = not self.refused
@@ -166,10 +172,9 @@ class Store:
         is_path = name in ("history", "save_to")
         if is_path and (name, exported) in self._exported:
             return self._exported[name, exported]
-        safe = veiled(exported, key=False)
         refusal: ConfigurationError | None = None
         try:
-            value = rule.check(safe)
+            value = rule.check_text(exported)
         except NoHomeError as error:
             lost = "jobs are not remembered" if name == "history" else "results are not saved by themselves"
             self._warn_once(f"{rule.variable}: {error.message} Until then {lost}.")

@@ -43,8 +43,8 @@ def _fresh(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("NOVAKIT_") and name != "NOVAKIT_CHROMIUM"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NOVAKIT_HISTORY", str(tmp_path / "history.sqlite3"))
-    monkeypatch.setattr(store, "_store", store.Store())
-    monkeypatch.setattr(keys, "_holder", keys.KeyHolder())
+    monkeypatch.setattr(store, "current", store.Store())
+    monkeypatch.setattr(keys, "current", keys.KeyHolder())
     monkeypatch.setattr(client, "_default", None)
     registry.forget_all()
     monkeypatch.setattr(job_loop, "_home", None)

@@ -18,8 +18,8 @@ __all__ = [
     "api_key",
     "ask_again",
     "check_key",
+    "current",
     "forget_key",
-    "holder",
     "remember_key",
     "use_key",
 ]
@@ -112,12 +112,7 @@ class KeyHolder:
             self._keyring, self._patience, self._colab_asked = None, _READ_SECONDS, False
 
 
-_holder = KeyHolder()
-
-
-def holder() -> KeyHolder:
-    """Return the holder of this process's key."""
-    return _holder
+current = KeyHolder()  # of this process
 
 
 def api_key(argument: str | Secret | None = None) -> Setting[Secret]:
@@ -130,10 +125,10 @@ def api_key(argument: str | Secret | None = None) -> Setting[Secret]:
         MissingKeyError: there is no key.
         InvalidKeyError: it does not look like a key.
     """
-    argument = veiled(argument)
     if argument is not None:
+        argument = veiled(argument)
         return Setting(check_key(argument), "argument")
-    mine = holder()
+    mine = current
     if mine.configured is not None:
         return Setting(mine.configured, "configure")
     exported = veiled(environment(_VARIABLE))
@@ -184,12 +179,12 @@ def use_key(key: str | Secret) -> None:
         InvalidKeyError: it does not look like a key; nothing was changed.
     """
     key = veiled(key)
-    holder().configured = check_key(key, "nk.login()")
+    current.configured = check_key(key, "nk.login()")
 
 
 def ask_again() -> None:
     """Forget what the keyring and Colab's secrets answered, so that the next call asks them again."""
-    holder().ask_again()
+    current.ask_again()
 
 
 def remember_key(key: str | Secret) -> None:
@@ -218,14 +213,14 @@ def remember_key(key: str | Secret) -> None:
         raise ConfigurationError(
             f"This machine has no keyring that takes the key ({answer.failure}). The key is used in this kernel all the same."
         )
-    holder().ask_again()
+    current.ask_again()
 
 
 def forget_key() -> None:
     """Remove the key from this machine's keyring and from this process."""
-    holder().configured = None
+    current.configured = None
     _Answer(_delete_from_keyring).within(_WRITE_SECONDS)
-    holder().ask_again()
+    current.ask_again()
 
 
 def _read_keyring() -> str | None:

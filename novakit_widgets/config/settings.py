@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
-from .keys import api_key, ask_again, check_key, forget_key, holder, remember_key, use_key
+from . import keys, store
+from .keys import api_key, ask_again, check_key, forget_key, remember_key, use_key
 from .redaction import Secret, veiled
-from .store import SETTINGS, Setting, store
+from .store import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from ..model.tools import Tool
@@ -110,15 +111,15 @@ def configure(
     key = values.pop("api_key", _UNCHANGED)
     checked = key if key is _UNCHANGED or key is None else check_key(key, "configure()")
     register()
-    store().assign(values, "configure")
+    store.current.assign(values, "configure")
     if checked is not _UNCHANGED:
-        holder().configured = checked
+        keys.current.configured = checked
 
 
 def configured() -> dict[str, Any]:
     """Return what `configure`, ``%config`` and `login` set, as `configure` takes it."""
-    values = {name: setting.value for name, setting in store().assigned.items()}
-    return values if holder().configured is None else {"api_key": holder().configured, **values}
+    values = {name: setting.value for name, setting in store.current.assigned.items()}
+    return values if keys.current.configured is None else {"api_key": keys.current.configured, **values}
 
 
 def base_url(argument: str | None = None) -> Setting[str]:
@@ -201,12 +202,12 @@ def describe() -> dict[str, str]:
     described: dict[str, str] = {}
     for name in NAMES:
         try:
-            found: Setting[Any] = api_key() if name == "api_key" else store().find(name)
+            found: Setting[Any] = api_key() if name == "api_key" else store.current.find(name)
         except ConfigurationError as error:
             described[name] = f"unusable: {error.message}"
         else:
             described[name] = f"{_shown(name, found.value)} ({found.source})"
-    for name, why in store().refused.items():
+    for name, why in store.current.refused.items():
         described[name] = f"{described.get(name, 'unknown')}; refused in the configuration file: {why}"
     return described
 
@@ -217,20 +218,27 @@ def register(shell: Any = None) -> None:
     Args:
         shell: IPython's; by default the running one, if there is one.
     """
-    if shell is None:
-        ipython = sys.modules.get("IPython")
-        running = getattr(ipython, "get_ipython", None)
-        shell = None if running is None else running()
-    if shell is not None and shell is not store().shell:
+    shell = shell or _running_shell()
+    if shell is not None and shell is not store.current.shell:
         from .traits import register as register_traits
 
         register_traits(shell)
 
 
+def _running_shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    running = getattr(ipython, "get_ipython", None)  # IPython may be half imported, by another thread
+    return None if running is None else running()
+
+
 def _find(name: str, argument: Any = None) -> Setting[Any]:
-    register()
-    store().raise_refused()
-    return store().find(name, argument)
+    mine = store.current
+    # Each request reads settings: nothing more than this is done for them once a shell is known.
+    if "IPython" in sys.modules and _running_shell() is not mine.shell:
+        register()
+    if mine.untold:
+        mine.raise_refused()
+    return mine.find(name, argument)
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -16,7 +16,7 @@ from . import checks
 from .logs import warn
 from .redaction import veiled
 
-__all__ = ["SETTINGS", "Setting", "Store", "environment", "store"]
+__all__ = ["SETTINGS", "Setting", "Store", "current", "environment", "unknown"]
 
 FILE = "configuration file"  # IPython's, or its command line
 
@@ -78,6 +78,7 @@ class Store:
         assigned: what `configure` or ``%config`` set, the later one of both.
         from_file: what the configuration file sets.
         refused: why a value of the configuration file is not used, by setting.
+        untold: whether what was refused is still to be raised.
         shell: the IPython shell whose configuration was read.
         listeners: called with a setting's name, old and new value when an assignment has changed it.
         lock: held while a shell is registered or values are assigned.
@@ -90,8 +91,10 @@ class Store:
         self.shell: Any = None
         self.listeners: list[Callable[[str, Any, Any], None]] = []
         self.lock = threading.RLock()
-        self._told = True  # whether what was refused has been raised
-        self._exported: dict[tuple[str, str], Any] = {}  # paths that the environment names, fixed when first read
+        self.untold = False
+        self._exported: dict[
+            tuple[str, str], Any
+        ] = {}  # what the environment gave, checked; a path stays where it was first read
         self._warned: set[str] = set()
 
     def find(self, name: str, argument: Any = None) -> Setting[Any]:
@@ -109,7 +112,9 @@ class Store:
         if rule.variable is not None:
             exported = environment(rule.variable)
             if exported is not None:
-                return Setting(self._of_environment(name, rule, exported), rule.variable)
+                known = (name, exported) in self._exported
+                value = self._exported[name, exported] if known else self._of_environment(name, rule, exported)
+                return Setting(value, rule.variable)
         if name in self.from_file:
             return Setting(self.from_file[name], FILE)
         return Setting(self._default_history() if name == "history" else rule.default, "default")
@@ -146,11 +151,11 @@ class Store:
                 self.from_file[name] = SETTINGS[name].check_text(value)
             except ConfigurationError as error:
                 self.refused[name] = error.message
-        self._told = not self.refused
+        self.untold = bool(self.refused)
 
     def refuse(self, name: str, why: str) -> None:
         """Note that the configuration file sets what it must not."""
-        self.refused[name], self._told = why, False
+        self.refused[name], self.untold = why, True
 
     def raise_refused(self) -> None:
         """Raise, once, what was refused.
@@ -158,9 +163,9 @@ class Store:
         Raises:
             ConfigurationError: the configuration file has a value that can't be used.
         """
-        if self._told:
+        if not self.untold:
             return
-        self._told = True
+        self.untold = False
         reasons = " ".join(f"c.NovaKit.{name}: {why}" for name, why in self.refused.items())
         raise ConfigurationError(
             f"IPython's configuration was refused in part, so nothing was sent. {reasons} "
@@ -168,10 +173,7 @@ class Store:
         )
 
     def _of_environment(self, name: str, rule: Rule, exported: str) -> Any:
-        """Check what the environment gives. The place of a relative path is fixed when it is first read."""
-        is_path = name in ("history", "save_to")
-        if is_path and (name, exported) in self._exported:
-            return self._exported[name, exported]
+        """Check what the environment gives, and keep it."""
         refusal: ConfigurationError | None = None
         try:
             value = rule.check_text(exported)
@@ -184,8 +186,7 @@ class Store:
             refusal = type(error)(f"{rule.variable}: {error.message}")
         if refusal is not None:
             raise refusal
-        if is_path:
-            self._exported[name, exported] = value
+        self._exported[name, exported] = value
         return value
 
     def _default_history(self) -> str | Path:
@@ -211,12 +212,7 @@ class Store:
         warn(message)
 
 
-_store = Store()
-
-
-def store() -> Store:
-    """Return the settings of this process."""
-    return _store
+current = Store()  # of this process
 
 
 def unknown(name: str) -> str:

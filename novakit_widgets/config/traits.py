@@ -9,8 +9,8 @@ from traitlets import Bunch, TraitType
 from traitlets.config import Configurable
 
 from ..errors import ConfigurationError
+from . import store
 from .redaction import veiled
-from .store import SETTINGS, store, unknown
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -32,11 +32,11 @@ class SettingTrait(_Trait):
 
     def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002 # traitlets' signature
         """Return the value in use."""
-        return store().find(str(self.name)).value
+        return store.current.find(str(self.name)).value
 
     def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002 # traitlets' signature
         """Assign a value, as ``%config`` does."""
-        store().assign({str(self.name): veiled(value, key=False)}, "%config")
+        store.current.assign({str(self.name): veiled(value, key=False)}, "%config")
 
 
 def _setting(text: str) -> Any:
@@ -77,12 +77,12 @@ class NovaKit(Configurable):
         """
         given = dict(config.get("NovaKit", {}))
         if given.pop("api_key", None) is not None:
-            _remove_key([config, *_configurations(store().shell)])
+            _remove_key([config, *_configurations(store.current.shell)])
             raise ConfigurationError(f"NovaKit.api_key: {_NO_KEY}")
         for name in given:
-            if name not in SETTINGS:
-                raise ConfigurationError(f"NovaKit.{name}: {unknown(name)}")
-        store().assign({name: veiled(value, key=False) for name, value in given.items()}, "%config")
+            if name not in store.SETTINGS:
+                raise ConfigurationError(f"NovaKit.{name}: {store.unknown(name)}")
+        store.current.assign({name: veiled(value, key=False) for name, value in given.items()}, "%config")
 
 
 def register(shell: Any) -> None:
@@ -91,7 +91,7 @@ def register(shell: Any) -> None:
     Args:
         shell: IPython's.
     """
-    mine = store()
+    mine = store.current
     with mine.lock:
         if mine.shell is shell:
             return

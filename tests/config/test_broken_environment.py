@@ -75,7 +75,7 @@ def test_machine_without_a_stored_key_is_not_warned(monkeypatch, answer):
 def test_slow_keyring_is_waited_for_once_and_used_when_it_answers(monkeypatch):
     """The first call waits for a bounded time, later ones not at all; an answer that comes late is used."""
     monkeypatch.setattr(keys, "_READ_SECONDS", 0.05)
-    monkeypatch.setattr(keys, "_holder", keys.KeyHolder())
+    monkeypatch.setattr(keys, "current", keys.KeyHolder())
     unlocked, asked = threading.Event(), []
 
     def get(*args):
@@ -90,7 +90,7 @@ def test_slow_keyring_is_waited_for_once_and_used_when_it_answers(monkeypatch):
     with pytest.raises(MissingKeyError):
         settings.api_key()
     unlocked.set()
-    assert keys.holder()._keyring.within(10)
+    assert keys.current._keyring.within(10)
     assert settings.api_key() == settings.Setting(settings.Secret(KEY), "keyring")
     assert len(asked) == 1
 

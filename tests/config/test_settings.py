@@ -34,7 +34,7 @@ def test_an_argument_beats_all_and_the_keyring_comes_last(monkeypatch, stored):
     """Argument over configure over environment over keyring over nothing, and each says what it is."""
     with pytest.raises(MissingKeyError, match="NOVAKIT_API_KEY"):
         settings.api_key()
-    keys.holder().ask_again()
+    keys.current.ask_again()
     stored[keys.KEYRING_SERVICE, keys.KEYRING_USER] = KEYS[0]
     assert settings.api_key() == settings.Setting(settings.Secret(KEYS[0]), "keyring")
     monkeypatch.setenv("NOVAKIT_API_KEY", f" {KEYS[1]}\n")

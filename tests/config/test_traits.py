@@ -307,4 +307,4 @@ def test_environment_beats_the_colab_secret(colab, monkeypatch):
     monkeypatch.setenv("NOVAKIT_API_KEY", "sk_" + "a" * 64)
     assert settings.api_key().source == "NOVAKIT_API_KEY"
     assert colab.asked == []
-    assert repr(keys.holder()) == "KeyHolder(None)"
+    assert repr(keys.current) == "KeyHolder(None)"

@@ -1,4 +1,4 @@
-"""What became of a run, as the error that says so: what happened, whether the job runs or was billed, and what to do."""
+"""The errors of runs: what happened, whether the job runs or was billed, and what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def error_of_job(job: Job) -> NovaKitError | None:
-    """Return the error that an ended job stands for; ``None`` for a completed one."""
+    """Return the error of an ended job; ``None`` for a completed one."""
     if job.status == JobStatus.FAILED:
         said = (job.error or "it gave no reason").rstrip(".")
         return JobFailedError(
@@ -53,29 +53,29 @@ def _cost(job: Job) -> str:
 
 
 def never_submitted() -> NovaKitError:
-    """Return the error of a run that was cancelled before anything was sent."""
+    """Return the error of a run that was cancelled before its submission."""
     return JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
 
 
 def never_started() -> NovaKitError:
-    """Return the error of a run whose answer was lost, and of which the service has no job."""
+    """Return the error of a run whose answer was lost and which started no job."""
     return JobNotStartedError(
-        "NovaKit's list has no such job: it was not started and not billed. Submit it again to have it made."
+        "NovaKit's list has no such job: it was not started and not billed. Submit it again to generate it."
     )
 
 
 def nothing_instead() -> NovaKitError:
-    """Return the error of a run that was not submitted because an earlier one was in question, which will not do after all."""
+    """Return the error of a run that waited for an uncertain equal submission, which has no job to reuse."""
     return JobNotStartedError(
-        "Nothing was submitted for this one, and no earlier job will do in its place. Submit it to have it made."
+        "Nothing was submitted for this one, and no earlier job can be reused. Submit it to generate it."
     )
 
 
 def looks_again(*, kept: bool) -> str:
-    """Say how a job whose answer was lost is looked for by hand.
+    """Return the advice how to look up a job after a lost answer.
 
     Args:
-        kept: whether its submission is in a history, without which nothing else can look it up.
+        kept: whether its submission is in a history.
     """
     how = (
         "nk.recover() looks again"
@@ -86,11 +86,11 @@ def looks_again(*, kept: bool) -> str:
 
 
 def still_lost(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> NovaKitError:
-    """Return the error of a run whose answer was lost, and which was looked for in vain.
+    """Return the error of a run whose answer was lost and whose look-up was inconclusive.
 
     Args:
-        tool: what should have made it.
-        reason: why that can't be told.
+        tool: of the run.
+        reason: why it was inconclusive.
         kept: as for `looks_again`.
     """
     return SubmissionUncertainError(
@@ -102,45 +102,45 @@ def still_lost(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> N
 
 
 def nothing_started(*, cancelled: bool) -> NovaKitError:
-    """Return the error of a run whose submission ended where nothing was on its way.
+    """Return the error of a run whose submission ended before a POST was sent.
 
     Args:
-        cancelled: whether it was the user who wanted that, and not a loop that ended.
+        cancelled: whether the user cancelled it; otherwise its loop ended.
     """
     if cancelled:
-        return JobCancelledError("The job was cancelled before NovaKit had taken it; nothing was started or billed.")
+        return JobCancelledError("The job was cancelled before NovaKit accepted it; nothing was started or billed.")
     return JobNotStartedError(
-        "Submitting the job was broken off before NovaKit had taken it; nothing was started or billed. Submit it again."
+        "Submitting the job was interrupted before NovaKit accepted it; nothing was started or billed. Submit it again."
     )
 
 
 def broken_off(reason: str, *, attached_to: str | None) -> NovaKitError:
-    """Return the error of a run whose first answer never came.
+    """Return the error of a run whose first request was interrupted.
 
     Args:
         reason: why.
-        attached_to: the job that was asked for; ``None`` when it was being submitted.
+        attached_to: the job that was fetched; ``None`` for a submission.
     """
     if attached_to is not None:
         return JobError(
-            f"Asking for {attached_to} was broken off ({reason}). The job itself is not affected: ask again with "
+            f"Fetching {attached_to} was interrupted ({reason}). The job itself is not affected: ask again with "
             f"nk.attach({attached_to!r}).",
             job_id=attached_to,
         )
     return SubmissionUncertainError(
-        f"Submitting the job was broken off ({reason}), so it may run and be billed. Look at client.list() before you "
+        f"Submitting the job was interrupted ({reason}), so it may run and be billed. Look at client.list() before you "
         "submit it again."
     )
 
 
 def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool = False) -> JobTimeoutError:
-    """Return the error of waiting that is over before the job is.
+    """Return the error of a wait that timed out.
 
     Args:
-        timeout: seconds that were waited.
-        job_id: the job's, if it has one yet.
+        timeout: of the wait, in seconds.
+        job_id: the job's id, if there is one yet.
         job: its newest snapshot.
-        busy: whether nothing was sent so far, such as when the service asks to come back later.
+        busy: whether nothing was sent so far, such as during a Retry-After.
     """
     if busy:
         return JobTimeoutError(
@@ -156,11 +156,11 @@ def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool
 
 
 def unfinished(*, submitted: bool, job_id: str | None, job: Job | None) -> JobError:
-    """Return the error of asking for a result that is not there yet.
+    """Return the error of reading a result before the job has ended.
 
     Args:
         submitted: whether there is a job, or may soon be one.
-        job_id: the job's, if it has one yet.
+        job_id: the job's id, if there is one yet.
         job: its newest snapshot.
     """
     if not submitted:
@@ -173,11 +173,11 @@ def unfinished(*, submitted: bool, job_id: str | None, job: Job | None) -> JobEr
 
 
 def after_deleting(*, cancelled: bool) -> str:
-    """Say what a job has come to that still runs after its cancellation.
+    """Return the note of a job that still runs after its cancellation was requested.
 
     Args:
-        cancelled: whether the service has taken it.
+        cancelled: whether the service accepted the cancellation.
     """
     if cancelled:
-        return "NovaKit has taken the cancellation, but still shows it as running: watch on to see its end."
-    return "NovaKit did not cancel it: it still runs."
+        return "NovaKit accepted the cancellation, but still shows the job as running: keep watching to see its end."
+    return "NovaKit did not cancel the job: it still runs."

@@ -136,10 +136,10 @@ async def submit(
     except BaseException as error:
         # Not in a thread, because the loop may be closing.
         if nothing_sent(error):
-            history.unsent(intent, "it was cancelled before NovaKit had taken it")
+            history.unsent(intent, "it was cancelled before NovaKit accepted it")
         else:
             # Cancelled during the request: a later look-up has to find out.
-            history.uncertain(intent, "it was broken off before the answer was there")
+            history.uncertain(intent, "it was interrupted before the answer was there")
         raise
     log.info("The %s job %s was submitted", tool, job.id)
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)

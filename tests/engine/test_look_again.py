@@ -151,7 +151,7 @@ async def test_look_again_of_a_reusing_run_looks_for_the_earlier_one(client, san
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     run.look_again()
-    with pytest.raises(JobNotStartedError, match="Submit it to have it made"):
+    with pytest.raises(JobNotStartedError, match="Submit it to generate it"):
         await run.wait()
     assert not answers
     assert not sandbox.jobs
@@ -222,7 +222,7 @@ async def test_look_again_of_a_reusing_run_takes_job_found_meanwhile(client, san
         assert (await second.wait()).id == next(iter(sandbox.jobs))
         assert second.reused
     else:
-        with pytest.raises(JobNotStartedError, match="no earlier job will do"):
+        with pytest.raises(JobNotStartedError, match="no earlier job can be reused"):
             await second.wait()
     assert len(sandbox.jobs) == 1
 

@@ -357,7 +357,7 @@ async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
         await run.wait()
     sandbox.inject(Fault.fields(status="processing"), method="GET", path=f"*/jobs/{run.job_id}", times=None)
     run.cancel()
-    await until(lambda: "has taken the cancellation" in run.note)
+    await until(lambda: "accepted the cancellation" in run.note)
     assert not run.cancelling
     sandbox.clear_faults()
     run.timeout = None  # however busy the machine is

@@ -258,9 +258,15 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
 
 async def test_voila_shows_the_results_on_the_board(voila, open_notebook, sandbox):
     """Where displays can't be replaced, the board itself has the results."""
+    # What changes while Voila's page makes its widgets reaches no page, so the jobs end only when the board is there.
+    sandbox.next_duration(LONG, LONG)
+    known = len(sandbox.jobs)
     page = await open_notebook("nk.batch('image', ['A lighthouse', 'A boat'], size='512x512')", server=voila)
     board = page.page.locator(".novakit-board")
-    await expect(board).to_contain_text("2 of 2 done", timeout=60_000)
+    await expect(board).to_contain_text("2 running", timeout=60_000)
+    await page.until(lambda: len(sandbox.jobs) == known + 2)
+    sandbox.finish()
+    await expect(board).to_contain_text("2 of 2 done")
     await expect(board.locator(".nk-table tbody img")).to_have_count(2)
     await board.get_by_role("button", name="Results").click()
     picture = board.get_by_role("img", name="A boat")

@@ -97,12 +97,15 @@ display(SHOWN)
 await board
 """
 _DETAILS = """
+parts = board._painter.parts
+async def painted(part, before):
+    while part.value == before: await asyncio.sleep(0.02)
 for number in range(len(board)):
-    board._painter.parts.number.value = str(number)
-    await asyncio.sleep(0.6)
-for grid in (True, False):
-    board._painter.parts.as_grid.value = grid
-    await asyncio.sleep(1.2)
+    before, parts.number.value = parts.details.value, str(number)
+    await painted(parts.details, before)
+parts.as_grid.value = True
+await painted(parts.cells[0], "")
+parts.as_grid.value = False
 """
 
 

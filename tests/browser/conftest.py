@@ -143,14 +143,14 @@ async def open_notebook(_desks, profile, lab, sandbox, request, tmp_path):
     """
     used = set()
 
-    async def make(*cells, server=lab, kernel="python3", context=None, width=_WIDTH, dark=False) -> Notebook:
+    async def make(*cells, server=lab, kernel="python3", width=_WIDTH, dark=False) -> Notebook:
         first = f"import asyncio, ipywidgets, novakit_widgets as nk; nk.use_sandbox(url={sandbox.origin!r})"
         folder = server.folder / request.node.name.translate(str.maketrans("[]-.", "____"))
         path = write_notebook(folder / "notebook.ipynb", [first, *cells], kernel=kernel)
         if server.kind != "voila":  # it ends a page's kernel itself
             used.add(server)
-        if context is not None or server is not lab:
-            return await Notebook.open(context or profile, server, path)
+        if server is not lab:
+            return await Notebook.open(profile, server, path)
         if not _desks:
             _desks.append(Desk(await profile.new_page(), lab))
         (desk,) = _desks

@@ -55,7 +55,7 @@ _APART = """results => results.map(one => one.getBoundingClientRect()).every((a,
     b => a.bottom <= b.top + 1 || b.bottom <= a.top + 1 || a.right <= b.left + 1 || b.right <= a.left + 1))"""
 
 
-async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, context_of, sandbox, lab):
+async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, profile, sandbox, lab):
     """Each row goes its way, totals and bar with it; the plain result plays without a kernel, trusted or not."""
     sandbox.next_duration(*[800] * 3)  # they move, and end when they are told to
     known = len(sandbox.jobs)
@@ -84,7 +84,7 @@ async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, context
     stranger = page.path.with_name("stranger.ipynb")
     stranger.write_text(json.dumps(content), encoding="utf-8")
     for path, trusted in ((page.path, True), (stranger, False)):
-        reader = await Notebook.open(await context_of(), lab, path)
+        reader = await Notebook.open(profile, lab, path)
         assert await reader.is_trusted() is trusted
         plain = reader.plain(1)
         await expect(plain.locator("img")).to_have_count(6)

@@ -175,7 +175,7 @@ async def test_nothing_keeps_anybody_out(open_notebook, dark):
     assert all("noUi-handle" in node["html"] for one in slider for node in one["nodes"])
 
 
-async def test_a_sweep_is_confirmed_once_and_stays(open_notebook, sandbox, lab, context_of):
+async def test_a_sweep_is_confirmed_once_and_stays(open_notebook, sandbox, lab, profile):
     """Twelve pictures after one button; the labelled table stays in the saved notebook, and reads without a kernel."""
     before = len(sandbox.jobs)
     notebook = await open_notebook(
@@ -198,7 +198,7 @@ async def test_a_sweep_is_confirmed_once_and_stays(open_notebook, sandbox, lab, 
     await notebook.save()
     await notebook.shut_down_kernel()
     await notebook.close()
-    again = await (await context_of()).new_page()
+    again = await profile.new_page()
     await again.goto(lab.address(notebook.path))
     row = again.get_by_role("row").filter(has=again.get_by_role("rowheader", name="A mill")).first
     await expect(row.get_by_role("img")).to_have_count(4)

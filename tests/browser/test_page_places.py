@@ -105,14 +105,13 @@ async def test_the_output_is_collapsed_while_the_job_ends(open_notebook, sandbox
     await assert_plays(page.plain(1).locator("video"), seconds=1)
 
 
-async def test_another_page_is_in_front_while_the_job_ends(open_notebook, sandbox, context_of):
+async def test_another_page_is_in_front_while_the_job_ends(open_notebook, sandbox):
     """A notebook in a background tab gets its plain result too."""
     sandbox.next_duration(LONG)
-    context = await context_of()
-    page = await open_notebook("nk.video('A sunset', duration_seconds=1)", context=context)
+    page = await open_notebook("nk.video('A sunset', duration_seconds=1)")
     await page.run_all()
     await expect(page.card(1)).to_be_visible()
-    other = await context.new_page()
+    other = await page.page.context.new_page()
     await other.goto("about:blank")
     await other.bring_to_front()
     await page.until(sandbox.finish)

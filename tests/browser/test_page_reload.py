@@ -22,7 +22,7 @@ async def _assert_it_can_be_shown_again(page) -> None:
     assert "application/vnd.jupyter.widget-view+json" not in saved["cells"][new]["outputs"][0]["data"]
 
 
-async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, context_of, lab):
+async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, profile, lab):
     """Opened again, the card has the result, and `show()` in a new cell leaves the plain one."""
     sandbox.next_duration(LONG)
     page = await open_notebook(WIDGET)
@@ -34,9 +34,8 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, con
     await page.close()
     job = list(sandbox.jobs)[-1]
     sandbox.finish(job)
-    again = await context_of()
     await page.until(lambda: sandbox.jobs[job].ended_at is not None)
-    reopened = await Notebook.open(again, lab, page.path)
+    reopened = await Notebook.open(profile, lab, page.path)
     await expect(reopened.card(1).get_by_role("status")).to_have_text("done")
     await _assert_it_can_be_shown_again(reopened)
 

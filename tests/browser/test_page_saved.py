@@ -39,7 +39,7 @@ async def _convert(path) -> None:
     assert process.returncode == 0, complaints.decode()
 
 
-async def test_a_saved_notebook_plays_without_its_kernel(open_notebook, context_of, sandbox, lab):
+async def test_a_saved_notebook_plays_without_its_kernel(open_notebook, context_of, profile, sandbox, lab):
     """Saved, its kernel gone, its media expired at the service: it plays, trusted, untrusted and as a HTML file."""
     page = await open_notebook(*CELLS)
     await page.run_all()
@@ -55,7 +55,7 @@ async def test_a_saved_notebook_plays_without_its_kernel(open_notebook, context_
     relative = content["cells"][4]["outputs"][0]["data"]["text/html"]
     assert 'src="novakit-media/' in "".join(relative)
 
-    trusted = await Notebook.open(await context_of(), lab, page.path)
+    trusted = await Notebook.open(profile, lab, page.path)
     assert await trusted.is_trusted()
     await _assert_all_play(trusted.page)
     await trusted.close()
@@ -64,7 +64,7 @@ async def test_a_saved_notebook_plays_without_its_kernel(open_notebook, context_
     content["metadata"]["title"] = "from a colleague"
     stranger = page.path.with_name("stranger.ipynb")
     stranger.write_text(json.dumps(content), encoding="utf-8")
-    untrusted = await Notebook.open(await context_of(), lab, stranger)
+    untrusted = await Notebook.open(profile, lab, stranger)
     assert not await untrusted.is_trusted()
     await expect(untrusted.plain(1)).to_be_visible()
     assert await untrusted.page.locator(".novakit-plain style").count() == 0

@@ -1,5 +1,5 @@
-"""What things cost, each beside a named alternative in the same run.
+"""Benchmarks of the package, each beside a named alternative in the same run.
 
-Run ``python -m benchmarks polling`` (``--help`` names the others). Nothing here is a test: numbers depend on the
-machine, ratios much less.
+Run ``python -m benchmarks polling`` (``--help`` lists the others). They are not tests: numbers depend on the machine,
+ratios much less.
 """

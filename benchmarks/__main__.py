@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Benchmark:
-    """One of them.
+    """A benchmark and its command-line options.
 
     Attributes:
-        run: does it.
-        what: for ``--help``.
-        options: what can be said on the command line, with its default and its meaning.
-        quick: whether ``all`` runs it, too.
+        run: runs it and returns its report.
+        what: what it measures, for ``--help``.
+        options: its command-line options, with their defaults and meanings.
+        quick: whether ``all`` runs it without ``--long``.
     """
 
     run: Callable[..., Report]
@@ -99,13 +99,13 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
 }
 
 
-# What the process ends with.
-_BROKE_OFF = 1  # so does Python, for an exception
-_MISSED = 3  # argparse has 2
+# Exit statuses.
+_BROKE_OFF = 1  # as for any exception
+_MISSED = 3  # argparse uses 2
 
 
 def main() -> None:
-    """Run the benchmarks that were asked for, print their tables and write their numbers. A missed goal is a failure."""
+    """Run the chosen benchmarks, print their tables and write their numbers. A missed goal is a failure."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Run benchmarks; without a name, all quick ones. The exit status is 3 where a goal is missed.",
@@ -118,7 +118,7 @@ def main() -> None:
             own.add_argument(f"--{option}", type=type(default), default=default, help=f"{meaning} (%(default)s)")
     quick = [name for name, benchmark in _BENCHMARKS.items() if benchmark.quick]
     every = which.add_parser("all", help=f"each in a process of its own: {', '.join(quick)}")
-    every.add_argument("--long", action="store_true", help="the others, too: half an hour")
+    every.add_argument("--long", action="store_true", help="the long ones as well: half an hour")
     which.add_parser("goals", help="list the goals of the results in the folder, and fail where one is missed")
     drawing = which.add_parser("figures", help="draw what is in the folder, for the documentation")
     drawing.add_argument("--images", type=Path, default=Path("docs/images"), help="where they go (%(default)s)")
@@ -140,7 +140,7 @@ def main() -> None:
 
 
 def _each(names: Sequence[str], folder: Path) -> int:
-    """Run benchmarks one after the other; what one leaves in its process is not measured with the next.
+    """Run benchmarks one after the other, each in a process of its own.
 
     Returns:
         1 when one of them broke off, 3 when one missed a goal, otherwise 0.

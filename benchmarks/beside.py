@@ -1,4 +1,4 @@
-"""What the tests count with, for the benchmarks that count the same more often. The wheel has neither."""
+"""Import helpers of the tests, for benchmarks that repeat a test more often."""
 
 from __future__ import annotations
 

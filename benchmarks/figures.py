@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md, from the numbers that the other benchmarks wrote: for light pages and for dark ones."""
+"""Draw the figures of docs/performance.md from the benchmarks' results, for light and for dark pages."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def draw(results: Path, images: Path) -> list[Path]:
 
 @contextmanager
 def _figure(file: Path, rows: float, title: str) -> Iterator[Axes]:
-    """Make a figure of a height for so many bars, and save it without a ground of its own."""
+    """Make a figure with room for some bars, and save it with a transparent background."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -121,7 +121,7 @@ def _bars(axes: Axes, theme: _Theme, rows: Sequence[tuple[str, float, str]], *, 
 
 
 def _contenders(told: Told) -> list[list[Any]]:
-    """Return the rows that have a ratio: ours alone have none."""
+    """Return the rows that have a ratio; rows without a comparison have none."""
     return [row for row in told["rows"] if row[3] is not None]
 
 

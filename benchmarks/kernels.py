@@ -1,4 +1,4 @@
-"""A real kernel, and every byte that it sends."""
+"""Run a real kernel and record every message that it sends."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Kernel:
         return json.loads(self.run(code, seconds=seconds))
 
     def listen(self, seconds: float) -> None:
-        """Take in whatever comes in so many seconds."""
+        """Receive messages for some seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._take_in(left)
@@ -102,7 +102,7 @@ class Kernel:
 
 @contextlib.contextmanager
 def kernel(**variables: str) -> Iterator[Kernel]:
-    """Run a kernel of this Python as long as the block.
+    """Run a kernel of this Python while the block runs.
 
     Args:
         **variables: for its process.

@@ -1,4 +1,4 @@
-"""Tables for people, and the same numbers as JSON."""
+"""Reports: tables as text, and the same numbers as JSON."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Goal:
 
 @dataclass
 class Report:
-    """One benchmark's outcome.
+    """The outcome of one benchmark.
 
     Attributes:
         name: what was measured.
         columns: the table's header.
         rows: a row for each contender; ours come first.
-        notes: what the table does not say, such as a goal and whether it is met.
-        curves: points to draw, by what they are of; in the JSON alone.
+        notes: further lines, such as a goal and whether it is met.
+        curves: points to draw, by name; only in the JSON.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Report:
         }
         if self.curves:
             content["curves"] = {name: [list(point) for point in points] for name, points in self.curves.items()}
-        # A point on a line: hundreds of them are to be read past.
+        # One point a line keeps hundreds of them readable.
         text = re.sub(
             r"\[\s+([-\d.e]+),\s+([-\d.e]+)\s+\]", r"[\1, \2]", json.dumps(content, indent=1, ensure_ascii=False)
         )

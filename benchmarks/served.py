@@ -1,4 +1,4 @@
-"""A sandbox in a process of its own: what it takes in memory and time is not counted as the client's."""
+"""Run a sandbox in a process of its own, so that its memory and time do not count as the client's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Served", "served"]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A sandbox that runs elsewhere.
+    """A sandbox in another process.
 
     Attributes:
         base_url: where its API is.
@@ -32,7 +32,7 @@ class Served:
     _told: IO[str]
 
     def account(self) -> dict[str, Any]:
-        """Return what has become of all: ``jobs`` (id, status and what each was asked for), ``requests``, ``faults``."""
+        """Return all ``jobs`` (id, status and parameters), ``requests`` and ``faults``."""
         self._asked.write("\n")
         self._asked.flush()
         told: dict[str, Any] = json.loads(self._told.readline())
@@ -41,7 +41,7 @@ class Served:
 
 @contextlib.contextmanager
 def served(*, faults: float = 0.0, **options: Any) -> Iterator[Served]:
-    """Run a sandbox in another process as long as the block.
+    """Run a sandbox in another process while the block runs.
 
     Args:
         faults: the share of requests that go wrong.

@@ -1,4 +1,4 @@
-"""Forty videos against the documented five an hour: how long they take, next to what the limits force.
+"""Forty videos against the documented limit of five an hour: the time they take, and the least that the limits allow.
 
 The alternatives are the vendor guide's own client, as people paste it: one prompt after the other, one thread a job, and one thread
 a job that obeys Retry-After. All run against one sandbox whose clock is sped up, at the same time, each with a key of its own. The
@@ -47,7 +47,7 @@ _CONTENDERS: Mapping[str, Mapping[str, bool]] = {
 
 @dataclass
 class _Outcome:
-    """How one contender fared: how many it has, after how many seconds."""
+    """One contender's number of videos and its seconds."""
 
     done: int
     seconds: float
@@ -69,7 +69,7 @@ async def _queue(who: str, key: str, url: str, count: int, folder: Path) -> _Out
 
 
 def _guide_client(url: str, speed: float) -> ModuleType:
-    """Import the guide's client as it is, but for its pauses, which are sped up as the service is."""
+    """Import the guide's client unchanged, except that its pauses are sped up as the service is."""
     os.environ.update(NOVAKIT_BASE_URL=url, NOVAKIT_API_KEY="")  # it reads them when it is imported
     guide = load("sandbox/guide_client")
     guide.time = SimpleNamespace(time=time.time, sleep=lambda seconds: time.sleep(seconds / speed))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Every fault of the sandbox on every endpoint, once and for good: are jobs lost or doubled, and are tasks left?"""
+"""Every fault of the sandbox on every endpoint, once and permanently: counts jobs lost or doubled, and tasks left."""
 
 from __future__ import annotations
 

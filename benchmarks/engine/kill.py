@@ -1,4 +1,4 @@
-"""What is lost when the process that submits is killed at random moments: before, during and after the POST."""
+"""Kill a submitting process at random moments, before, during and after the POST, and count what is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What watching a job costs in requests, and how soon its end is noticed.
+"""Measure the requests for watching a job, and the delay until its end is noticed.
 
 The alternatives: the vendor guide's loop (long polls with pauses of 5 s), and asking every 0.5 s. For one job all run against the
 same sandbox at the same time, each with a key of its own; for many, each on a sandbox of its own, so that none is slowed down by
@@ -80,7 +80,7 @@ async def _widgets(key: str, url: str, count: int) -> Noticed:
 
 
 def _each(watch_one: Callable[[httpx.AsyncClient, str], Awaitable[None]]) -> Contender:
-    """Make a contender that looks after each job by itself, as a pasted loop does."""
+    """Make a contender that watches each job on its own, as a pasted loop does."""
 
     async def contender(key: str, url: str, count: int) -> Noticed:
         noticed: Noticed = {}
@@ -169,7 +169,7 @@ async def _many_jobs(report: Report, seconds: float, count: int) -> None:
 
 
 async def _notice(report: Report, rounds: int) -> None:
-    """Up to four short jobs at a time, all contenders at once: how soon does each end reach them?"""
+    """Measure the delay of each end, for up to four short jobs at a time and all contenders at once."""
     contenders = (*_CONTENDERS, ("JobWidget.status", _widgets))
     for count in (1, 2, 4):
         late: dict[str, list[float]] = {name: [] for name, _ in contenders}

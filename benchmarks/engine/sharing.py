@@ -1,4 +1,4 @@
-"""Twenty kernels on one key of the smallest plan: who notices the end of a job when, and what is refused.
+"""Twenty kernels on one key of the smallest plan: when each notices the end of its job, and how many requests are refused.
 
 Each kernel is a process of its own that submits one job of a minute and watches it; they begin within some seconds of each other,
 as a class does. All times are the service's seconds: the sandbox's clock runs faster. One row is the most that kernels of one
@@ -111,7 +111,7 @@ _CONTENDERS: dict[str, Callable[[str, str, int], Coroutine[Any, Any, list[float]
 
 
 def _kernel(name: str, url: str, key: str, speed: float, jobs: int) -> None:
-    """Be one kernel: say that we are ready, begin when told to, and say how long each job took."""
+    """Act as one kernel: report ready, start on a signal, and report how long each job took."""
     settings.configure(speed=speed)
     print("ready", flush=True)
     wait = float(sys.stdin.readline())
@@ -153,7 +153,7 @@ def _one(name: str, kernels: int, speed: float, seed: int) -> tuple[list[float],
 
 
 def run(kernels: int = 20, speed: float = 6.0, rounds: int = 3) -> Report:
-    """Run it so often.
+    """Run it some times, and report.
 
     Args:
         kernels: on one key.

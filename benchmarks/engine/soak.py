@@ -1,4 +1,4 @@
-"""What is left after many jobs and many faults: no job lost or doubled, no memory, task, socket, file or widget.
+"""Run many jobs with many faults, and count what is lost, doubled or left over: memory, tasks, sockets, files, widgets.
 
 Twenty jobs at a time of all tools, with real cards, a history and downloads. The sandbox is another process.
 """
@@ -52,7 +52,7 @@ _PARAMS: Mapping[Tool, Mapping[str, Any]] = {
 
 @dataclass
 class _Soak:
-    """All that one run counts."""
+    """The counts of one run."""
 
     client: NovaKitClient
     history: JobHistory
@@ -106,7 +106,7 @@ class _Soak:
                 file.unlink()
 
     async def recover(self) -> None:
-        """Do at once as a user would do some time. Later, these jobs would be beyond the end of the service's list."""
+        """Recover at once, as a user would later: by then the service's list would no longer show these jobs."""
         while True:
             await self.unsure.wait()
             self.unsure.clear()
@@ -136,7 +136,7 @@ def _fit(samples: Sequence[tuple[float, float]], begin: float, end: float) -> tu
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a process holds."""
+    """The resources that a process holds."""
 
     tasks: int
     sockets: int

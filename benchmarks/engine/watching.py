@@ -1,4 +1,4 @@
-"""What watching 1 to 1,000 jobs of a minute takes: requests, time to notice, processor time and the event loop's lag.
+"""Watch 1 to 1,000 jobs of a minute: requests, delay until an end is noticed, processor time and the event loop's lag.
 
 Each contender is a process of its own, one after the other, beside one sandbox whose limits are lifted, so that no contender is
 refused. Its clock runs faster: requests and processor time are given for a minute of the service's, delays in real milliseconds.

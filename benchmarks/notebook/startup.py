@@ -1,4 +1,4 @@
-"""What it costs to import the package, to make a card, and to run the first cell that starts a job."""
+"""Time the import of the package, making a card, and the first cell that starts a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board of a thousand jobs: its models, what it sends, what painting costs the kernel, and how the page scrolls meanwhile."""
+"""A board of a thousand jobs: its models, its messages, the kernel's time for painting, and the page's frames while it scrolls."""
 
 from __future__ import annotations
 

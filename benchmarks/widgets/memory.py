@@ -1,4 +1,4 @@
-"""What a job that runs takes in memory, and how long it takes to make: each contender in a process of its own.
+"""Measure the memory of a running job and the time to make it, each contender in a process of its own.
 
 The alternatives are a card for each job, a thread for each with the vendor guide's loop, and a task for each with the same loop.
 """

@@ -1,4 +1,4 @@
-"""What a card sends while its job runs, and what it costs the kernel's event loop, next to a bar of `tqdm.notebook`."""
+"""Measure the messages of a card while its job runs, and the lag of the kernel's event loop, beside a bar of `tqdm.notebook`."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _one_bar(report: Report, running: Kernel, seconds: float, ticks: int) -> Non
 
 
 def _many(report: Report, running: Kernel, seconds: float, ticks: int) -> None:
-    """Measure how late the kernel's loop is: with nothing to do, with twenty cards, and with twenty bars."""
+    """Measure the lag of the kernel's loop: idle, with twenty cards, and with twenty bars."""
     running.run(_LAG)
     measure, patience = f"print(json.dumps(await lag({seconds})))", seconds + 30.0
     idle = running.ask(measure, seconds=patience)

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ..config import settings
 from ..config.logs import log
-from ..config.redaction import guard_logs, redact_bytes
+from ..config.redaction import redact_bytes
 from ..errors import (
+    ConfigurationError,
     InvalidParameterError,
     MediaError,
     NovaKitConnectionError,
@@ -29,12 +30,12 @@ from ..model.media import is_web_address
 from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
 from ..model.tools import Tool
 from ..runtime.clock import utc_now
-from ..runtime.hosts import is_loopback
 from ..runtime.per_loop import PerLoop
 from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of, retry_after
 from .bodies import job_of_submission, jobs_of, object_of, parsed
+from .connect import CONNECT_SECONDS, READ_SECONDS, HttpClients, unreachable
 from .retry import may_have_arrived, retried, sent_until_taken, worth_reading_again
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ __all__ = ["MediaStream", "NovaKitClient", "checked_id", "default_client"]
 
 MAX_JSON_BYTES = 8_000_000  # a job with its file is below, and a hundred without are; a bomb is not
 HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a size in bytes
-_MAX_REDIRECTS = 5  # of media; calls with a key follow none
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,63 +72,6 @@ class MediaStream:
     first: int | None = None
     version: str | None = None
     retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Http:
-    """A loop's connections: to the API, to the hosts of media, and to media on this machine. Only the API gets the key."""
-
-    api: httpx.AsyncClient
-    media: httpx.AsyncClient
-    near: httpx.AsyncClient
-
-    def to(self, url: str) -> httpx.AsyncClient:
-        """Return the connections for media at an address."""
-        return self.near if is_loopback(urlsplit(url).hostname or "") else self.media
-
-    async def aclose(self) -> None:
-        try:
-            await self.api.aclose()
-        finally:
-            try:
-                await self.media.aclose()
-            finally:
-                await self.near.aclose()
-
-
-def _connect(base_url: str, transport: httpx.AsyncBaseTransport | None) -> _Http:
-    import httpx
-
-    guard_logs()
-    timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
-    context = httpx.create_ssl_context()  # shared: making one takes longer than all the rest
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60.0)
-    return _Http(
-        api=httpx.AsyncClient(
-            transport=transport,
-            verify=context,
-            timeout=timeout,
-            limits=limits,
-            follow_redirects=False,
-            # A proxy would see the key unencrypted, too.
-            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
-        ),
-        media=httpx.AsyncClient(
-            transport=transport,
-            verify=context,
-            timeout=timeout,
-            follow_redirects=True,
-            max_redirects=_MAX_REDIRECTS,
-        ),
-        near=httpx.AsyncClient(
-            transport=transport,
-            verify=context,
-            timeout=timeout,
-            follow_redirects=True,
-            max_redirects=_MAX_REDIRECTS,
-            trust_env=False,  # a proxy would look for this machine's sandbox on its own machine
-        ),
-    )
 
 
 class NovaKitClient:
@@ -171,7 +112,7 @@ class NovaKitClient:
         api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
         self._base_url = settings.base_url(base_url).value
-        self._connections = PerLoop(partial(_connect, self._base_url, transport))
+        self._connections = PerLoop(partial(HttpClients, self._base_url, transport))
         self._rate_limit: RateLimit | None = None
         self._sent = of_account(self.account, "sent", lambda: SlidingWindow(DEFAULT_LIMIT, LIMIT_WINDOW))
 
@@ -268,7 +209,7 @@ class NovaKitClient:
         """
         path = f"jobs/{checked_id(job_id)}"
         action = Action("show the job", "The job itself is not affected.", job_id, reads_jobs=True)
-        read_seconds = _READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
+        read_seconds = READ_SECONDS + (HOLD_SECONDS if poll else 0.0)
         answer = await self._read(
             path, action, {"poll": "true"} if poll else None, retry=retry, read_seconds=read_seconds
         )
@@ -421,7 +362,7 @@ class NovaKitClient:
         query: Mapping[str, str] | None,
         *,
         retry: bool = True,
-        read_seconds: float = _READ_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> Answer:
         async def once() -> Answer:
             return await self._exchange("GET", path, action, query=query, read_seconds=read_seconds)
@@ -436,7 +377,7 @@ class NovaKitClient:
         *,
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        read_seconds: float = _READ_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> Answer:
         """Send one request and read its answer, bounded; anything but a success is raised."""
         import httpx
@@ -445,7 +386,7 @@ class NovaKitClient:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        timeout = httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
+        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         failure: NovaKitError
         sent_at, sent = self._note_request()
         try:
@@ -466,12 +407,7 @@ class NovaKitClient:
                 finally:
                     await _release(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            failure = NovaKitConnectionError(
-                f"NovaKit can't be reached at {self._base_url} ({type(error).__name__}). {action.meaning} "
-                "Check the network and the base URL.",
-                reached=False,
-                job_id=action.job_id,
-            )
+            failure = unreachable(error, self._base_url, action)
         except httpx.DecodingError:
             failure = UnreadableAnswerError("NovaKit's answer could not be decompressed.", job_id=action.job_id)
         except httpx.HTTPError as error:
@@ -479,6 +415,8 @@ class NovaKitClient:
                 f"The connection to NovaKit broke before the answer was there ({type(error).__name__}).",
                 job_id=action.job_id,
             )
+        except ConfigurationError:
+            raise  # from making the client, where no frame has the key; its cause is kept
         except BaseException as error:  # noqa: BLE001 # it is raised again
             # Cut off from httpx's frames, too: those of an await that was interrupted show the key in a verbose traceback.
             raise error.with_traceback(None) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..config import settings
 from ..config.checks import Embed
-from ..errors import MediaError
+from ..errors import ConfigurationError, MediaError
 from . import downloads
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
             path = await downloads.save(client, media.url, folder / FOLDER, stem=stem, kind=media.kind)
         return Kept(media, media.mime, path=path)
-    except (MediaError, OSError) as error:
+    except (MediaError, ConfigurationError, OSError) as error:
         return Kept(media, media.mime, error=error)
 
 

@@ -224,10 +224,9 @@ async def test_media_on_this_machine_go_through_no_proxy(monkeypatch, url):
     """A proxy would look for them on its own machine; elsewhere the environment's proxy is used."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     async with NovaKitClient(KEY, "https://novakit.example") as client, client._connections.lent() as http:
-        assert http.to(url) is http.near
-        assert http.near._mounts == {}
-        assert http.to("http://media.example/a") is http.media
-        assert http.media._mounts
+        assert http.to(url)._mounts == {}
+        assert http.to("http://media.example/a") is not http.to(url)
+        assert http.to("http://media.example/a")._mounts
 
 
 CALLS = {

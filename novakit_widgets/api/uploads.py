@@ -1,4 +1,4 @@
-"""A file, its bytes or a picture in memory, where the service takes a URL."""
+"""Encode sources for parameters that take a URL: as a data URI, as base64, or as the address of a result."""
 
 from __future__ import annotations
 
@@ -17,14 +17,10 @@ from ..model.checks import check
 from ..model.media import sniff, suffix_of
 from ..model.parameters import PARAMETERS
 from ..model.tools import Tool
+from .sources import SourceError, address_of_result, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
-
-    from PIL.Image import Image
-
-    Source: TypeAlias = str | bytes | Path | Image
 
 __all__ = [
     "MAX_UPLOAD_BYTES",
@@ -47,9 +43,6 @@ _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")
 _LONGEST_HEAD = max(map(len, _ADDRESSES))
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
-_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B")  # what Pillow writes
-_WHITE = 255
-_WHITE_16 = 65_535  # where a shade of grey has 16 bits
 
 
 class _Encoded(str):
@@ -205,12 +198,13 @@ def _too_large(size: int, has: str) -> str:
 
 
 def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
-    r"""Turn a local file, its bytes or a picture into the text that the service takes; anything else is given back as it is.
+    r"""Return a source as the text that the service takes; any other value is returned unchanged.
 
     Args:
-        value: a URL, a data URI or base64; a file, its bytes (at most 5 MB), or a picture of Pillow.
-        tool: whose parameter it is.
-        name: the parameter's.
+        value: a URL, a data URI or base64; a file as a `pathlib.Path`, an open file or its bytes (at most 5 MB); a picture of
+            Pillow or an array of pixels; or a result: a `JobWidget`, a `Job`, or a `Media`.
+        tool: the tool that the parameter is for.
+        name: the parameter's name.
 
     Raises:
         InvalidParameterError: it can't be read, is too large, or is not of the kind that the parameter takes; or it is a text and
@@ -230,20 +224,42 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
             "Nothing was sent or billed.",
             parameter=name,
         )
-    content = _content(value, f"{tool}: {name}", name)
+    media = PARAMETERS[tool][name].media
+    try:
+        address = address_of_result(value, media=media)
+        content = None if address is not None else content_of(value, limit=MAX_UPLOAD_BYTES, media=media)
+    except SourceError as error:
+        raise InvalidParameterError(
+            f"{tool}: {name} {error}. Nothing was sent or billed.", parameter=name
+        ) from error.__cause__
     if content is None:
-        return value
+        return value if address is None else address
+    if len(content) > MAX_UPLOAD_BYTES:
+        size = _size_of(value, content)
+        raise InvalidParameterError(
+            f"{tool}: {name}: {_too_large(size, 'it has')}. Nothing was sent or billed.", parameter=name
+        )
     encoded = base64.b64encode(content).decode("ascii")
     if tool is Tool.STT:
         return _Encoded(encoded)  # documented: a URL or base64
     mime = sniff(content)
-    kind = PARAMETERS[tool][name].media
-    if mime is None or not mime.startswith(kind):
-        what = "no video, sound or image that we know" if mime is None else f"{mime}"
+    if mime is None or not mime.startswith(media):
         raise InvalidParameterError(
-            f"{tool}: {name}: it takes {_A[kind]}, and this is {what}. Nothing was sent or billed.", parameter=name
+            f"{tool}: {name} must be {_A[media]}, got {mime or 'an unknown format'}. Nothing was sent or billed.",
+            parameter=name,
         )
     return f"data:{mime};base64,{encoded}"
+
+
+def _size_of(value: Any, content: bytes) -> int:
+    """Return how large a source is of which only the beginning was read."""
+    try:
+        return value.stat().st_size if isinstance(value, Path) else max(len(content), value.seek(0, io.SEEK_END))
+    except (AttributeError, OSError, ValueError):
+        return len(content)
+
+
+_A = {"image": "an image", "video": "a video", "audio": "audio"}
 
 
 def address_problem(value: object, *, tool: Tool) -> str | None:
@@ -275,67 +291,6 @@ def _is_base64(text: str) -> bool:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
-
-
-_A = {"image": "an image", "video": "a video", "audio": "a sound"}
-
-
-def _content(value: Any, where: str, name: str) -> bytes | None:
-    """Return the bytes of what is on this machine; ``None`` for anything else."""
-    if isinstance(value, Path):
-        try:
-            size = value.stat().st_size
-            content = value.read_bytes() if size <= MAX_UPLOAD_BYTES else b""
-        except OSError as error:
-            raise InvalidParameterError(
-                f"{where}: {value} can't be read ({error.strerror}). Nothing was sent or billed.", parameter=name
-            ) from None
-    elif isinstance(value, bytes | bytearray | memoryview):
-        content = bytes(value)
-        size = len(content)
-    elif not isinstance(value, type) and callable(getattr(value, "save", None)) and hasattr(value, "mode"):
-        content = _png(value, where, name)
-        size = len(content)
-    else:
-        return None
-    if size > MAX_UPLOAD_BYTES:
-        raise InvalidParameterError(
-            f"{where}: {_too_large(size, 'it has')}. Nothing was sent or billed.", parameter=name
-        )
-    return content
-
-
-def _png(picture: Any, where: str, name: str) -> bytes:
-    """Write a picture of Pillow's as PNG: in its own mode where PNG has it, and otherwise in colours that it has."""
-    file = io.BytesIO()
-    try:
-        if picture.mode in _PNG_MODES:
-            picture.save(file, "PNG")
-        else:
-            # The profile is of the colours that it had.
-            _shown(picture).save(file, "PNG", icc_profile=None)
-    except (OSError, ValueError, SystemError) as error:  # what Pillow raises of a file cut short, or one that is closed
-        raise InvalidParameterError(
-            f"{where}: the picture can't be written as PNG ({error}). Nothing was sent or billed.", parameter=name
-        ) from None
-    return file.getvalue()
-
-
-def _shown(picture: Any) -> Any:
-    """Turn a picture into one of a mode that PNG has, with its transparency.
-
-    Raises:
-        ValueError: its numbers are no shades of grey, so that it would be black, or white, in part or as a whole.
-    """
-    if picture.mode in ("I", "F"):
-        least, most = picture.getextrema() or (0, 0)  # an empty one is refused when it is written
-        if picture.mode == "I" and least >= 0 and _WHITE < most <= _WHITE_16:
-            return picture.convert("I;16")  # as a file of 16 bits is read by some versions of Pillow
-        if not 0 <= least <= most <= _WHITE or 0 < most <= 1:
-            raise ValueError(
-                f"its values go from {least:g} to {most:g}, those of grey from 0 to 255: convert it to 'L' or 'RGB' as it is meant"
-            )
-    return picture.convert("RGBA" if picture.mode.endswith(("A", "a")) else "RGB")
 
 
 def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: Path) -> list[Path]:

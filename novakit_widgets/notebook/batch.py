@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..api.sources import is_source
 from ..api.uploads import check_size, said
 from ..errors import InvalidParameterError
 from ..model.checks import check
@@ -155,7 +156,7 @@ def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
     if isinstance(item, Mapping):
         check_names(tool, item, called="batch()", ours=())
         return item
-    if isinstance(item, str) or (tool is Tool.STT and isinstance(item, bytes | Path)):
+    if isinstance(item, str) or (tool is Tool.STT and is_source(item)):
         return {main_parameter(tool): item}
     # Where a column has a hole, or a list a None: the required parameter is what is missing.
     if is_missing(item):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..api.client import NovaKitClient
     from ..api.embedding import Embed
-    from ..api.uploads import Source
+    from ..api.sources import Source
     from ..widgets.card.widget import JobWidget
 
 __all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "video"]

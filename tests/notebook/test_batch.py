@@ -103,7 +103,7 @@ def test_a_file_becomes_base64(tmp_path):
     sound = tmp_path / "sound.wav"
     sound.write_bytes(b"RIFF")
     assert parse_items(Tool.STT, [sound, b"RIFF", {"file": sound}]) == [{"file": "UklGRg=="}] * 3
-    with pytest.raises(InvalidParameterError, match=r"item 1: stt: file: .* can't be read"):
+    with pytest.raises(InvalidParameterError, match=r"item 1: stt: file can't be read from .*"):
         parse_items(Tool.STT, [sound, tmp_path / "none.wav"])
 
 

@@ -271,7 +271,7 @@ def test_a_file_takes_the_place_of_a_url():
     choose(b"GIF89a" + bytes(20))
     assert form.params["source_image"].startswith("data:image/gif")
     choose(b"ID3 a sound, no picture")
-    assert "it takes an image, and this is audio/mpeg" in reason(form, "source_image")
+    assert "source_image must be an image, got audio/mpeg" in reason(form, "source_image")
     assert "source_image" not in form.params
     field.control.value = "https://x.example/a.png"
     assert form.params["source_image"] == "https://x.example/a.png"

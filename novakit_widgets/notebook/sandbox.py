@@ -1,4 +1,4 @@
-"""`use_sandbox`: one call, and the package works without a key and without the service."""
+"""`use_sandbox`: use a local NovaKit in this process, without a key and without the service."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _replaced: _Replaced | None = None
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """What a sandbox has taken the place of.
+    """The settings that a sandbox has replaced.
 
     Attributes:
-        ours: what was configured for it.
-        before: what was configured then, by the same names; ``None`` for nothing.
+        ours: what was configured for the sandbox.
+        before: what was configured before, by the same names; ``None`` for not set.
     """
 
     ours: dict[str, Any]
     before: dict[str, Any]
 
     def original(self, name: str, now: Any) -> Any:
-        """Return what to put back for a setting: nothing of ours, and what somebody else has configured since as it is."""
+        """Return the value to restore: the earlier one, or the present one if it was configured since."""
         return self.before[name] if now == self.ours[name] else now
 
 
@@ -51,10 +51,10 @@ class SandboxLink:
     """A sandbox that this process uses.
 
     Attributes:
-        base_url: where its API is.
+        base_url: the address of its API.
         speed: how fast its clock runs.
-        plan: whose rate limits it holds.
-        sandbox: the `Sandbox` itself, where it runs in this process; for its faults, requests and jobs.
+        plan: the plan whose rate limits it applies.
+        sandbox: the `Sandbox` itself if it runs in this process, for its faults, requests and jobs.
     """
 
     base_url: str
@@ -64,14 +64,14 @@ class SandboxLink:
 
     @property
     def origin(self) -> str:
-        """Where it is, without a path."""
+        """Its address without a path."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
 
     def stop(self) -> None:
-        """End the sandbox, where it runs in this process, and go back to what was configured before.
+        """Stop the sandbox if it runs in this process, and restore the earlier settings.
 
-        What has been configured since stays. Of a sandbox whose place another has taken, nothing is put back.
+        Settings that were configured since stay. A sandbox that another one has replaced restores nothing.
         """
         if self.sandbox is not None:
             self.sandbox.stop()
@@ -96,31 +96,31 @@ def use_sandbox(
     sync_tools: Iterable[str] = (),
     media: Literal["real", "canned"] = "real",
 ) -> SandboxLink:
-    """Use a local NovaKit instead of the service, in this process, from now on.
+    """Use a local NovaKit instead of the service in this process.
 
     Args:
-        speed: how fast its clock runs; at 12 a video takes 2.5 to 10 seconds.
-        url: the origin of a sandbox that runs already, such as ``"http://127.0.0.1:8123"``; the environment
-            variable ``NOVAKIT_SANDBOX_URL`` says the same. Without one a sandbox starts in this process; called
-            again with the same options it is the same one, with others a new one takes its place.
-        plan: as for `Sandbox`, as are all that follow; here it is a large one, so that a notebook can be run again.
-        limits: here those of requests alone, for the same reason.
-        seed: of the durations, for example.
-        hold_seconds: how long a long poll is held.
-        host: where it listens: on this machine.
-        port: likewise; 0 for any that is free.
+        speed: how many times faster than the service it runs; at 12 a video takes 2.5 to 10 seconds.
+        url: the address of a running sandbox, such as ``"http://127.0.0.1:8123"``; by default the environment variable
+            ``NOVAKIT_SANDBOX_URL``. Without either, a sandbox is started in this process: the same one for the same options, a
+            new one in its place for others.
+        plan: as for `Sandbox`, like all that follow. The default is a large one, so that a notebook can be run again.
+        limits: by default only those of requests, for the same reason.
+        seed: of the random durations.
+        hold_seconds: how long it holds a long poll.
+        host: the loopback address that it listens on.
+        port: the port that it listens on; 0 for any free one.
         durations: how long jobs take, by tool.
-        quotas: what there is to spend, by bucket.
-        sync_tools: which tools answer with the result itself.
-        media: ``"canned"`` for small ready-made results.
+        quotas: the quotas by bucket.
+        sync_tools: the tools that answer with the result instead of a job.
+        media: ``"real"``, or ``"canned"`` for small ready-made results.
 
     Returns:
-        Something with a ``base_url`` and a short repr.
+        The sandbox in use.
 
     Raises:
-        ConfigurationError: the URL is none of this machine.
+        ConfigurationError: the URL is not on this machine.
         NovaKitConnectionError: no sandbox answers there.
-        ImportError: the extra ``sandbox`` is not installed (a sandbox that runs elsewhere does not need it).
+        ImportError: the extra ``sandbox`` is not installed. A sandbox in another process does not need it.
 
     Example:
         >>> link = use_sandbox(speed=60)
@@ -155,7 +155,7 @@ def use_sandbox(
 
 
 def _take_place(**ours: Any) -> None:
-    """Configure a sandbox, and remember what it takes the place of; that is never another sandbox."""
+    """Configure a sandbox, and keep the settings that it replaces; those of an earlier sandbox are not kept."""
     global _replaced  # one sandbox for a process
     from ..config.settings import configure, configured
 
@@ -169,7 +169,7 @@ def _take_place(**ours: Any) -> None:
 
 
 def _put_back(base_url: str) -> None:
-    """Configure what was configured before a sandbox, unless another has taken its place."""
+    """Restore the settings from before a sandbox, unless another sandbox has replaced it."""
     global _replaced
     from ..config.settings import configure, configured
 
@@ -201,9 +201,9 @@ def _ask(address: str) -> dict[str, Any]:
     parts = urlsplit(address)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise ConfigurationError(
-            f"{address!r} is no sandbox's address: those are of this machine, such as 'http://127.0.0.1:8123'."
+            f"{address!r} can't be a sandbox: its address must be on this machine, such as 'http://127.0.0.1:8123'."
         )
-    # No proxy: it would look for the sandbox on its own machine.
+    # Without a proxy, which would look for the sandbox on its own machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://{parts.netloc}/sandbox", timeout=5) as answer:
@@ -214,5 +214,5 @@ def _ask(address: str) -> dict[str, Any]:
             reached=False,
         ) from problem
     if not isinstance(about, dict) or about.get("sandbox") != "novakit_widgets":
-        raise ConfigurationError(f"What answers at {address} is no sandbox of novakit_widgets.")
+        raise ConfigurationError(f"The server at {address} is not a sandbox of novakit_widgets.")
     return about

@@ -1,4 +1,4 @@
-"""A box for the API key, which forgets it as soon as it has it."""
+"""A form for the API key, which empties its box as soon as the key is taken."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["LoginForm", "login"]
 
 
 class _KeyBox(ipywidgets.Password):  # type: ignore[misc]  # ipywidgets ships no types
-    """A box whose content goes from the page to the kernel, and from there nowhere."""
+    """A password box whose content goes from the page to the kernel only."""
 
-    # ipywidgets repeats to every page of a kernel what one of them has sent, unless it is told not to.
-    value = traitlets.Unicode(help="what was typed").tag(sync=True, echo_update=False)
+    # By default ipywidgets sends what one page has entered to all other pages of the kernel.
+    value = traitlets.Unicode(help="the text that was entered").tag(sync=True, echo_update=False)
 
 
 class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """Asks for the API key, and puts it into this process and, if wanted, the keyring.
+    """Ask for the API key, and set it for this process and, if the box is ticked, in the keyring.
 
     The box empties itself when the key is taken: a notebook that is saved with widget state keeps passwords in clear.
 
@@ -37,12 +37,12 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._key = _KeyBox(description="API key", placeholder="sk_…", continuous_update=False)
         self._keep = ipywidgets.Checkbox(description="Keep it in this machine's keyring", indent=False)
         self._button = ipywidgets.Button(description="Log in", tooltip="Use this key in this kernel")
-        self._said = ipywidgets.HTML(_state())
-        super().__init__(children=[self._key, self._keep, self._button, self._said])
+        self._message = ipywidgets.HTML(_state())
+        super().__init__(children=[self._key, self._keep, self._button, self._message])
         self._button.on_click(self._take)
         self._key.observe(self._entered, "value")
         for control in (self._key, self._keep):
-            when_changed(control, lambda: None)  # what is typed next is to come, too
+            when_changed(control, lambda: None)  # without this, what is typed during a cell's await does not arrive
 
     def __repr__(self) -> str:
         return "<LoginForm>"
@@ -53,44 +53,44 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def _take(self, _button: object) -> None:
         if not self._key.value.strip():
-            self._key.value, self._said.value = "", _state()  # an earlier complaint is over
+            self._key.value, self._message.value = "", _state()  # clears an earlier error
             return
-        # Never in a variable as it is: a verbose traceback shows them.
+        # Never in a variable as plain text: a verbose traceback shows variables.
         typed, self._key.value = settings.Secret(self._key.value.strip()), ""
         try:
             settings.use_key(typed)
             if self._keep.value:
                 settings.remember_key(typed)
         except ConfigurationError as error:
-            self._said.value = _told(error.message)
+            self._message.value = _text(error.message)
         else:
-            self._said.value = _state()
+            self._message.value = _state()
 
 
 def _state() -> str:
-    """Say which key holds, by its last characters."""
+    """Return the text that names the key in use by its last characters."""
     try:
         key = settings.api_key()
     except MissingKeyError:
-        return _told("No key yet. Paste it into the box; the dashboard has it.")
+        return _text("No key yet. Paste it into the box; the dashboard has it.")
     except ConfigurationError as error:
-        return _told(error.message)
-    return _told(f"Key: {key.value} ({key.source})")
+        return _text(error.message)
+    return _text(f"Key: {key.value} ({key.source})")
 
 
-def _told(words: str) -> str:
+def _text(words: str) -> str:
     return str(Markup("<span dir='auto'>{}</span>").format(words))
 
 
 def login() -> LoginForm | None:
-    """Ask for the API key: in a notebook with a box that empties itself, elsewhere at the terminal.
+    """Ask for the API key: in a notebook with a form, elsewhere at the terminal.
 
     Returns:
-        The form, which shows itself; ``None`` at a terminal, where the key has been read.
+        The form, which shows itself; ``None`` at a terminal, where the key is set when this returns.
 
     Raises:
-        InvalidKeyError: at a terminal, what was typed is no key.
-        MissingKeyError: there is no terminal either, as in a script that runs by itself.
+        InvalidKeyError: what was typed at a terminal does not look like a key.
+        MissingKeyError: there is neither a notebook nor a terminal.
 
     Example:
         >>> login()  # doctest: +SKIP
@@ -102,7 +102,7 @@ def login() -> LoginForm | None:
         typed = settings.Secret(getpass.getpass("NovaKit API key: ").strip())
     except EOFError:
         raise MissingKeyError(
-            "There is neither a page nor a terminal to ask for the key on. Set NOVAKIT_API_KEY, or call "
+            "There is neither a notebook nor a terminal that could ask for the key. Set NOVAKIT_API_KEY, or call "
             "nk.configure(api_key=…). Nothing was sent."
         ) from None
     settings.use_key(typed)

@@ -53,7 +53,7 @@ def verbose(error):
 
 
 def _beyond_this_file(trace):
-    """Leave out the tests' own frames, which may well name what they look for."""
+    """Leave out the tests' own frames, which name the key."""
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     return trace
@@ -68,7 +68,7 @@ def rich_shown(error):
 
 
 def variables(error):
-    """Show all variables of all frames of an exception and of those behind it, but those of this file."""
+    """Return all variables of all frames of an exception and of its causes, without those of this file."""
     shown, seen = [], set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -89,7 +89,7 @@ def _repr(value):
 
 
 def check(error):
-    """Hold everything that an exception can show against the canary."""
+    """Assert that nothing that an exception can show contains the canary."""
     assert SECRET not in str(error)
     assert SECRET not in repr(error)
     assert SECRET not in repr(getattr(error, "__dict__", {}))
@@ -102,7 +102,7 @@ def check(error):
 
 @pytest.fixture
 def log(caplog):
-    """Everything that anybody logs, at the finest level."""
+    """All log records, at the finest level."""
     caplog.set_level(0)
     for name in ("httpx", "httpcore", "asyncio", "novakit_widgets", "hpack", "h11"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -126,7 +126,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_no_fault_shows_it(canary, canary_client, log, name):
+async def test_faulty_answer_does_not_show_the_key(canary, canary_client, log, name):
     """Whatever goes wrong, and even where the service repeats the key: no error, traceback or log has it."""
     canary.inject(FAULTS[name], times=None)
     calls = [
@@ -146,7 +146,7 @@ async def test_no_fault_shows_it(canary, canary_client, log, name):
     assert any(record.name.startswith("httpcore") for record in log.records), "the finest log was on"
 
 
-async def test_a_whole_job_leaves_no_trace_of_it(serve, nothing_left, log, monkeypatch, tmp_path):
+async def test_whole_job_leaves_the_key_nowhere(serve, nothing_left, log, monkeypatch, tmp_path):
     """From submission to download, with everything logged: no object that a user meets shows the key, and no file has it."""
     sandbox = serve()
     monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
@@ -170,7 +170,7 @@ async def test_a_whole_job_leaves_no_trace_of_it(serve, nothing_left, log, monke
         assert not path.is_file() or secret.encode() not in path.read_bytes()
 
 
-async def test_a_submission_sends_it_to_nobody_else(canary, canary_client):
+async def test_submission_sends_the_key_in_the_header_only(canary, canary_client):
     """The media's server gets no key, and neither does the API in its path, query or body."""
     asked = []
     async with canary_client._connections.lent() as http:
@@ -193,7 +193,7 @@ async def test_a_submission_sends_it_to_nobody_else(canary, canary_client):
     assert SECRET not in f"{asked[0].url} {asked[0].headers.raw} {asked[0].content}"
 
 
-async def test_interrupting_a_request_shows_it_nowhere(serve, nothing_left, monkeypatch):
+async def test_interrupted_request_does_not_show_the_key(serve, nothing_left, monkeypatch):
     """An await that is cancelled in the middle of httpx has httpx's frames in its traceback; none shows the key."""
     sandbox = serve(speed=1.0)
     monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
@@ -215,7 +215,7 @@ async def test_interrupting_a_request_shows_it_nowhere(serve, nothing_left, monk
     await client.aclose()
 
 
-def test_ctrl_c_in_a_plain_script_shows_it_nowhere(serve, monkeypatch):
+def test_ctrl_c_in_a_script_does_not_show_the_key(serve, monkeypatch):
     """The KeyboardInterrupt's traceback has none of it."""
     sandbox = serve(speed=1.0)
     monkeypatch.setenv("NOVAKIT_API_KEY", sandbox.api_key)
@@ -230,7 +230,7 @@ def test_ctrl_c_in_a_plain_script_shows_it_nowhere(serve, monkeypatch):
     run.cancel()
 
 
-def test_a_bad_setting_beside_a_good_key(monkeypatch):
+def test_bad_setting_beside_a_good_key_does_not_show_the_key(monkeypatch):
     """With the key in the environment, a bad base URL or history must not show the environment."""
     monkeypatch.setenv("NOVAKIT_API_KEY", CANARY)
     for name in ("NOVAKIT_BASE_URL", "NOVAKIT_REUSE"):
@@ -241,7 +241,7 @@ def test_a_bad_setting_beside_a_good_key(monkeypatch):
         check(caught.value)
 
 
-def test_a_good_key_beside_a_bad_base_url(monkeypatch):
+def test_bad_base_url_beside_a_good_key_does_not_show_the_key(monkeypatch):
     """Given as an argument it is not among the arguments that a traceback shows."""
     monkeypatch.setenv("X", CANARY)
     with pytest.raises(InvalidBaseURLError) as caught:
@@ -265,16 +265,16 @@ def test_a_good_key_beside_a_bad_base_url(monkeypatch):
         lambda key: NovaKitClient(key, "http://novakit.ai"),
     ],
 )
-def test_no_traceback_shows_an_argument(call):
-    """A good key beside what is refused, one with a slip, or one under a wrong name: no frame has it as it was given."""
+def test_refused_argument_is_in_no_traceback(call):
+    """A good key beside a refused value, one with a typing error, or one under a wrong name: no frame has it as it was given."""
     with pytest.raises((ConfigurationError, TypeError)) as caught:
         call(CANARY)
     check(caught.value)
     assert CANARY[3:-8] not in variables(caught.value) + verbose(caught.value) + rich_shown(caught.value)
 
 
-def test_what_is_typed_at_a_terminal(monkeypatch):
-    """A slip of the hand there is shown by no traceback either; the blanks that came with it are of no account."""
+def test_key_typed_at_a_terminal_is_in_no_traceback(monkeypatch):
+    """A key with a typing error is not shown; blanks around a key are removed."""
     monkeypatch.setattr("getpass.getpass", lambda _prompt: CANARY[:-1])
     with pytest.raises(InvalidKeyError) as caught:
         login()
@@ -286,8 +286,8 @@ def test_what_is_typed_at_a_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("slip", [CANARY + "0", CANARY[:-1], CANARY.replace("sk_", "sk-"), CANARY[:-1] + "g"])
-def test_a_key_with_a_slip_of_the_hand(monkeypatch, slip):
-    """A key that is nearly right is a secret too, wherever it came from."""
+def test_key_with_a_typing_error_is_not_shown(monkeypatch, slip):
+    """A key that is nearly right is a secret too, from every source."""
     nearly = slip[3:-8]
     monkeypatch.setenv("NOVAKIT_API_KEY", slip)
     with pytest.raises(InvalidKeyError) as caught:
@@ -305,7 +305,7 @@ def test_a_key_with_a_slip_of_the_hand(monkeypatch, slip):
 
 
 @pytest.mark.parametrize("kind", [keyring.errors.PasswordSetError, RuntimeError])
-def test_a_keyring_that_refuses(monkeypatch, kind):
+def test_keyring_that_refuses_a_key_does_not_show_it(monkeypatch, kind):
     """The backend's own traceback, which holds the key, is not behind ours; nor that of one that has a fault."""
 
     def refuse(_service, _user, password):
@@ -321,8 +321,8 @@ def test_a_keyring_that_refuses(monkeypatch, kind):
         settings.remember_key("sk_short")
 
 
-def test_remembering_and_forgetting(monkeypatch):
-    """What was remembered is found by the next kernel; what was forgotten is not."""
+def test_remembered_key_is_found_and_forgotten_key_is_not(monkeypatch):
+    """A remembered key is found by the next kernel; a forgotten one is not."""
     held = {}
     monkeypatch.setattr(
         keyring, "set_password", lambda service, user, password: held.update({(service, user): password})
@@ -337,7 +337,7 @@ def test_remembering_and_forgetting(monkeypatch):
         settings.api_key()
 
 
-def test_without_the_keyring_package(monkeypatch):
+def test_remembering_without_the_keyring_package_says_how_to_install_it(monkeypatch):
     """Remembering says how to install it; forgetting has nothing to do."""
     import sys
 
@@ -347,8 +347,8 @@ def test_without_the_keyring_package(monkeypatch):
     settings.forget_key()
 
 
-def test_the_logs_of_httpx_are_guarded():
-    """A key in a log record of httpx or httpcore is taken out before any handler sees it."""
+def test_logs_of_httpx_are_filtered():
+    """A key in a log record of httpx or httpcore is removed before any handler sees it."""
     from novakit_widgets.config.redaction import guard_logs
 
     guard_logs()

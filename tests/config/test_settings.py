@@ -1,4 +1,4 @@
-"""Settings: what beats what, where it came from, and what is refused."""
+"""Settings: precedence, sources, and refused values."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def stored(monkeypatch):
     return held
 
 
-def test_an_argument_beats_all_and_the_keyring_comes_last(monkeypatch, stored):
-    """Argument over configure over environment over keyring over nothing, and each says what it is."""
+def test_key_sources_beat_each_other_in_the_documented_order(monkeypatch, stored):
+    """Argument over configure over environment over keyring, and each names its source."""
     with pytest.raises(MissingKeyError, match="NOVAKIT_API_KEY"):
         settings.api_key()
     keys.current.ask_again()
@@ -46,7 +46,7 @@ def test_an_argument_beats_all_and_the_keyring_comes_last(monkeypatch, stored):
     assert settings.api_key().source == "NOVAKIT_API_KEY"
 
 
-def test_a_machine_without_a_keyring_has_no_key_there(monkeypatch):
+def test_machine_without_a_keyring_has_no_stored_key(monkeypatch):
     """Neither a missing extra nor a keyring that fails is an error of its own."""
     with pytest.raises(MissingKeyError):
         settings.api_key()  # the tests' keyring fails at every question
@@ -58,8 +58,8 @@ def test_a_machine_without_a_keyring_has_no_key_there(monkeypatch):
 @pytest.mark.parametrize(
     "key", ["", "sk_", "sk_" + "a" * 63, "sk_" + "a" * 65, "sk_" + "g" * 64, "pk_" + "a" * 64, 5, b"sk_" + b"a" * 64]
 )
-def test_a_malformed_key_is_refused_unseen(key):
-    """The error says what a key looks like, and does not repeat the one it got."""
+def test_malformed_key_is_refused_and_not_repeated(key):
+    """The error says what a key looks like, and does not show the one it got."""
     with pytest.raises(InvalidKeyError) as caught:
         settings.api_key(key)
     assert "Nothing was sent" in str(caught.value)
@@ -68,15 +68,15 @@ def test_a_malformed_key_is_refused_unseen(key):
         settings.configure(api_key=key)
 
 
-def test_a_malformed_key_in_the_environment_names_its_place(monkeypatch):
-    """Who reads the error knows which of the places to look at."""
+def test_malformed_key_in_the_environment_names_the_variable(monkeypatch):
+    """The reader knows where to look."""
     monkeypatch.setenv("NOVAKIT_API_KEY", "sk_123")
     with pytest.raises(InvalidKeyError, match="from NOVAKIT_API_KEY"):
         settings.api_key()
 
 
-def test_the_base_url_has_a_default_and_no_slash_at_its_end(monkeypatch):
-    """The documented address, unless somebody says another."""
+def test_base_url_has_a_default_and_no_slash_at_its_end(monkeypatch):
+    """The documented address is the default."""
     assert settings.base_url() == settings.Setting("https://www.novakit.ai/api/v1", "default")
     monkeypatch.setenv("NOVAKIT_BASE_URL", "https://proxy.example/api/v1/")
     assert settings.base_url() == settings.Setting("https://proxy.example/api/v1", "NOVAKIT_BASE_URL")
@@ -112,7 +112,7 @@ def test_the_base_url_has_a_default_and_no_slash_at_its_end(monkeypatch):
         None,
     ],
 )
-def test_where_no_key_may_be_sent(url):
+def test_base_url_that_is_unsafe_for_a_key_is_refused(url):
     """No address, an unencrypted one, or one that hides something is refused before any request."""
     if url is not None:
         with pytest.raises(InvalidBaseURLError):
@@ -122,7 +122,7 @@ def test_where_no_key_may_be_sent(url):
     assert settings.base_url().source == "default"
 
 
-def test_a_refusal_does_not_repeat_a_key():
+def test_refused_base_url_does_not_repeat_a_key():
     """A key that was pasted into the URL by mistake stays out of the message."""
     for url in (f"http://novakit.ai/{KEYS[0]}", f"ftp://novakit.ai/{KEYS[0]}", f"https://{KEYS[0]}@novakit.ai"):
         with pytest.raises(InvalidBaseURLError) as caught:
@@ -131,8 +131,8 @@ def test_a_refusal_does_not_repeat_a_key():
 
 
 @given(text=st.text(max_size=40) | st.builds("https://{}/{}".format, st.text(max_size=20), st.text(max_size=20)))
-def test_any_base_url_is_refused_or_can_be_used(text):
-    """What passes is an address that httpx can ask, at the host that it shows."""
+def test_any_base_url_is_refused_or_usable(text):
+    """An accepted URL is one that httpx can request, at the host that it shows."""
     try:
         url = settings.base_url(text).value
     except InvalidBaseURLError:
@@ -146,7 +146,7 @@ def test_any_base_url_is_refused_or_can_be_used(text):
 
 
 @pytest.mark.parametrize("host", ["localhost", "sandbox.localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
-def test_plain_http_is_for_this_machine(host):
+def test_plain_http_is_allowed_on_this_machine(host):
     """A sandbox needs no certificate."""
     assert settings.base_url(f"http://{host}:8000/api/v1").value == f"http://{host}:8000/api/v1"
 
@@ -162,13 +162,13 @@ def test_configure_changes_all_or_nothing():
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf"), True, "fast"])
-def test_a_speed_is_a_number_above_zero(speed):
+def test_speed_that_is_not_a_positive_number_is_refused(speed):
     """Anything else is refused."""
     with pytest.raises(ConfigurationError, match="speed"):
         settings.configure(speed=speed)
 
 
-def test_the_speed_is_one_unless_a_sandbox_says_otherwise():
+def test_speed_is_one_by_default():
     """The service itself runs at speed 1."""
     settings.configure(speed=None)
     assert settings.speed() == settings.Setting(1.0, "default")
@@ -177,8 +177,8 @@ def test_the_speed_is_one_unless_a_sandbox_says_otherwise():
 
 
 @pytest.mark.parametrize("way", ["configure", "environment"])
-def test_a_history_stays_where_it_is(monkeypatch, tmp_path, way):
-    """A process that goes to another folder goes on with the same file, or the rows of a job would end in two."""
+def test_relative_history_path_stays_where_it_was_first_resolved(monkeypatch, tmp_path, way):
+    """A process that changes its folder keeps its file; otherwise the rows of one job would be in two files."""
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
@@ -192,12 +192,12 @@ def test_a_history_stays_where_it_is(monkeypatch, tmp_path, way):
     monkeypatch.chdir(second)
     assert settings.history().value == first / name
     if way == "configure":
-        settings.configure(history=name)  # said anew, it is meant anew
+        settings.configure(history=name)  # assigned again, it is resolved again
         assert settings.history().value == second / name
 
 
-def test_the_history_is_a_file_or_off(monkeypatch, tmp_path):
-    """It lies in the user's data directory unless somebody says otherwise."""
+def test_history_is_a_file_or_off(monkeypatch, tmp_path):
+    """The default is in the user's data directory."""
     assert settings.history() == settings.Setting(tmp_path / "history.sqlite3", "NOVAKIT_HISTORY")
     monkeypatch.setenv("NOVAKIT_HISTORY", " Off ")
     assert settings.history() == settings.Setting(None, "NOVAKIT_HISTORY")
@@ -214,8 +214,8 @@ def test_the_history_is_a_file_or_off(monkeypatch, tmp_path):
             settings.configure(history=bad)
 
 
-def test_reuse_is_yes_or_no(monkeypatch):
-    """It is off unless somebody says otherwise, in any of the usual words."""
+def test_reuse_takes_the_usual_words(monkeypatch):
+    """It is off by default."""
     assert settings.reuse() == settings.Setting(False, "default")
     for word, meaning in [("1", True), ("yes", True), ("ON", True), ("0", False), ("false", False)]:
         monkeypatch.setenv("NOVAKIT_REUSE", word)
@@ -228,8 +228,8 @@ def test_reuse_is_yes_or_no(monkeypatch):
     assert settings.reuse(True) == settings.Setting(True, "argument")
 
 
-def test_a_folder_for_every_finished_job():
-    """There is none unless somebody says so."""
+def test_save_to_is_a_folder():
+    """There is none by default."""
     assert settings.save_to() == settings.Setting(None, "default")
     settings.configure(save_to="~/media")
     assert settings.save_to() == settings.Setting(Path("~/media").expanduser(), "configure")
@@ -238,8 +238,8 @@ def test_a_folder_for_every_finished_job():
             settings.configure(save_to=bad)
 
 
-def test_describe_tells_everything_but_the_key(monkeypatch):
-    """Each setting with its source; what is unusable says why."""
+def test_describe_shows_all_values_and_sources_without_the_key(monkeypatch):
+    """A value that can't be used says why."""
     settings.configure(api_key=KEYS[0], history="off")
     monkeypatch.setenv("NOVAKIT_REUSE", "perhaps")
     told = settings.describe()
@@ -250,7 +250,7 @@ def test_describe_tells_everything_but_the_key(monkeypatch):
     assert KEYS[0] not in str(told)
 
 
-def test_a_secret_does_not_show_itself():
+def test_secret_does_not_show_itself():
     """Its last four characters are all that is ever printed, and it can't be pickled or copied out."""
     secret = settings.Secret(KEYS[0])
     assert f"{secret} {secret!r} {[secret]}" == "sk_…aaaa sk_…aaaa [sk_…aaaa]"
@@ -263,7 +263,7 @@ def test_a_secret_does_not_show_itself():
             copying(secret)
 
 
-def test_the_default_client_stays_while_the_settings_do():
+def test_default_client_is_kept_until_key_or_address_change():
     """One process, one client, until the key or the address changes."""
     settings.configure(api_key=KEYS[0])
     first = default_client()
@@ -275,8 +275,8 @@ def test_the_default_client_stays_while_the_settings_do():
     assert default_client() is not second
 
 
-def test_completion_offers_every_setting():
-    """The signature names them; what is left out stays as it is."""
+def test_configure_names_every_setting_in_its_signature():
+    """Omitted settings stay as they are."""
     names = [name for name in inspect.signature(settings.configure).parameters if name != "unknown"]
     assert names == list(settings.NAMES)
     settings.configure(speed=7)

@@ -68,7 +68,7 @@ def test_the_key_is_used_and_forgotten(ring):
     type_in(form, KEY)
     assert settings.api_key().value.reveal() == KEY
     assert form._key.value == ""
-    assert "sk_…beef" in form._said.value
+    assert "sk_…beef" in form._message.value
     assert KEY not in everything(form)
     assert ring.kept == {}
 
@@ -88,8 +88,8 @@ def test_a_slip_of_the_hand_is_told_without_repeating_it(ring):
     """What is no key is refused, and stands nowhere."""
     form = LoginForm()
     type_in(form, KEY[:-1])
-    assert "The API key from nk.login() is not a NovaKit key" in form._said.value
-    assert "64 hexadecimal digits" in form._said.value
+    assert "The API key from nk.login() is not a NovaKit key" in form._message.value
+    assert "64 hexadecimal digits" in form._message.value
     assert KEY[:-1] not in everything(form)
 
 
@@ -98,23 +98,23 @@ def test_without_a_key_it_says_so(ring, monkeypatch):
     monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)
     configure(api_key=None)
     form = LoginForm()
-    assert "No key yet" in form._said.value
+    assert "No key yet" in form._message.value
     type_in(form, KEY[:-1])
-    assert "No key yet" not in form._said.value
+    assert "No key yet" not in form._message.value
     form._button.click()
-    assert "No key yet" in form._said.value
+    assert "No key yet" in form._message.value
     type_in(form, KEY)
     type_in(form, KEY[:-1])
     type_in(form, "  ")
     assert form._key.value == ""
-    assert "sk_…beef (configure)" in form._said.value
+    assert "sk_…beef (configure)" in form._message.value
 
 
 def test_a_key_elsewhere_that_is_none_is_told(ring, monkeypatch):
     """The one of the environment, where its owner finds it."""
     configure(api_key=None)
     monkeypatch.setenv("NOVAKIT_API_KEY", KEY[:-1])
-    assert "The API key from NOVAKIT_API_KEY is not a NovaKit key" in LoginForm()._said.value
+    assert "The API key from NOVAKIT_API_KEY is not a NovaKit key" in LoginForm()._message.value
 
 
 def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
@@ -123,7 +123,7 @@ def test_a_keyring_that_fails_leaves_the_key_in_the_kernel(ring):
     form = LoginForm()
     form._keep.value = True
     type_in(form, KEY)
-    assert "is used in this kernel" in form._said.value
+    assert "is used in this kernel" in form._message.value
     assert KEY not in everything(form)
     assert settings.api_key().source == "configure"
 

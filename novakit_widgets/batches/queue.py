@@ -16,7 +16,7 @@ from ..api.listing import LIST_LIMIT
 from ..config import settings
 from ..engine.messages import never_submitted
 from ..engine.reconcile import look_up_entries
-from ..engine.reuse import TWIN_AGE, lost_job, reused_note, twin_note
+from ..engine.reuse import TWIN_AGE, check_reuse, lost_job, read_for_reuse, reused_note, twin_note
 from ..engine.state import Phase
 from ..engine.submit import Ticket
 from ..engine.tracker import tracker_of
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from ..api.client import NovaKitClient
     from ..engine.run import JobRun
     from ..job_history.batches import BatchRecord
-    from ..job_history.jobs import JobHistory
+    from ..job_history.jobs import HistoryEntry, JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
 
@@ -128,6 +128,8 @@ class JobQueue:
         self.max_running = _check_number(max_running)
         self.timeout = check_timeout(timeout)
         self.reuse = reuse
+        if reuse:
+            check_reuse(self.history)
         self.on_change = on_change
         self.about = dict(about or {})
         self.made_at = self._works.now()
@@ -643,20 +645,32 @@ class JobQueue:
         if not allowance.seeded:  # by another queue of the key, while we read
             allowance.seed(begun, now=self._works.now())
 
+    async def _reusable(self, asked: Sequence[tuple[Tool, Mapping[str, Any]]]) -> list[HistoryEntry | None]:
+        """Return equal jobs of the history, those of lost submissions included.
+
+        Raises:
+            ConfigurationError: The history can't be used, so an equal job might be paid twice.
+        """
+        asks = {"base_url": self.client.base_url, "account": self.client.account}
+        lost = await read_for_reuse(self.history, self.history.lost, asked=asked, **asks)
+        # Before the equal jobs are looked for, so that what was lost is one of them.
+        await look_up_entries(self.client, self.history, lost, clockwork=self._works)
+        return await read_for_reuse(self.history, self.history.twins, asked, **asks)
+
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""
         waiting = [place for place in self.places if place.state is PlaceState.WAITING]
         asked = [(place.tool, place.params) for place in waiting]
         if self.reuse:
-            # Before the twins are looked for, so that what was lost is one of them.
-            lost = await self.history.off_loop(
-                self.history.lost, base_url=self.client.base_url, account=self.client.account, asked=asked
+            try:
+                twins = await self._reusable(asked)
+            except ConfigurationError as error:
+                self._hold(error)
+                return
+        else:
+            twins = await self.history.off_loop(
+                self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=TWIN_AGE
             )
-            await look_up_entries(self.client, self.history, lost, clockwork=self._works)
-        age = None if self.reuse else TWIN_AGE
-        twins = await self.history.off_loop(
-            self.history.twins, asked, base_url=self.client.base_url, account=self.client.account, within=age
-        )
         for place, twin in zip(waiting, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
                 continue

@@ -3,59 +3,89 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import SubmissionUncertainError
 from ..job_history.jobs import default_history
 from ..model.job import JobStatus
+from ..runtime import loop as job_loop
 from ..runtime.clock import Clockwork
 from .reconcile import look_up_entries
 from .run import JobRun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..api.client import NovaKitClient
-    from ..job_history.jobs import HistoryEntry
+    from ..job_history.jobs import HistoryEntry, JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
     from .start import StartingRun
 
-__all__ = ["TWIN_AGE", "equal_job", "lost_job", "reused_note", "run_of", "twin_note"]
+__all__ = ["TWIN_AGE", "check_reuse", "equal_job", "lost_job", "read_for_reuse", "reused_note", "run_of", "twin_note"]
 
 TWIN_AGE = timedelta(days=1)  # how long a new card mentions an equal job
 _LOOK = 0.2  # seconds between two looks at whether equal submissions, also other kernels', are answered
 _GIVEN_UP = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+_REUSE = "reuse=True"
+_T = TypeVar("_T")
 
 
 def run_of(
     tool: Tool, params: Mapping[str, Any], *, client: NovaKitClient, timeout: float | None = None, reuse: bool
 ) -> JobRun:
-    """Return a run for a request: of a new job, or of an equal one in the history.
+    """Create the run of a new job, or of an equal job of the history. The history is read when the run starts.
 
     Args:
-        tool: of the job.
-        params: the service's own parameters.
-        client: sends the requests.
-        timeout: seconds to watch; ``None`` for the tool's.
-        reuse: whether to reuse an equal job; otherwise the run's note mentions it.
+        tool: The job's tool.
+        params: The service's own parameters.
+        client: Sends the requests.
+        timeout: Seconds to watch the job; ``None`` for the tool's default.
+        reuse: Whether an equal job of the history is taken instead of a new one. Otherwise a note tells of one.
+
+    Raises:
+        ConfigurationError: ``reuse`` is set, and the history is switched off.
     """
-    twin = default_history().twin(
-        tool, params, base_url=client.base_url, account=client.account, within=None if reuse else TWIN_AGE
-    )
-    if twin is not None and twin.job is not None and reuse:
-        job_id = twin.job.id
-        if job_id is None:
-            # It was answered at once: the service has no job to fetch, and the row has the result.
-            run = JobRun.known(tool, params, twin.job, client=client, timeout=timeout)
-        else:
-            run = JobRun.attached(job_id, client=client, timeout=timeout, tool=tool, params=params, earlier=equal_job)
-        run.note = reused_note(twin)
-        run.reused = True
-        return run
-    run = JobRun(tool, params, client=client, timeout=timeout, earlier=equal_job if reuse else None)
-    run.note = "" if twin is None else twin_note(twin)
+    if reuse:
+        check_reuse(default_history())
+        return JobRun(tool, params, client=client, timeout=timeout, earlier=equal_job)
+    if job_loop.current() is None:
+        return JobRun(tool, params, client=client, timeout=timeout, earlier=_mention_equal)
+    run = JobRun(tool, params, client=client, timeout=timeout)
+    job_loop.spawn(_mention_equal(run))  # at once, since a run may wait for the user to start it
     return run
+
+
+def check_reuse(history: JobHistory) -> None:
+    """Refuse ``reuse=True`` when there is no history that could tell of an equal job.
+
+    Raises:
+        ConfigurationError: The history is switched off.
+    """
+    if history.path is None:
+        history.require(_REUSE)
+
+
+async def _mention_equal(run: StartingRun, _intent: str = "") -> None:
+    """Add a note about an equal job of the last day. It takes no job instead of a new one."""
+    assert run.tool is not None  # for the type checker: it is about to be submitted
+    client, history = run.client, run.history
+    twin = await history.off_loop(
+        history.twin, run.tool, run.params, base_url=client.base_url, account=client.account, within=TWIN_AGE
+    )
+    if twin is not None and not run.note:
+        run.mention(twin_note(twin))
+
+
+async def read_for_reuse(history: JobHistory, work: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+    """Read the history, and refuse to go on without an answer: an equal job might be paid twice.
+
+    Raises:
+        ConfigurationError: The history can't be used.
+    """
+    result = await history.off_loop(work, *args, **kwargs)
+    history.require(_REUSE)
+    return result
 
 
 async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
@@ -68,6 +98,7 @@ async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | Non
 
     Raises:
         SubmissionUncertainError: see `lost_job`.
+        ConfigurationError: the history can't be used.
     """
     if intent:
         await _those_ahead(run, intent, clockwork or Clockwork())
@@ -77,7 +108,7 @@ async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | Non
 async def _those_ahead(run: StartingRun, intent: str, works: Clockwork) -> None:
     """Wait for the answers to equal submissions that were begun before this one."""
     before = run.note
-    while await run.history.off_loop(run.history.ahead, intent):
+    while await read_for_reuse(run.history, run.history.ahead, intent):
         run.mention("An equal job is being submitted already. This card waits for it instead of paying twice.")
         await works.sleep(_LOOK)
     run.mention(before)
@@ -96,7 +127,7 @@ async def lost_job(run: StartingRun, _intent: str = "", *, clockwork: Clockwork 
     assert run.tool is not None  # for the type checker: it is about to be submitted
     history, client = run.history, run.client
     asked = [(run.tool, run.params)]
-    lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account, asked=asked)
+    lost = await read_for_reuse(history, history.lost, base_url=client.base_url, account=client.account, asked=asked)
     if not lost:
         # Another kernel may have found the uncertain one meanwhile.
         return await _found_meanwhile(run) if isinstance(run.trouble, SubmissionUncertainError) else None
@@ -122,8 +153,9 @@ async def _found_meanwhile(run: StartingRun) -> Job | None:
     """
     assert run.tool is not None  # for the type checker: it is about to be submitted
     client = run.client
-    twin = await run.history.off_loop(
-        run.history.twin, run.tool, run.params, base_url=client.base_url, account=client.account
+    history = run.history
+    twin = await read_for_reuse(
+        history, history.twin, run.tool, run.params, base_url=client.base_url, account=client.account
     )
     if twin is None or twin.job is None:
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..api.retry import at_rest, nothing_sent
 from ..config.logs import log
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
+from ..job_history.submissions import new_intent
 from ..limits.tool_limits import allowance_of
 from ..runtime.clock import Clockwork
 from .messages import looks_again
@@ -103,6 +104,7 @@ async def submit(
             batch=ticket.batch,
             place=ticket.place,
             account=client.account,
+            intent=new_intent() if history.path is not None else "",
         )
     except BaseException:
         slot.released()
@@ -134,12 +136,12 @@ async def submit(
         await history.off_loop(history.unsent, intent, error.message)
         raise
     except BaseException as error:
-        # Not in a thread, because the loop may be closing.
+        # Not awaited, because the loop may be closing.
         if nothing_sent(error):
-            history.unsent(intent, "it was cancelled before NovaKit accepted it")
+            history.later(history.unsent, intent, "it was cancelled before NovaKit accepted it")
         else:
             # Cancelled during the request: a later look-up has to find out.
-            history.uncertain(intent, "it was interrupted before the answer was there")
+            history.later(history.uncertain, intent, "it was interrupted before the answer was there")
         raise
     log.info("The %s job %s was submitted", tool, job.id)
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
@@ -159,7 +161,7 @@ async def _other(
         raise
     except BaseException:
         slot.released()
-        history.forget(intent)  # not in a thread, because the loop may be closing
+        history.later(history.forget, intent)  # not awaited, because the loop may be closing
         raise
     if job is not None:
         slot.released()

@@ -20,7 +20,7 @@ from . import queries, submissions
 from .access import Access
 from .batches import Batches
 from .database import HistoryWarning
-from .rows import DISMISSED, INTENT, JOB, UNCERTAIN, UNSENT, HistoryEntry, Stage, by_id, digest_of, entry_of, execute
+from .rows import DISMISSED, INTENT, JOB, UNCERTAIN, UNSENT, HistoryEntry, Stage, digest_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -83,11 +83,6 @@ class JobHistory:
         Calls are made in the order in which they were asked for. When the file does not answer in time, the method's empty result
         is returned, and what it writes is written later.
 
-        Args:
-            work: The method.
-            *args: Its arguments.
-            **kwargs: Its keyword arguments.
-
         Example:
             >>> import asyncio
             >>> history = JobHistory(None)
@@ -113,7 +108,7 @@ class JobHistory:
         if trouble:
             raise ConfigurationError(
                 f"{purpose} needs the job history, which can't be used: {trouble}. Nothing was submitted or billed. "
-                "Set NOVAKIT_HISTORY to a file that can be written, or use reuse=False to pay for a new job."
+                f"Set NOVAKIT_HISTORY to a file that can be written, or go on without {purpose}."
             )
 
     # Writing
@@ -135,7 +130,7 @@ class JobHistory:
         Args:
             tool: The job's tool.
             params: The parameters that will be sent.
-            base_url: The service.
+            base_url: See the class.
             notebook: The notebook that submits it, where known.
             batch: The batch that it belongs to.
             place: Its number in the batch.
@@ -223,10 +218,7 @@ class JobHistory:
         self._change(statement, [note, star, intent])
 
     def _change(self, statement: str, values: Sequence[Any]) -> None:
-        def work(database: sqlite3.Connection) -> None:
-            execute(database, statement, values)
-
-        self._run(work, None, write=True)
+        self._run(lambda database: submissions.change_rows(database, statement, values), None, write=True)
 
     # Reading
 
@@ -263,12 +255,8 @@ class JobHistory:
     ) -> list[HistoryEntry]:
         """Return the submissions that may have started an unknown job, oldest first.
 
-        Submissions that a living process still waits for are left out.
-
-        Args:
-            base_url: Only this service's.
-            account: Only this account's.
-            asked: Only those that are equal to one of these.
+        Submissions that a living process still waits for are left out. With ``asked``, only those are returned that are equal
+        to one of these.
         """
         digests = None if asked is None else {digest_of(tool, params) for tool, params in asked}
         return self._run(lambda database: queries.lost(database, self._now(), base_url, account, digests), [])
@@ -316,12 +304,7 @@ class JobHistory:
 
     def find(self, job_id: str, *, base_url: str) -> HistoryEntry | None:
         """Return the row of a job, by the service's id."""
-
-        def work(database: sqlite3.Connection) -> HistoryEntry | None:
-            row = by_id(database, job_id, base_url)
-            return None if row is None else entry_of(row)
-
-        return self._run(work, None)
+        return self._run(lambda database: queries.find(database, job_id, base_url), None)
 
     def jobs_of(self, intents: Sequence[str]) -> dict[str, Job]:
         """Return the jobs of those submissions that are known to have started one, by the ids of their rows."""
@@ -342,14 +325,9 @@ class JobHistory:
     def begun(
         self, *, base_url: str, since: datetime, before: datetime, late: timedelta, account: str | None = None
     ) -> list[tuple[Tool, datetime]]:
-        """Return what was, or may have been, submitted in a period, and so counts against the service's limits.
+        """Return what was, or may have been, submitted from ``since`` until before ``before``, and so counts against limits.
 
-        Args:
-            base_url: The service.
-            since: The beginning of the period.
-            before: Its end, exclusive.
-            late: How long an unknown answer may have taken.
-            account: Only this account's.
+        An answer whose time is unknown may have taken as long as ``late``.
 
         Returns:
             The tool of each submission, and when its answer came.

@@ -16,6 +16,7 @@ from .rows import (
     UNCERTAIN,
     UNSENT,
     HistoryEntry,
+    by_id,
     entry_of,
     execute,
     first,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..model.job import Job
 
-__all__ = ["answered", "begun", "conditions", "equal", "filtered", "is_ahead", "jobs_of", "lost", "started_ids"]
+__all__ = ["answered", "begun", "conditions", "equal", "filtered", "find", "is_ahead", "jobs_of", "lost", "started_ids"]
 
 # A POST with its retries takes some minutes at most. A process of another machine is presumed dead after this time.
 _LONGEST_POST = timedelta(minutes=15)
@@ -121,6 +122,12 @@ def equal(
     values = [base_url, str(JobStatus.FAILED), str(JobStatus.CANCELLED), since, account, account]
     rows = [first(database, where, [digest, *values]) for digest in digests]
     return [None if row is None else entry_of(row) for row in rows]
+
+
+def find(database: sqlite3.Connection, job_id: str, base_url: str) -> HistoryEntry | None:
+    """Return the row of a job, by the service's id."""
+    row = by_id(database, job_id, base_url)
+    return None if row is None else entry_of(row)
 
 
 def jobs_of(database: sqlite3.Connection, intents: Sequence[str]) -> dict[str, Job]:

@@ -28,12 +28,12 @@ from .rows import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ..model.job import Job
 
-__all__ = ["Answer", "asked", "begin", "claim", "new_intent", "note", "start"]
+__all__ = ["Answer", "asked", "begin", "change_rows", "claim", "new_intent", "note", "start"]
 
 
 def new_intent() -> str:
@@ -113,6 +113,11 @@ def start(database: sqlite3.Connection, intent: str, answer: Answer) -> None:
     change(database, row, {**facts, **facts_of(newest)})
     if before is not None and before.id != job.id:
         note(database, Answer(before, answer.base_url, answer.account, answer.at))
+
+
+def change_rows(database: sqlite3.Connection, statement: str, values: Sequence[Any]) -> None:
+    """Run a statement that changes rows."""
+    execute(database, statement, values)
 
 
 def note(database: sqlite3.Connection, answer: Answer, *, process: str = "") -> None:

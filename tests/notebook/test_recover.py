@@ -12,6 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 from killing import kill
+from runs import until
 
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, batch, configure
 from novakit_widgets.engine.reconcile import look_up_all
@@ -292,8 +293,9 @@ def test_without_reuse_an_equal_job_of_today_is_mentioned(sandbox, tmp_path):
     configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
     first = JobWidget("image", PARAMS).wait()
     second = JobWidget("image", PARAMS)
-    assert first.id in second._parts.message.value
     assert second.wait().id != first.id
+    second.paint()
+    assert first.id in second._parts.message.value
     configure(reuse=True)
     assert JobWidget("image", PARAMS).wait().id == second.job_id
 
@@ -353,9 +355,14 @@ def test_reuse_takes_a_result_without_a_job_id(tmp_path):
         configure(api_key=sandbox.api_key, base_url=sandbox.base_url, history=str(tmp_path / "h.sqlite3"))
         params = {"input": "Good morning"}
         first = JobWidget("tts", params).wait()
-        mentioned = JobWidget("tts", params, autostart=False)
-        assert "reuse=True shows that" in mentioned._parts.message.value
-        mentioned.close()
+
+        async def mentioned():
+            waiting = JobWidget("tts", params, autostart=False)
+            await until(lambda: waiting.run.note)
+            waiting.close()
+            return waiting.run.note
+
+        assert "reuse=True shows that" in asyncio.run(mentioned())
         card = JobWidget("tts", params, reuse=True)
         again = card.wait()
         assert (again.id, again.media) == (None, first.media)

@@ -34,7 +34,6 @@ LONG_CLASSES = {
     "batches/queue.py JobQueue": "to be split",
     "engine/run.py JobRun": "to be split",
     "engine/tracker.py JobTracker": "to be split",
-    "job_history/jobs.py JobHistory": "to be split",
     "widgets/card/widget.py JobWidget": "to be split",
     "widgets/explorer/widget.py PromptExplorer": "to be split",
 }

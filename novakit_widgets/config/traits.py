@@ -95,29 +95,32 @@ def register(shell: Any) -> None:
     with mine.lock:
         if mine.shell is shell:
             return
-        mine.shell = shell
-        if not any(isinstance(one, NovaKit) for one in shell.configurables):
+        # A front end may give something that is not quite IPython's shell.
+        listed = getattr(shell, "configurables", None)
+        if isinstance(listed, list) and not any(isinstance(one, NovaKit) for one in listed):
             shown = NovaKit()
-            shell.configurables.append(shown)
+            listed.append(shown)
             mine.listeners.append(shown.changed)
-        given = dict(shell.config.get("NovaKit", {}))
+        configuration = getattr(shell, "config", None)
+        given = dict(configuration.get("NovaKit", {})) if isinstance(configuration, dict) else {}
         has_key = given.pop("api_key", None) is not None
         mine.read_file(given)
         if has_key:
             _remove_key(_configurations(shell))
             mine.refuse("api_key", _NO_KEY)
+        mine.shell = shell  # last: another thread that sees it reads settings without the lock
 
 
 def _configurations(shell: Any) -> Iterator[Any]:
     """Yield the configurations of a shell, of its parts, and of the applications that it belongs to."""
-    owners = [] if shell is None else list(shell.configurables)
+    owners = list(getattr(shell, "configurables", None) or [])
     while shell is not None:
         owners.append(shell)
         shell = getattr(shell, "parent", None)
     for owner in owners:
         for name in ("config", "cli_config"):
             found = getattr(owner, name, None)
-            if found is not None:
+            if isinstance(found, dict):
                 yield found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -240,6 +242,27 @@ def test_loading_the_extension_lists_the_settings_once(start):
     settings.embed()
     novakit_widgets.load_ipython_extension(shell)
     assert len([one for one in shell.configurables if isinstance(one, NovaKit)]) == 1
+
+
+def test_first_reads_on_several_threads_see_the_configuration_file(start):
+    """No thread reads a default while another one reads the file."""
+    start(embed="file")
+    with ThreadPoolExecutor(8) as threads:
+        assert {found.value for found in threads.map(settings.embed, [None] * 64)} == {"file"}
+
+
+SHELLS = {
+    "nothing of IPython's": object(),
+    "no configuration": SimpleNamespace(configurables=[], config=None, parent=None),
+    "another kind of list": SimpleNamespace(configurables=(), config={"NovaKit": {"embed": "file"}}, parent=object()),
+}
+
+
+@pytest.mark.parametrize("kind", SHELLS)
+def test_shell_that_is_not_quite_ipythons_costs_nothing(kind):
+    """Some front ends define get_ipython() themselves."""
+    settings.register(SHELLS[kind])
+    assert store.current.find("embed").value in ("auto", "file")
 
 
 CHEAP = {

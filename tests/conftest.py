@@ -20,6 +20,7 @@ from novakit_widgets.config import keys, store
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.runtime import registry
 
+_LONGEST = ("browser", "notebooks", "kernels", "batches", "engine", "cli")
 UNENDING = r"not within \d+ s: the cells are done"  # what a test says of such a cell
 
 with contextlib.suppress(ImportError):
@@ -52,12 +53,19 @@ def _fresh(monkeypatch, tmp_path):
     stamina.set_testing(False)
 
 
+def _place(item):
+    """Return a test's place in the run: what takes longest begins first, so that no worker is left with it at the end."""
+    folders = item.nodeid.split("::", 1)[0].split("/")
+    return next((place for place, room in enumerate(_LONGEST) if room in folders), len(_LONGEST))
+
+
 def pytest_collection_modifyitems(items):
-    """Run a test of ipykernel 7.3.0 that has failed again, in another kernel, twice at most.
+    """Begin with what takes longest, and run a test of ipykernel 7.3.0 that has failed again, in another kernel, twice at most.
 
     That version leaves one cell in some hundreds without an end, whatever it does: https://github.com/ipython/ipykernel/issues/1554
     (docs/measured.md). Whatever else fails, and what fails three times, is ours.
     """
+    items.sort(key=_place)
     for item in items:
         if "7.3.0" in item.name:
             item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=[UNENDING]))

@@ -16,10 +16,12 @@ HOW_TO_GET_ONE = (
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A container has no sandbox for the browser, and nothing here is to talk to the world.
+# There is no graphics card either, and imitating one costs time.
 # Media play without a click, as a user's click would allow it.
 _FLAGS = (
     "--no-sandbox",
     "--disable-quic",
+    "--disable-gpu",
     "--disable-background-networking",
     "--autoplay-policy=no-user-gesture-required",
 )

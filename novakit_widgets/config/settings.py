@@ -218,23 +218,21 @@ def register(shell: Any = None) -> None:
     Args:
         shell: IPython's; by default the running one, if there is one.
     """
-    shell = shell or _running_shell()
+    if shell is None:
+        # IPython may be half imported, by another thread.
+        running = getattr(sys.modules.get("IPython"), "get_ipython", None)
+        shell = None if running is None else running()
     if shell is not None and shell is not store.current.shell:
         from .traits import register as register_traits
 
         register_traits(shell)
 
 
-def _running_shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    running = getattr(ipython, "get_ipython", None)  # IPython may be half imported, by another thread
-    return None if running is None else running()
-
-
 def _find(name: str, argument: Any = None) -> Setting[Any]:
     mine = store.current
     # Each request reads settings: nothing more than this is done for them once a shell is known.
-    if "IPython" in sys.modules and _running_shell() is not mine.shell:
+    running = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    if running is not None and running() is not mine.shell:
         register()
     if mine.untold:
         mine.raise_refused()

@@ -682,8 +682,8 @@ class JobRun:
                 raise
 
     def _set(self, phase: Phase) -> None:
-        log_phase(phase, self.tool, self.job, self.error)
         if phase in SETTLED:
+            log_phase(phase, self.tool, self.job, self.error)
             # First, because a waiter on another thread takes it up as soon as it is left.
             self._time.stop()
             self._watch = None

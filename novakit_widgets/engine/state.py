@@ -35,16 +35,16 @@ SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
 
 
 def log_phase(phase: Phase, tool: Tool | None, job: Job | None, error: NovaKitError | None) -> None:
-    """Log where a run has come to; as a warning where it has no result that anybody wanted.
+    """Log the end of a run: as a warning unless it was completed or cancelled.
 
     Args:
-        phase: the new phase.
+        phase: the settled phase.
         tool: of the run, where known.
         job: its newest snapshot.
         error: why there is no result.
     """
     about = (tool or "unknown", (job and job.id) or "without an id", phase.value)
-    if error is None or phase not in SETTLED:
+    if error is None:
         log.info("%s job %s is %s", *about)
     elif isinstance(error, JobCancelledError):
         log.info("%s job %s is cancelled", *about[:2])

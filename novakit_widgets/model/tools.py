@@ -147,8 +147,8 @@ FACTS: Mapping[Tool, ToolFacts] = MappingProxyType(
             limit=(5, HOUR),
             bucket="video_seconds",
             bucket_label="Video, seconds",
-            unit="second of video",
-            units="seconds of video",
+            unit="s",
+            units="s",
             units_from="duration_seconds",
         ),
         Tool.MUSIC: ToolFacts(
@@ -164,8 +164,8 @@ FACTS: Mapping[Tool, ToolFacts] = MappingProxyType(
             limit=(10, HOUR),
             bucket="music_tracks",
             bucket_label="Music, tracks",
-            unit="music track",
-            units="music tracks",
+            unit="track",
+            units="tracks",
         ),
         Tool.IMAGE: ToolFacts(
             endpoint="images/generations",
@@ -216,8 +216,8 @@ FACTS: Mapping[Tool, ToolFacts] = MappingProxyType(
             limit=(20, MINUTE),
             bucket="tts_chars",
             bucket_label="Speech, characters",
-            unit="character of speech",
-            units="characters of speech",
+            unit="character",
+            units="characters",
             units_from="input",
         ),
         Tool.STT: ToolFacts(
@@ -236,8 +236,8 @@ FACTS: Mapping[Tool, ToolFacts] = MappingProxyType(
             limit=(10, MINUTE),
             bucket="stt_seconds",
             bucket_label="Transcription, seconds",
-            unit="second of transcription",
-            units="seconds of transcription",
+            unit="s",
+            units="s",
             units_from="file",
         ),
     }

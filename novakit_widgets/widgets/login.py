@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..config import settings
 from ..errors import ConfigurationError, MissingKeyError
-from .common.display import in_kernel
+from .common.kernel import in_kernel
 from .common.observe import when_changed
 
 __all__ = ["LoginForm", "login"]

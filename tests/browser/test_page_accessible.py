@@ -58,9 +58,9 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     await expect(page.card(4).get_by_role("button", name="Try again")).to_be_visible()
     await expect(page.card(3).get_by_role("button", name="Save")).to_be_visible()
     await expect(page.card(9).locator("audio")).to_be_visible()
-    await expect(page.card(10).get_by_role("status")).to_have_text("done")
+    await expect(page.card(10).get_by_role("status")).to_have_text("Done")
     await expect(page.card(10).get_by_role("button", name="Save")).to_be_visible()
-    await expect(page.card(11).get_by_role("button", name="Start")).to_be_visible()
+    await expect(page.card(11).get_by_role("button", name="Generate")).to_be_visible()
     for index in (5, 6, 7, 8):
         await page.plain(index).get_by_text("Parameters and code").click()
     await page.lay_out(7000)
@@ -88,7 +88,7 @@ async def test_the_keyboard_alone(open_notebook, sandbox):
     await expect(button).to_be_focused()
     assert await button.evaluate(_FOCUS)
     await page.page.keyboard.press("Enter")
-    await expect(page.plain(1)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Cancelled")
 
 
 async def test_what_a_screen_reader_learns(open_notebook, sandbox):
@@ -101,6 +101,6 @@ async def test_what_a_screen_reader_learns(open_notebook, sandbox):
     await expect(bar).to_have_attribute("aria-valuetext", re.compile(r"\d+ % · \d:\d\d"))
     status = page.card(1).get_by_role("status")
     await expect(status).to_have_attribute("aria-live", "polite")
-    await expect(status).to_have_text("being made")
+    await expect(status).to_have_text("Generating")
     await page.card(1).get_by_role("button", name="Cancel").click()
-    await expect(page.plain(1)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Cancelled")

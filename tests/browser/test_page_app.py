@@ -31,7 +31,7 @@ async def test_explore_prompts_in_voila(voila, context_of):
     assert shown == ["A green boat", "A red boat"]
     for place in (0, 1):
         await page.get_by_role("checkbox", name="Compare").nth(place).check()
-    await page.get_by_role("button", name="Compare 2 side by side").click()
+    await page.get_by_role("button", name="Compare 2 results").click()
     await expect(page.locator(".nk-compare img")).to_have_count(2)
     await box.fill(" ")
     await generate.click()

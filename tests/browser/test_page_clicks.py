@@ -16,7 +16,7 @@ def _newest_job(sandbox):
 
 
 async def _is_running(page, sandbox, index=1) -> None:
-    await expect(page.card(index).get_by_role("status")).to_have_text(re.compile("waiting for its turn|being made"))
+    await expect(page.card(index).get_by_role("status")).to_have_text(re.compile("Queued|Generating"))
     assert _newest_job(sandbox).ended_at is None
 
 
@@ -33,7 +33,7 @@ async def test_every_click_counts(open_notebook, sandbox, kernel):
             await page.reload()
             await _is_running(page, sandbox)
         await card.get_by_role("button", name="Cancel").click()
-        await expect(card.get_by_role("status")).to_have_text("cancelled")
+        await expect(card.get_by_role("status")).to_have_text("Cancelled")
         assert _newest_job(sandbox).status == "cancelled"
         if not last:
             await card.get_by_role("button", name="Try again").click()
@@ -52,7 +52,7 @@ async def test_cancelled_while_another_cell_awaits(open_notebook, sandbox, kerne
         await page.is_running(2)
     page.go_on()
     await page.has_run(2)
-    await expect(page.plain(1)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Cancelled")
     assert _newest_job(sandbox).status == "cancelled"
 
 
@@ -68,7 +68,7 @@ async def test_cancelled_while_a_cell_waits(open_notebook, sandbox, kernel):
         await page.interrupt()
     await page.has_run(2)
     await expect(page.output(2)).to_contain_text(re.compile("JobCancelledError|KeyboardInterrupt"))
-    await expect(page.plain(1)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Cancelled")
     assert _newest_job(sandbox).status == "cancelled"
 
 

@@ -78,7 +78,7 @@ async def test_by_keyboard_from_a_prompt_to_code(open_notebook, sandbox):
     for place in (0, 1):
         await tab_to(page, output.get_by_role("checkbox", name="Compare").nth(place))
         await page.keyboard.press("Space")
-    compare = output.get_by_role("button", name="Compare 2 side by side")
+    compare = output.get_by_role("button", name="Compare 2 results")
     await expect(compare).to_be_enabled()
     await compare.focus()
     await page.keyboard.press("Enter")
@@ -88,7 +88,7 @@ async def test_by_keyboard_from_a_prompt_to_code(open_notebook, sandbox):
     shape = await together.evaluate("video => [video.videoWidth, video.videoHeight, video.duration]")
     assert shape == [1280, 360, pytest.approx(1, abs=0.1)]
 
-    code = output.get_by_role("button", name="As code").first
+    code = output.get_by_role("button", name="Copy code").first
     await code.focus()
     await page.keyboard.press("Enter")
     written = output.locator(".novakit-result textarea").first
@@ -143,7 +143,7 @@ async def test_a_picture_from_the_readers_machine(open_notebook, sandbox, tmp_pa
     await expect(output.locator("video")).to_have_count(1)
     job = list(sandbox.jobs.values())[-1]
     assert job.params["source_image"].startswith("data:image/png;base64,")
-    await output.get_by_role("button", name="As code").click()
+    await output.get_by_role("button", name="Copy code").click()
     written = await output.locator(".novakit-result textarea").input_value()
     call = ast.parse(written).body[-1].value
     (name,) = (keyword.value.args[0].value for keyword in call.keywords if keyword.arg == "source_image")

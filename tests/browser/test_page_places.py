@@ -52,7 +52,7 @@ async def test_nested_cards_stay_widgets_that_play(open_notebook):
     )
     await page.run_all()
     for index in (1, 2, 3):
-        await expect(page.card(index).get_by_role("status")).to_have_text("done")
+        await expect(page.card(index).get_by_role("status")).to_have_text("Done")
         await assert_plays(page.card(index).locator("video"), seconds=1)
         await expect(page.plain(index)).to_have_count(0)
     await expect(page.card(1).get_by_role("button", name="Save")).to_be_visible()
@@ -140,4 +140,4 @@ async def test_narrow_and_wide(open_notebook, sandbox):
     button = page.card(1).get_by_role("button", name="Cancel")
     await expect(button).to_be_in_viewport()
     await button.click()
-    await expect(page.plain(1)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Cancelled")

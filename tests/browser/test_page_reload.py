@@ -35,8 +35,13 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, pro
     job = list(sandbox.jobs)[-1]
     sandbox.finish(job)
     await page.until(lambda: sandbox.jobs[job].ended_at is not None)
+<<<<<<< HEAD
     reopened = await Notebook.open(profile, lab, page.path)
     await expect(reopened.card(1).get_by_role("status")).to_have_text("done")
+=======
+    reopened = await Notebook.open(again, lab, page.path)
+    await expect(reopened.card(1).get_by_role("status")).to_have_text("Done")
+>>>>>>> 751554a (Use the words of the page in tests, docs and notebooks)
     await _assert_it_can_be_shown_again(reopened)
 
 
@@ -53,7 +58,7 @@ async def test_reloaded_in_mid_job(open_notebook, sandbox):
     before = float(await bar.get_attribute("aria-valuenow") or 0)
     await expect(bar).not_to_have_attribute("aria-valuenow", f"{before:.0f}")
     sandbox.finish()
-    await expect(page.card(1).get_by_role("status")).to_have_text("done")
+    await expect(page.card(1).get_by_role("status")).to_have_text("Done")
     await _assert_it_can_be_shown_again(page)
 
 

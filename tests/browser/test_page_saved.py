@@ -87,8 +87,8 @@ async def test_a_failed_and_a_cancelled_job_stay_too(open_notebook, sandbox):
     page = await open_notebook("nk.video('fail please')", "nk.video('A sunset')")
     await page.run_all()
     await page.card(2).get_by_role("button", name="Cancel").click()
-    await expect(page.plain(1)).to_contain_text("failed")
-    await expect(page.plain(2)).to_contain_text("cancelled")
+    await expect(page.plain(1)).to_contain_text("Failed")
+    await expect(page.plain(2)).to_contain_text("Cancelled")
     content = await page.save()
     failed, cancelled = ("".join(content["cells"][index]["outputs"][0]["data"]["text/html"]) for index in (1, 2))
     assert "not charged" in failed or "billed" in failed

@@ -26,7 +26,7 @@ def test_a_board_runs_behind_the_cells_and_becomes_plain(kernel, sandbox):
     cell = kernel.ok(f"board = {_BATCH % 6}; board")
     other = kernel.ok("print('another')")
     card = kernel.card(cell)
-    card.says("of 6 done", "Lighthouse 5", "being made")
+    card.says("of 6 done", "Lighthouse 5", "Generating")
     kernel.until(lambda: "novakit-plain-board" in plain_of(kernel, cell), what="the plain result")
     html = plain_of(kernel, cell)
     assert html.count('src="data:image/png;base64,') == 6
@@ -76,7 +76,7 @@ def test_cancel_all_by_a_click(kernel, sandbox):
     sandbox.next_duration(*[400.0] * 3)
     cell = kernel.ok('board = nk.batch("image", list("abcdefgh"), size="512x512", max_running=3); board')
     card = kernel.card(cell)
-    card.says("3 running", "5 waiting")
+    card.says("3 generating", "5 queued")
     kernel.until(lambda: len(sandbox.jobs) == before + 3)
     kernel.click(button(card, "Cancel all"))
     kernel.until(lambda: "8 cancelled" in plain_of(kernel, cell), what="the plain result")
@@ -92,7 +92,7 @@ def test_a_click_while_a_cell_awaits_the_board(kernel, sandbox):
     kernel.ok('board = nk.batch("image", ["a", "b"], size="512x512")')
     cell = kernel.send("jobs = await board; print(len(jobs))")
     card = kernel.card(cell)
-    card.says("2 running")
+    card.says("2 generating")
     kernel.click(button(card, "Cancel all"))
     kernel.finish(cell)
     assert cell.text.strip() == "0"
@@ -133,7 +133,7 @@ def test_a_board_comes_back_after_its_kernel_was_killed(start, sandbox, tmp_path
     sandbox.next_duration(*[60.0] * 6)
     first = start(NOVAKIT_HISTORY=history)
     cell = first.ok('board = nk.batch("image", list("abcdef"), size="512x512", max_running=2); board')
-    first.card(cell).says("2 running", "4 waiting")
+    first.card(cell).says("2 generating", "4 queued")
     first.until(lambda: len(sandbox.jobs) == before + 2)
     first._manager.shutdown_kernel(now=True)
 
@@ -141,7 +141,7 @@ def test_a_board_comes_back_after_its_kernel_was_killed(start, sandbox, tmp_path
     second.ok("(board,) = nk.recover().boards")
     shown = second.ok("board")
     card = second.card(shown)
-    card.says("On hold.", "4 waiting, on hold")
+    card.says("On hold.", "4 queued, on hold")
     assert len(sandbox.jobs) == before + 2
     card.says("2 of 6 done")
     second.click(button(card, "Continue"))

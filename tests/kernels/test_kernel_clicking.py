@@ -16,9 +16,9 @@ def test_a_click_while_idle(kernel, sandbox):
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
     kernel.job_id("widget")
     card.press("Cancel")
-    card.says("cancelled", seconds=5.0)
+    card.says("Cancelled", seconds=5.0)
     card.press("Try again")
-    card.says("done")
+    card.says("Done")
     card.press("Save")
     card.says("Saved as")
     first, second = (job.id for job in list(sandbox.jobs.values())[-2:])
@@ -33,7 +33,7 @@ def test_a_click_at_once(kernel, sandbox):
     sandbox.next_duration(FOREVER)
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
     card.press("Cancel")
-    card.says("cancelled")
+    card.says("Cancelled")
     assert kernel.run("widget.wait()").error == "JobCancelledError"
     assert kernel.troubles() == ""
 
@@ -46,7 +46,7 @@ def test_a_click_while_a_cell_sleeps(kernel, sandbox):
     sleeps = kernel.send("await asyncio.sleep(1.5)")
     kernel.listen(0.2)
     card.press("Cancel")
-    card.says("cancelled")
+    card.says("Cancelled")
     assert sleeps.done is not kernel.has_subshells
     kernel.finish(sleeps)
     assert kernel.troubles() == ""
@@ -65,7 +65,7 @@ def test_a_click_while_a_cell_waits(kernel, sandbox, environ):
         kernel.listen(3.0)  # with 7.4 it may
         if not waits.done:
             kernel.interrupt()
-    card.says("cancelled")
+    card.says("Cancelled")
     kernel.finish(waits)
     assert waits.error in ("JobCancelledError", *([] if gets_through else ["KeyboardInterrupt"]))
     assert kernel.troubles() == ""
@@ -78,13 +78,13 @@ def test_a_click_after_a_reload(kernel, sandbox):
     sandbox.next_duration(FOREVER, FOREVER)
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
     card.press("Cancel")
-    card.says("cancelled")
+    card.says("Cancelled")
     kernel.open_subshell()
     card.press("Try again")
     card.offers("Cancel")
     kernel.open_subshell()
     card.press("Cancel")
-    card.says("cancelled")
+    card.says("Cancelled")
     assert [job.status for job in list(sandbox.jobs.values())[-2:]] == ["cancelled", "cancelled"]
     assert kernel.troubles() == ""
 

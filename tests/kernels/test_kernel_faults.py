@@ -41,7 +41,7 @@ def test_what_ends_the_watching(kernel, sandbox):
         assert kernel.run("await widget").error == error
         sandbox.clear_faults()
         card.press("Keep watching")
-        card.says("done")
+        card.says("Done")
     assert kernel.troubles() == ""
 
 
@@ -115,7 +115,7 @@ def test_faults_of_the_media(kernel, sandbox):
         sandbox.inject(fault, path="/media/*", times=None)
         shown = kernel.ok(_MADE)
         assert kernel.value("(await widget).status") == "completed", fault
-        kernel.card(shown).says("done")
+        kernel.card(shown).says("Done")
         sandbox.clear_faults()
     assert kernel.troubles() == ""
 
@@ -130,7 +130,7 @@ def test_a_mixture_of_faults(kernel, sandbox):
     sandbox.random_faults(0.33, seed=1, method="GET", path="/jobs*")
     assert kernel.value("made[0].wait().status") == "completed"
     for card in cards:
-        card.says("done")
+        card.says("Done")
     assert kernel.troubles() == ""
 
 
@@ -143,7 +143,7 @@ def test_a_sandbox_that_goes_away(kernel, sandbox, environ):
     card = kernel.card(kernel.ok("widget = nk.video('A boat', client=client); widget"))
     kernel.job_id("widget")
     kernel.ok("own.stop()")
-    card.says("reconnecting")
+    card.says("Reconnecting")
     waits = kernel.send("print('waiting', flush=True); widget.wait()")
     kernel.until(lambda: "waiting" in waits.text)
     kernel.listen(0.2)

@@ -36,7 +36,7 @@ def test_an_interrupt_ends_the_waiting_only(kernel, sandbox, wait):
     assert cell.status == "error"
     sandbox.finish()
     assert kernel.value("widget.wait().status") == "completed"
-    card.says("done")
+    card.says("Done")
     assert sandbox.jobs[kernel.value("widget.job_id")].status == "completed"
     assert kernel.troubles() == ""
 
@@ -99,7 +99,7 @@ def test_an_interrupt_while_idle_does_nothing(kernel, sandbox):
     kernel.listen(0.1)
     kernel.interrupt()
     sandbox.finish()
-    card.says("done")
+    card.says("Done")
     assert kernel.value("widget.wait().status") == "completed"
 
 

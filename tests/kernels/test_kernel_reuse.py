@@ -45,7 +45,7 @@ def test_what_is_changed_is_made_anew_and_what_runs_is_joined(start, sandbox, tm
     first.until(lambda: len(sandbox.jobs) == before + 1)
     first.until(lambda: first.value("a.job_id") != "None")
     joined = second.ok('a = nk.image("A lighthouse", size="512x512", seed=1); a')
-    second.card(joined).says("being made")
+    second.card(joined).says("Generating")
     assert second.value("(await a).id") == first.value("(await a).id")
     assert len(sandbox.jobs) == before + 1
     second.ok('b = await nk.image("A lighthouse", size="512x512", seed=2)')

@@ -53,7 +53,7 @@ def test_a_job_runs_behind_the_cells(kernel, sandbox):
     during = [kernel.ok(f"print({index}, clip.job and clip.job.ended)") for index in range(3)]
     assert [cell.text.split()[0] for cell in during] == ["0", "1", "2"]
     assert all(cell.text.split()[1] != "True" for cell in during)
-    card.says("done")
+    card.says("Done")
     kernel.until(lambda: card.media and card.media[0].state["value"] and replaced(kernel))
     assert kernel.value("clip.status, clip.progress, clip.error").split() == ["completed", "100.0", "None"]
 
@@ -78,7 +78,7 @@ def test_messages_are_few_and_the_last_one_arrives(kernel, sandbox):
     cell = kernel.ok("for number in range(3): display(nk.image(f'A lighthouse, {number}', size='512x512'))")
     cards = [kernel.card(cell, index) for index in range(3)]
     for card in cards:
-        card.says("done")
+        card.says("Done")
         card.offers("Save")
     kernel.listen(0.3)
     for card in cards:

@@ -156,7 +156,7 @@ def test_a_wait_that_takes_too_long_leaves_the_job(kernel, sandbox):
     cell = kernel.ok(f"widget = {_CALL}; widget")
     ended = kernel.run("widget.wait(0.3)")
     assert ended.error == "JobTimeoutError"
-    kernel.card(cell).says("done")
+    kernel.card(cell).says("Done")
     assert kernel.value("widget.wait().status") == "completed"
 
 

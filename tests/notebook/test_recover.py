@@ -282,7 +282,7 @@ def test_reuse_takes_the_job_of_the_history(sandbox, tmp_path):
     assert len(sandbox.jobs) == 1
     again.paint()
     assert "not billed again" in again._parts.message.value
-    assert again._parts.button.description == "Generate anew"
+    assert again._parts.button.description == "Again"
     again._act("anew")
     assert again.wait().id != first.id
     assert len(sandbox.jobs) == 2
@@ -319,7 +319,7 @@ def test_reuse_takes_the_job_of_a_kernel_that_died_in_mid_submission(sandbox, tm
     assert card.wait().id == lost.id
     card.paint()
     assert "not billed again" in card._parts.message.value
-    assert card._parts.button.description == "Generate anew"
+    assert card._parts.button.description == "Again"
     assert list(sandbox.jobs) == [lost.id]
     assert default_history().lost() == []
     assert [entry.job.id for entry in default_history().entries()] == [lost.id]
@@ -368,7 +368,7 @@ def test_reuse_takes_a_result_without_a_job_id(tmp_path):
         assert (again.id, again.media) == (None, first.media)
         card.paint()
         assert "not billed again" in card._parts.message.value
-        assert card._parts.button.description == "Generate anew"
+        assert card._parts.button.description == "Again"
         board = batch("tts", [params], reuse=True)
         assert [job.media for job in board.wait()] == [first.media]
         assert sum(request.method == "POST" for request in sandbox.requests) == 1

@@ -1,1 +1,1 @@
-"""Many jobs as a board."""
+"""Many jobs as one board."""

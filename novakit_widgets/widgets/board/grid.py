@@ -1,4 +1,4 @@
-"""A board's jobs as a labelled table, live and plain: what is from outside is escaped by `Markup.format`."""
+"""A sweep's jobs as a labelled table, live and plain. External strings are escaped by `Markup.format`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from markupsafe import Markup
 from ...batches.queue import PlaceState
 from ...model.parsing import readable
 from ..card.plain import media_tag
-from ..common.view import prompt_of, shortened, status_of
-from ..explorer.fields import label_of_value
+from ..common.labels import label_of_value, prompt_of, shortened
+from ..common.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CELLS", "STYLE", "live_grid", "plain_grid"]
 
-MOST_CELLS = 200  # of a table that is sent as a whole, twice a second; more jobs are listed in rows
-_LABEL_LENGTH = 120  # characters of a value that heads a row or a column
-_TEXT_LENGTH = 600  # characters of a result that is words
+MOST_CELLS = 200  # of a table that is sent whole, twice a second; more jobs are listed in rows
+_LABEL_LENGTH = 120  # characters of a row or column header
+_TEXT_LENGTH = 600  # characters of a text result
 _BLANK = Markup("")
-# Named twice where JupyterLab's own rules, which set tables to the right, name two classes.
+# The repeated classes outrank JupyterLab's own rules, which align tables to the right.
 STYLE = Markup("""<style>
 .nk-sweep-scroll { overflow-x: auto; }
 table.nk-sweep.nk-sweep.nk-sweep { border-collapse: collapse; line-height: 1.4; width: auto; table-layout: auto;
@@ -44,26 +44,26 @@ table.nk-sweep.nk-sweep.nk-sweep { border-collapse: collapse; line-height: 1.4; 
 </style>""")
 
 
-def live_grid(grid: Grid, told: Sequence[Row]) -> Markup:
-    """Return the table while something goes on: each job's number, status, bar, and picture where it has one.
+def live_grid(grid: Grid, rows: Sequence[Row]) -> Markup:
+    """Return the live table: each job's number, status, bar and thumbnail.
 
     Args:
         grid: the labels.
-        told: what each job says, row by row.
+        rows: what to show of each job, in the order of the grid.
     """
-    return _table(grid, [_live_cell(one) for one in told])
+    return _table(grid, [_live_cell(row) for row in rows])
 
 
 def plain_grid(grid: Grid, places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
-    """Return the table when all have ended, with their media.
+    """Return the final table with the media.
 
     Args:
         grid: the labels.
-        places: the jobs, row by row.
-        kept: their media, and where they are now.
+        places: the jobs, in the order of the grid.
+        kept: their media, by number.
     """
     table = _table(grid, [_plain_cell(place, kept.get(place.number, ())) for place in places])
-    # Reached by the keyboard: what scrolls must be. The live one is in a widget that does.
+    # What scrolls must be reachable by keyboard. The live table is in a widget that is.
     return Markup('<div class="nk-sweep-scroll" tabindex="0">{}</div>').format(table)
 
 
@@ -89,7 +89,7 @@ def _table(grid: Grid, cells: Sequence[Markup]) -> Markup:
 
 
 def _labels(axes: Iterable[Axis], values: Sequence[Any]) -> Markup:
-    """Return what heads a row or a column: a text stands for itself, a number needs its name."""
+    """Return the header of a row or column: a text alone, other values with the parameter's name."""
     lines = [
         readable(shortened(value, _LABEL_LENGTH))
         if isinstance(value, str) and " " in value
@@ -103,16 +103,16 @@ _LIVE = Markup('<td class="nk-%s">%s<span class="nk-s"%s>%s%s</span> <span class
 _BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"></i></span>')
 
 
-def _live_cell(told: Row) -> Markup:
-    percent = None if told.percent is None else round(told.percent)
+def _live_cell(row: Row) -> Markup:
+    percent = None if row.percent is None else round(row.percent)
     picture: Callable[[str], Markup] = Markup('<img src="{}" alt="" loading="lazy" decoding="sync" width="160">').format
     return _LIVE % (
-        told.tone,
-        picture(told.thumbnail) if told.thumbnail else _BLANK,
-        Markup(' title="%s"') % told.why if told.why else _BLANK,
-        told.status,
+        row.color,
+        picture(row.thumbnail) if row.thumbnail else _BLANK,
+        Markup(' title="%s"') % row.why if row.why else _BLANK,
+        row.status,
         _BAR % (percent, percent) if percent is not None else _BLANK,
-        f"no. {told.number}",
+        f"No. {row.number}",
     )
 
 
@@ -124,7 +124,7 @@ def _plain_cell(place: Place, kept: Sequence[Kept]) -> Markup:
         text = job.text if job.text is not None else str(job.output)
         parts.append(Markup('<span dir="auto">{}</span>').format(readable(shortened(text, _TEXT_LENGTH))))
     elif place.state is not PlaceState.COMPLETED:
-        status = "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0]
+        status = "Cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0]
         why = "" if error is None or place.state is PlaceState.CANCELLED else f". {readable(error.message)}"
         parts.append(Markup('<span dir="auto"><strong>{}</strong>{}</span>').format(status, why))
     return Markup("<td>{}</td>").format(Markup(" ").join(parts))

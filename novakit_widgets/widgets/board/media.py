@@ -1,4 +1,4 @@
-"""A board's media: kept as each job ends, a few at a time. One that can't be fetched spoils nothing."""
+"""A board's media: fetched as each job ends, a few at a time. A failed download affects no other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...api.embedding import Embed, Kept, Room, keep
 from ...errors import MediaError, MediaExpiredError, NovaKitError
 from ...runtime import loop as job_loop
 from ...runtime.paths import expanded
-from ..common.display import notebook_folder
+from ..common.kernel import notebook_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper", "save_places"]
 
-AT_A_TIME = 4  # downloads: more would only share the same line
+AT_A_TIME = 4  # downloads: more would share the same bandwidth
 
 
 class Keeper:
-    """What becomes of the media of a board's jobs.
+    """Fetches the media of a board's jobs and puts them where ``embed`` says.
 
     Args:
-        client: makes the requests.
-        embed: where they are to be; for ``"auto"`` and ``"inline"`` all jobs share the room in the notebook.
+        client: the client.
+        embed: where the media go; with ``"auto"`` and ``"inline"`` all jobs share the size limit of the notebook.
 
     Attributes:
-        kept: by the place's number, once they are where they are to be.
+        kept: the media that have been fetched, by the place's number.
     """
 
     def __init__(self, client: NovaKitClient, embed: Embed) -> None:
         self._client = client
         self._embed = embed
         self._room = Room.of(embed)
-        self._asked: dict[int, Job] = {}
+        self._requested: dict[int, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: asyncio.Semaphore | None = None
         self.kept: dict[int, tuple[Kept, ...]] = {}
 
     def take(self, number: int, job: Job) -> None:
-        """Keep the media of a finished job, unless that was asked before. On the jobs' loop."""
-        asked = self._asked.get(number)
-        if asked is job or asked == job:
+        """Fetch the media of a finished job, once. Call this on the job loop."""
+        requested = self._requested.get(number)
+        if requested is job or requested == job:
             return
-        self._asked[number] = job
+        self._requested[number] = job
         if self._turns is None:
             self._turns = asyncio.Semaphore(AT_A_TIME)
         task = job_loop.spawn(self._keep(number, job, self._turns))
@@ -58,7 +58,7 @@ class Keeper:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self) -> None:
-        """Wait until all that was asked for is there."""
+        """Wait until all media have been fetched."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
 
@@ -67,11 +67,11 @@ class Keeper:
             folder = notebook_folder()
             kept = await keep(self._client, job, self._embed, folder=folder, room=self._room)
             if job.id is not None and any(isinstance(one.error, MediaExpiredError) for one in kept):
-                kept = await self._renewed(job.id, kept, folder)
+                kept = await self._fetch_renewed(job.id, kept, folder)
         self.kept[number] = kept
 
-    async def _renewed(self, job_id: str, kept: tuple[Kept, ...], folder: Path) -> tuple[Kept, ...]:
-        """Ask for new addresses: those of a batch that was recovered are old."""
+    async def _fetch_renewed(self, job_id: str, kept: tuple[Kept, ...], folder: Path) -> tuple[Kept, ...]:
+        """Ask the service for new URLs: those of a recovered batch have expired."""
         try:
             fresh = await self._client.get(job_id)
         except NovaKitError:
@@ -86,20 +86,20 @@ class Keeper:
 async def save_places(
     client: NovaKitClient, places: Sequence[Place], folder: Path, *, count: int
 ) -> dict[int, list[Path]]:
-    """Save the results of several finished jobs, a few at a time. Each run knows what was saved of it, also when others fail.
+    """Save the results of finished jobs, a few at a time. Each run records its saved files, also if others fail.
 
     Args:
-        client: makes the requests.
-        places: whose; those with neither media nor words are passed over.
-        folder: where to; it is made.
-        count: how many places there are in all, so that the files' names are in the order of their numbers.
+        client: the client.
+        places: the jobs; those with neither media nor text are skipped.
+        folder: the folder, which is created if needed.
+        count: the number of all places, which sets the width of the numbers in file names.
 
     Returns:
         The files, by the place's number.
 
     Raises:
-        MediaError: some can't be fetched or written. The others were saved all the same.
-        OSError: the folder can't be made.
+        MediaError: Some files can't be fetched or written. The others were saved.
+        OSError: The folder can't be created.
     """
     folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,9 +131,9 @@ async def save_places(
     if problems:
         number, first = min(problems.items())
         count = sum(map(len, files.values()))
-        others = f" So do {len(problems) - 1} others." if len(problems) > 1 else ""
+        others = f" {len(problems) - 1} more could not be saved." if len(problems) > 1 else ""
         raise MediaError(
-            f"The result of number {number} could not be saved: {first}{others} "
-            f"The other {count} files are in {folder}. Saving again costs nothing."
+            f"The result of job {number} could not be saved: {first}{others} "
+            f"{count} other files are in {folder}. Saving again costs nothing."
         )
     return dict(sorted(files.items()))

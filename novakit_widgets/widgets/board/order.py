@@ -1,4 +1,4 @@
-"""Which of a board's jobs are shown, and in which order."""
+"""Filtering and sorting the jobs of a board."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["FILTERS", "SORTS", "picked"]
 Filter = Literal["all", "open", "waiting", "running", "done", "failed", "cancelled"]
 Sort = Literal["number", "status", "longest", "newest"]
 
-_WANTED: Mapping[str, frozenset[PlaceState]] = {
+_STATES_OF: Mapping[str, frozenset[PlaceState]] = {
     "all": frozenset(PlaceState),
     "open": frozenset({PlaceState.WAITING, PlaceState.RUNNING}),
     "waiting": frozenset({PlaceState.WAITING}),
@@ -27,21 +27,21 @@ _WANTED: Mapping[str, frozenset[PlaceState]] = {
     "cancelled": frozenset({PlaceState.CANCELLED}),
 }
 FILTERS: Sequence[tuple[str, Filter]] = (
-    ("all jobs", "all"),
-    ("not ended", "open"),
-    ("waiting", "waiting"),
-    ("running", "running"),
-    ("done", "done"),
-    ("failed", "failed"),
-    ("cancelled", "cancelled"),
+    ("All jobs", "all"),
+    ("Unfinished", "open"),
+    ("Queued", "waiting"),
+    ("Generating", "running"),
+    ("Done", "done"),
+    ("Failed", "failed"),
+    ("Cancelled", "cancelled"),
 )
 SORTS: Sequence[tuple[str, Sort]] = (
-    ("by number", "number"),
-    ("by status", "status"),
-    ("longest first", "longest"),
-    ("newest first", "newest"),
+    ("By number", "number"),
+    ("By status", "status"),
+    ("Longest first", "longest"),
+    ("Newest first", "newest"),
 )
-# What a user looks for first when the jobs stand by their status.
+# By status: what needs attention comes first.
 _ORDER: Mapping[PlaceState, int] = {
     state: index
     for index, state in enumerate(
@@ -59,28 +59,28 @@ _ORDER: Mapping[PlaceState, int] = {
 }
 
 
-def picked(places: Sequence[Place], *, wanted: Filter, sort: Sort) -> list[Place]:
-    """Return the places that a filter lets through, in the order that was asked for.
+def picked(places: Sequence[Place], *, filter_by: Filter, sort: Sort) -> list[Place]:
+    """Return the places that match a filter, sorted.
 
     Args:
-        places: by number.
-        wanted: which.
+        places: all places, by number.
+        filter_by: the filter.
         sort: the order.
     """
-    states = _WANTED[wanted]
-    found = list(places) if wanted == "all" else [place for place in places if place.state in states]
+    states = _STATES_OF[filter_by]
+    found = list(places) if filter_by == "all" else [place for place in places if place.state in states]
     keys: Mapping[Sort, Callable[[Place], float]] = {
         "status": lambda place: _ORDER[place.state],
         "longest": lambda place: -(place.run.elapsed or 0.0),
-        "newest": _age,
+        "newest": _newest_first,
     }
     if sort in keys:
-        found.sort(key=keys[sort])  # those that are equal stay by number
+        found.sort(key=keys[sort])  # stable: equal ones stay by number
     return found
 
 
-def _age(place: Place) -> float:
-    """Return a number that is the smaller, the later something has become of a place."""
+def _newest_first(place: Place) -> float:
+    """Return a sort key: the smaller, the newer the place's job."""
     job = place.run.job
     moment = None if job is None else job.completed_at or job.created_at
     return float("inf") if moment is None else -moment.timestamp()

@@ -1,4 +1,4 @@
-"""What a board shows at the moment: which jobs, in which order, on which page; and sending only what has changed."""
+"""Painting a board: the filtered, sorted page of jobs, of which only changes are sent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...batches.queue import PlaceState
 from ...config import settings
 from ...errors import MediaError
 from ...runtime import loop as job_loop
-from ..common.display import notebook_folder
+from ..common.kernel import notebook_folder
+from ..common.labels import prompt_of
 from ..common.observe import when_changed
-from ..common.view import prompt_of
+from ..common.status import BAR_STYLES
 from . import grid, table
 from .grid import MOST_CELLS
 from .media import save_places
@@ -36,62 +37,62 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "BoardPainter", "Proposal"]
 
 PAGE = 100  # rows of the table
-_ANNOUNCED = 10.0  # seconds between two announcements of how far it is: more would talk over everything else
+_ANNOUNCED = 10.0  # seconds between two announcements by a screen reader
 _BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
-    PlaceState.WAITING: ("Cancel this", "Never submit this job"),
-    PlaceState.RUNNING: ("Cancel this", "Cancel this job at the service"),
+    PlaceState.WAITING: ("Cancel", "Never submit this job"),
+    PlaceState.RUNNING: ("Cancel", "Cancel this job"),
     PlaceState.COMPLETED: ("Save", "Save this result as a file beside the notebook"),
-    PlaceState.FAILED: ("Try again", "Submit this job once more; it is billed like a new one"),
-    PlaceState.CANCELLED: ("Try again", "Submit this job once more; it is billed like a new one"),
-    PlaceState.REFUSED: ("Try again", "Submit this job once more; it is billed like a new one"),
+    PlaceState.FAILED: ("Try again", "Submit this job again; it is billed like a new one"),
+    PlaceState.CANCELLED: ("Try again", "Submit this job again; it is billed like a new one"),
+    PlaceState.REFUSED: ("Try again", "Submit this job again; it is billed like a new one"),
     PlaceState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
-    PlaceState.LEFT: ("Keep watching", "Go on watching this job"),
+    PlaceState.LEFT: ("Keep watching", "Watch this job again; it costs nothing"),
 }
 _OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a user is asked before anything is submitted.
+    """What a user must confirm before anything is submitted.
 
     Attributes:
-        hold: what holds the queue for as long as it is not agreed to.
-        words: says what it is, and what it takes.
-        button: what agrees to it.
-        tooltip: what that does.
+        hold: the error that holds the queue until then.
+        text: returns the description with its cost.
+        button: the description of the button that confirms.
+        tooltip: the tooltip of that button.
     """
 
     hold: NovaKitError
-    words: Callable[[], Markup]
+    text: Callable[[], Markup]
     button: str
     tooltip: str
 
 
 class BoardPainter:
-    """Paints a queue into a board's parts.
+    """Paints a queue into a board's widgets.
 
     Args:
-        queue: what is shown.
-        ask: asks for the next painting.
-        grid: the labelled table that the jobs make, if they do.
-        clock: monotonic seconds.
+        queue: the queue.
+        request_repaint: called after a user action.
+        grid: the labels of a sweep's table.
+        clock: returns monotonic seconds.
 
     Attributes:
         parts: the widgets.
-        note: what else there is to say, such as where something was saved.
-        proposal: what is put before the user until it is agreed to; ``None`` where nothing is.
+        note: a remark, such as where something was saved.
+        proposal: what the user must confirm; ``None`` for nothing.
     """
 
     def __init__(
         self,
         queue: JobQueue,
         *,
-        ask: Callable[[], None],
+        request_repaint: Callable[[], None],
         grid: Grid | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
-        self._ask = ask
+        self._request_repaint = request_repaint
         self._labels = grid if grid is not None and len(queue.places) <= MOST_CELLS else None
         self.proposal: Proposal | None = None
         self._clock = clock
@@ -99,10 +100,10 @@ class BoardPainter:
         self.note = ""
         self._page = 0
         self._chosen: Place | None = None
-        self._complaint = ""
+        self._error = ""
         self._rows: dict[int, tuple[Row, Markup]] = {}
         self._results: list[tuple[Place, Kept | None]] = []
-        self._served: dict[int, tuple[Kept, ...]] = {}
+        self._linked: dict[int, tuple[Kept, ...]] = {}
         self._prompts: dict[int, tuple[str, str]] = {}
         self._details: tuple[object, Markup] = (None, table.NOTHING)
         self._announced: tuple[float, object, str] = (float("-inf"), None, "")
@@ -119,16 +120,16 @@ class BoardPainter:
             (parts.act, self._act_on_chosen),
         ):
             button.on_click(lambda _button, work=work: job_loop.at_home(work))
-        for control in (parts.wanted, parts.sort, parts.as_grid):
-            when_changed(control, self._from_the_start)
+        for control in (parts.filter, parts.sort, parts.as_grid):
+            when_changed(control, self._show_first_page)
         when_changed(parts.number, self._choose)
 
-    def words(self) -> str:
-        """Return how far the queue is, in a line."""
-        return Totals.of(self._queue, now=_now()).words()
+    def summary(self) -> str:
+        """Return the queue's progress in one line."""
+        return Totals.of(self._queue, now=_now()).summary()
 
     def paint(self) -> int:
-        """Send what has changed since the last time, and return in how many messages."""
+        """Send what has changed since the last repaint; return the number of messages."""
         now = _now()
         totals = Totals.of(self._queue, now=now)
         self._take_results()
@@ -138,18 +139,18 @@ class BoardPainter:
             {
                 parts.head: {"value": str(table.head(totals, {place.tool for place in self._queue.places}))},
                 parts.announcer: {"value": self._announcement(totals)},
-                parts.bar: {"value": totals.percent, "bar_style": table.BAR_STYLES[totals.tone]},
+                parts.bar: {"value": totals.percent, "bar_style": BAR_STYLES[totals.color]},
                 parts.figures: {"value": str(table.figures(totals))},
-                parts.notice: {"value": str(self._notice() if proposal is None else proposal.words())},
+                parts.notice: {"value": str(self._notice() if proposal is None else proposal.text())},
                 parts.cancel: {
                     "layout": parts.button(shown=not totals.settled),
-                    "description": "Cancel all" if proposal is None else "Drop them",
+                    "description": "Cancel all" if proposal is None else "Discard",
                 },
                 parts.again: {"layout": parts.button(shown=totals.failed > 0)},
                 parts.resume: {
                     "layout": parts.button(shown=self._queue.held is not None),
                     "description": "Continue" if proposal is None else proposal.button,
-                    "tooltip": "Go on submitting the jobs that wait" if proposal is None else proposal.tooltip,
+                    "tooltip": "Submit the queued jobs" if proposal is None else proposal.tooltip,
                     "button_style": "" if proposal is None else "primary",
                 },
             },
@@ -165,14 +166,14 @@ class BoardPainter:
         at, before, text = self._announced
         turn = (totals.settled, totals.held)
         if turn != before or self._clock() - at >= _ANNOUNCED:
-            text = str(table.announcement(f"On hold. {totals.words()}" if totals.held else totals.words()))
+            text = str(table.announcement(f"On hold. {totals.summary()}" if totals.held else totals.summary()))
             self._announced = (self._clock(), turn, text)
         return text
 
     # The table and the grid
 
     def _table(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
-        places = picked(self._queue.places, wanted=self.parts.wanted.value, sort=self.parts.sort.value)
+        places = picked(self._queue.places, filter_by=self.parts.filter.value, sort=self.parts.sort.value)
         first = self._first_of(len(places), PAGE)
         rows = [self._row(place, now) for place in places[first : first + PAGE]]
         shown = _span(self._page, PAGE, len(places), "job")
@@ -183,31 +184,31 @@ class BoardPainter:
 
     def _labelled(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
         assert self._labels is not None  # for the type checker
-        cells = [self._told(place, now) for place in self._queue.places]
+        cells = [self._view_of(place, now) for place in self._queue.places]
         return {
             self.parts.table: {"value": str(grid.live_grid(self._labels, cells))},
             **self._pager(len(cells), len(cells), _span(0, len(cells), len(cells), "job")),
         }
 
     def _row(self, place: Place, now: datetime) -> Markup:
-        told = self._told(place, now)
+        view = self._view_of(place, now)
         before = self._rows.get(place.number)
-        if before is None or before[0] != told:
-            before = self._rows[place.number] = (told, table.row(told))
+        if before is None or before[0] != view:
+            before = self._rows[place.number] = (view, table.row(view))
         return before[1]
 
-    def _told(self, place: Place, now: datetime) -> Row:
+    def _view_of(self, place: Place, now: datetime) -> Row:
         number = place.number
         if number not in self._prompts:
             self._prompts[number] = prompt_and_title(prompt_of(place.params))
-        thumbnail = thumbnail_of(self._served.get(number, ()))
-        return Row.of(place, now=now, worded=self._prompts[number], thumbnail=thumbnail)
+        thumbnail = thumbnail_of(self._linked.get(number, ()))
+        return Row.of(place, now=now, prompt=self._prompts[number], thumbnail=thumbnail)
 
     def _take_results(self) -> None:
-        """Take in what has been completed since: new results go to the end, so that those that play stay where they are."""
+        """Append results that have been completed since: results that play must keep their place."""
         for place in self._queue.places:
-            if place.number not in self._served and place.state is PlaceState.COMPLETED:
-                self._served[place.number] = kept = _served(place)
+            if place.number not in self._linked and place.state is PlaceState.COMPLETED:
+                self._linked[place.number] = kept = _linked(place)
                 self._results += [(place, one) for one in kept] or [(place, None)]
 
     def _grid(self) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
@@ -236,40 +237,40 @@ class BoardPainter:
 
     def _turn(self, pages: int) -> None:
         self._page += pages
-        self._ask()
+        self._request_repaint()
 
-    def _from_the_start(self) -> None:
+    def _show_first_page(self) -> None:
         self._page = 0
-        self._ask()
+        self._request_repaint()
 
     # One job
 
     def _choose(self) -> None:
-        """Take what was typed for a number, or for a job's id."""
+        """Choose the job whose number or id was typed."""
         text = str(self.parts.number.value).strip().removeprefix("#")
         places = self._queue.places
         number = int(text) if text.isdecimal() and len(text) < 10 else len(places)
         found = places[number : number + 1] or tuple(place for place in places if text and place.run.job_id == text)
         self._chosen = found[0] if found else None
-        missing = f"There is no job {text[:80]!r}; they are numbered from 0 to {len(places) - 1}."
-        self._complaint = missing if text and not found else ""
-        self._ask()
+        missing = f"There is no job {text[:80]!r}; jobs are numbered from 0 to {len(places) - 1}."
+        self._error = missing if text and not found else ""
+        self._request_repaint()
 
     def _chosen_states(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
         parts, place = self.parts, self._chosen
         if place is None:
             return {
-                parts.details_head: {"value": str(table.span(self._complaint))},
+                parts.details_head: {"value": str(table.span(self._error))},
                 parts.details: {"value": ""},
                 parts.act: {"layout": parts.button(shown=False)},
             }
         run, state = place.run, place.state
         key = (place, run, run.phase, run.job_id, run.error, run.trouble, run.note)
         if self._details[0] != key:
-            self._details = (key, table.details(place, self._served.get(place.number, ())))
+            self._details = (key, table.details(place, self._linked.get(place.number, ())))
         description, tooltip = _BUTTONS[state]
-        words = run.job is not None and run.job.text is not None
-        can_act = state is not PlaceState.COMPLETED or words or bool(self._served.get(place.number))
+        has_text = run.job is not None and run.job.text is not None
+        can_act = state is not PlaceState.COMPLETED or has_text or bool(self._linked.get(place.number))
         return {
             parts.details_head: {"value": str(table.details_head(place, now=now))},
             parts.details: {"value": str(self._details[1])},
@@ -304,28 +305,28 @@ class BoardPainter:
             self.note = str(error)
         else:
             names = ", ".join(file.name for file in files.get(place.number, ()))
-            self.note = f"Number {place.number} is saved as {names} in {folder}"
-        self._ask()
+            self.note = f"Job {place.number} saved as {names} in {folder}"
+        self._request_repaint()
 
 
-def _served(place: Place) -> tuple[Kept, ...]:
-    """Return a place's media where the service keeps them: on the page they are loaded when somebody looks."""
+def _linked(place: Place) -> tuple[Kept, ...]:
+    """Return a place's media with the service's URLs: the page loads them when they become visible."""
     job = place.run.job
     return () if job is None else tuple(Kept(media, media.mime) for media in job.media)
 
 
 def _span(page: int, size: int, count: int, what: str) -> str:
-    """Say which of many are shown.
+    """Return which page is shown.
 
     Example:
         >>> _span(1, 100, 1000, "job"), _span(0, 100, 7, "job"), _span(0, 12, 0, "result")
-        ('page 2 of 10, 1,000 jobs', '7 jobs', 'no results yet')
+        ('Page 2 of 10, 1,000 jobs', '7 jobs', 'No results yet')
     """
     if not count:
-        return "no results yet" if what == "result" else "no such jobs"
+        return "No results yet" if what == "result" else "No such jobs"
     pages = (count - 1) // size + 1
     total = f"{count:,} {what}{'' if count == 1 else 's'}"
-    return f"page {page + 1} of {pages}, {total}" if pages > 1 else total
+    return f"Page {page + 1} of {pages}, {total}" if pages > 1 else total
 
 
 def _now() -> datetime:

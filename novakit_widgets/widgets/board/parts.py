@@ -1,4 +1,4 @@
-"""The widgets that a board is made of: as many for a thousand jobs as for one."""
+"""The widgets inside a board: as many for a thousand jobs as for one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from ..common.repaint import send_changes
 from . import table
 from .order import FILTERS, SORTS
 
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["CELLS", "BoardParts"]
 
-CELLS = 12  # results on a page of the grid: each is a widget of its own, so that nothing disturbs one that plays
+CELLS = 12  # results on a page of the grid: each in its own widget, so that an update interrupts no playback
 
 
 class BoardParts:
-    """A board's lines, buttons, table, grid and details, in at most 60 models: layouts and styles are shared.
+    """A board's head, buttons, table, grid and details: at most 60 models, because layouts and styles are shared.
 
     Attributes:
-        rows: what the board's box contains, from top to bottom.
+        rows: the children of the board, from top to bottom.
     """
 
     def __init__(self) -> None:
@@ -41,35 +42,35 @@ class BoardParts:
             overflow="hidden",
             margin="4px 0",
         )
-        look = ipywidgets.HTML(str(table.STYLE), layout=self._hidden)
-        self._html_style = look.style
+        stylesheet = ipywidgets.HTML(str(table.STYLE), layout=self._hidden)
+        self._html_style = stylesheet.style
         self.head, self.announcer, self.figures, self.notice = (self._html() for _ in range(4))
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=self._wide)
         self.cancel = ipywidgets.Button(
             description="Cancel all",
-            tooltip="Drop the jobs that wait, and cancel those that run",
+            tooltip="Discard the queued jobs, and cancel those that run",
             layout=self._button,
         )
         style = self.cancel.style
         self.again, self.resume, self.before, self.after, self.act = (
             ipywidgets.Button(description=text, tooltip=tip, layout=self._button, style=style)
             for text, tip in (
-                ("Retry failed", "Submit the failed jobs once more; they are billed like new ones"),
-                ("Continue", "Go on submitting the jobs that wait"),
-                ("Previous", "Show the page before"),
-                ("Next", "Show the page after"),
+                ("Retry failed", "Submit the failed jobs again; they are billed like new ones"),
+                ("Continue", "Submit the queued jobs"),
+                ("Previous", "Show the previous page"),
+                ("Next", "Show the next page"),
                 ("", ""),
             )
         )
-        # Named by words that are seen: a tooltip gives these no name that a screen reader would say.
-        self.wanted = ipywidgets.Dropdown(
+        # With visible labels: a tooltip gives these controls no accessible name.
+        self.filter = ipywidgets.Dropdown(
             options=FILTERS, description="Show", layout=self._narrow, style={"description_width": "auto"}
         )
-        self.sort = ipywidgets.Dropdown(options=SORTS, description="Sort", layout=self._narrow, style=self.wanted.style)
+        self.sort = ipywidgets.Dropdown(options=SORTS, description="Sort", layout=self._narrow, style=self.filter.style)
         self.as_grid = ipywidgets.ToggleButton(
             description="Results", tooltip="Show the finished media instead of the table", layout=self._button
         )
-        # Reached by the keyboard: what scrolls must be.
+        # What scrolls must be reachable by keyboard.
         self.table = ipywidgets.HTML(layout=self._scroll, style=self._html_style, tabbable=True)
         self.cells = tuple(self._html() for _ in range(CELLS))
         self.grid = ipywidgets.Box(self.cells, layout=self._hidden)
@@ -86,11 +87,11 @@ class BoardParts:
             [self.bar, self.figures, self.cancel, self.again, self.resume], layout=self._line
         )
         self.controls = ipywidgets.HBox(
-            [self.wanted, self.sort, self.as_grid, self.before, self.after, self.shown], layout=self._line
+            [self.filter, self.sort, self.as_grid, self.before, self.after, self.shown], layout=self._line
         )
         self.choice = ipywidgets.HBox([self.number, self.act, self.details_head], layout=self._line)
         self.rows = (
-            look,
+            stylesheet,
             self.announcer,
             self.head,
             self.measure,
@@ -106,45 +107,37 @@ class BoardParts:
         return ipywidgets.HTML(layout=self._plain, style=self._html_style)
 
     def show(self, *states: Mapping[ipywidgets.Widget, Mapping[str, Any]]) -> int:
-        """Bring widgets up to date, and return how many messages that took: one for each that changed.
+        """Update widgets; return the number of messages.
 
         Args:
-            *states: what widgets are to be; what several say of one widget is put together.
+            *states: the traits that widgets should have; several for one widget are merged.
         """
-        messages = 0
         merged: dict[ipywidgets.Widget, dict[str, Any]] = {}
         for each in states:
             for widget, state in each.items():
                 merged.setdefault(widget, {}).update(state)
-        for widget, state in merged.items():
-            changed = {name: value for name, value in state.items() if getattr(widget, name) != value}
-            if changed:
-                with widget.hold_sync():
-                    for name, value in changed.items():
-                        setattr(widget, name, value)
-                messages += 1
-        return messages
+        return send_changes(merged)
 
     def button(self, *, shown: bool) -> ipywidgets.Layout:
-        """Return the layout of a button that is there, or of one that is not."""
+        """Return the layout of a visible or a hidden button."""
         return self._button if shown else self._hidden
 
     def views(self, *, grid: bool, fixed: bool = False) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
-        """Return the layouts that show the table, or the grid of results; a table whose order is fixed can't be sorted."""
+        """Return the layouts that show the table or the grid of results; a table with a fixed order has no filter."""
         table: ipywidgets.Layout = self._hidden if grid else self._scroll
         narrow: ipywidgets.Layout = self._hidden if grid or fixed else self._narrow
         return {
             self.table: {"layout": table},
             self.grid: {"layout": self._grid if grid else self._hidden},
-            self.wanted: {"layout": narrow},
+            self.filter: {"layout": narrow},
             self.sort: {"layout": narrow},
         }
 
     def cell(self, value: str) -> Mapping[str, Any]:
-        """Return the state of one place of the grid; an empty one takes no room."""
+        """Return the traits of a cell of the grid; an empty cell is hidden."""
         return {"value": value, "layout": self._plain if value else self._hidden}
 
     def close(self) -> None:
-        """Close the layouts that no widget has at the moment; those that one has are closed with it."""
+        """Close the layouts that no widget uses at present; the others are closed with their widgets."""
         for layout in (self._hidden, self._plain, self._button, self._narrow, self._scroll, self._grid):
             layout.close()

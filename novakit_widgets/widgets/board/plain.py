@@ -1,7 +1,8 @@
-"""A finished board as plain HTML, which needs no kernel and no widget state: what a saved notebook keeps. See `plain`."""
+"""A finished board as plain HTML, which a saved notebook keeps. See `novakit_widgets.widgets.card.plain`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -10,10 +11,12 @@ from ...batches.queue import PlaceState
 from ...model.parsing import readable
 from ..card.plain import STYLE as CARD_STYLE
 from ..card.plain import media_tag
-from ..common.view import label_of, prompt_of, shortened, status_of, took
+from ..common.labels import label_of, prompt_of, shortened
+from ..common.status import status_of
+from ..common.times import date_and_time, took
 from .grid import MOST_CELLS, plain_grid
 from .grid import STYLE as GRID_STYLE
-from .view import times_of
+from .view import ended_counts, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +29,7 @@ __all__ = ["plain_board", "records", "summary"]
 
 _PROMPT_LENGTH = 300
 _TEXT_LENGTH = 10_000
-_OPEN_ROWS = 40  # so many jobs are a table that is open in the beginning
+_OPEN_ROWS = 40  # up to so many jobs, the table is unfolded
 _BLANK = Markup("")
 _STYLE = (
     CARD_STYLE
@@ -39,19 +42,19 @@ _STYLE = (
 .novakit-plain-board tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
 .novakit-plain-board caption { text-align: left; color: var(--jp-ui-font-color2, inherit); padding: 4px 0; }
 .novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-s { width: 9em; }
-.novakit-plain-board .nk-t { width: 5em; white-space: nowrap; }
+.novakit-plain-board .nk-t { width: 6.5em; white-space: nowrap; }
 .novakit-plain-board .nk-c { width: 4.5em; } .novakit-plain-board .nk-id { width: 14em; }
 @media (max-width: 720px) { .novakit-plain-board .nk-id, .novakit-plain-board .nk-c { display: none; }
   .novakit-plain-board .nk-n { width: 2em; } .novakit-plain-board .nk-s { width: 6em; }
-  .novakit-plain-board .nk-t { width: 5em; } }
+  .novakit-plain-board .nk-t { width: 6em; } }
 </style>""")
 )
 _OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "text", "files", "error")
 
 
-def summary(words: str) -> str:
-    """Return a finished board in one line, for where no HTML is shown."""
-    return f"NovaKit jobs: {words}"
+def summary(progress: str) -> str:
+    """Return a board in one line of text, for front ends without HTML."""
+    return f"NovaKit jobs: {progress}"
 
 
 def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], grid: Grid | None = None) -> Markup:
@@ -59,11 +62,11 @@ def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], gri
 
     Args:
         places: the jobs, by number; all have ended.
-        kept: their media, and where they are now.
-        grid: the labelled table that they make, if they do.
+        kept: their media, by number.
+        grid: the labels of a sweep's table.
     """
     if grid is not None and len(places) <= MOST_CELLS:
-        parts = [_head(places), plain_grid(grid, places, kept), *_lost(kept), _table(places, folded=True)]
+        parts = [_head(places), plain_grid(grid, places, kept), *_missing(kept), _table(places, folded=True)]
     else:
         parts = [_head(places), *_media(places, kept), *_texts(places, kept), _table(places)]
     return Markup('<div class="novakit-plain novakit-plain-board">{}{}</div>').format(_STYLE, _BLANK.join(parts))
@@ -78,7 +81,7 @@ def _head(places: Sequence[Place]) -> Markup:
     if begun and ended and max(ended) >= min(begun):
         facts += [
             f"in {took((max(ended) - min(begun)).total_seconds())}",
-            max(ended).strftime("%d %b %Y %H:%M UTC"),
+            date_and_time(max(ended)),
         ]
     costs = [job.actual_credits for job in jobs if job.actual_credits is not None]
     if costs:
@@ -89,30 +92,17 @@ def _head(places: Sequence[Place]) -> Markup:
         for name, value in first.items()
         if len(places) > 1 and all(name in place.params and place.params[name] == value for place in places)
     ]
-    lines = [Markup("<p><strong>{}</strong> {}</p>").format(tools, _counts(places))]
+    states = Counter(place.state for place in places)
+    counts = [f"{states[PlaceState.COMPLETED]:,} of {len(places):,} done", *ended_counts(states)]
+    lines = [Markup("<p><strong>{}</strong> {}</p>").format(tools, " · ".join(counts))]
     lines += [Markup('<p class="nk-facts">{}</p>').format(" · ".join(facts))] if facts else []
     lines += [Markup('<p class="nk-facts" dir="auto">All with {}</p>').format(", ".join(common))] if common else []
     return _BLANK.join(lines)
 
 
-def _counts(places: Sequence[Place]) -> str:
-    states = [place.state for place in places]
-    words = [f"{states.count(PlaceState.COMPLETED):,} of {len(states):,} done"]
-    for state, word in (
-        (PlaceState.FAILED, "failed"),
-        (PlaceState.REFUSED, "not started"),
-        (PlaceState.UNCERTAIN, "with a lost answer"),
-        (PlaceState.LEFT, "not being watched"),
-        (PlaceState.CANCELLED, "cancelled"),
-    ):
-        if state in states:
-            words.append(f"{states.count(state):,} {word}")
-    return " · ".join(words)
-
-
 def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    # A block each: where the sanitiser has taken the grid's style away, a line that breaks between a number and its picture
-    # puts every number beside the picture before. Not even a non-breaking space holds a picture.
+    # A block for each result: without the grid's style, which the sanitiser drops, a line may break between a number and its
+    # image, and the number would be beside the previous image. A non-breaking space does not prevent that.
     shown = [
         Markup('<div class="nk-result"><strong>{}</strong> {}</div>').format(
             place.number, media_tag(one, f"{place.number}: {prompt_of(place.params)}", alone=False)
@@ -122,26 +112,28 @@ def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[
     ]
     if not shown:
         return []
-    return [Markup('<div class="nk-results">{}</div>').format(_BLANK.join(shown)), *_lost(kept)]
+    return [Markup('<div class="nk-results">{}</div>').format(_BLANK.join(shown)), *_missing(kept)]
 
 
-def _lost(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    """Say which media are not in the notebook."""
+def _missing(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
+    """Return remarks on media that are not in the notebook."""
     parts = []
     every = [one for number in kept for one in kept[number]]
-    lost = sorted(number for number, those in kept.items() if any(one.error is not None for one in those))
+    missing = sorted(number for number, those in kept.items() if any(one.error is not None for one in those))
     if any(one.content is None and one.path is None for one in every):
         parts.append(
-            Markup("<p>What is not in the notebook plays from the service's own address, which is temporary.</p>")
+            Markup("<p>Media that are not in the notebook are shown from a temporary address of the service.</p>")
         )
-    if lost:
-        reason = next(str(one.error) for one in kept[lost[0]] if one.error is not None)
-        parts.append(Markup('<p dir="auto">Not kept: {}. {}</p>').format(", ".join(map(str, lost)), readable(reason)))
+    if missing:
+        reason = next(str(one.error) for one in kept[missing[0]] if one.error is not None)
+        parts.append(
+            Markup('<p dir="auto">Not fetched: {}. {}</p>').format(", ".join(map(str, missing)), readable(reason))
+        )
     return parts
 
 
 def _texts(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    """Return the results that are words."""
+    """Return the text results."""
     shown = []
     for place in places:
         job = place.run.job
@@ -166,7 +158,7 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
             place.number,
             shortened(prompt_of(place.params), _PROMPT_LENGTH),
             _reason(place),
-            "cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0],
+            "Cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0],
             times_of(place),
             _credits(place),
             place.run.job_id or "",
@@ -175,14 +167,14 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
     )
     return Markup(
         "<details{}><summary>All {:,} jobs</summary><table><caption>The jobs by number</caption><thead><tr>"
-        '<th scope="col" class="nk-n">no.</th><th scope="col">prompt</th><th scope="col" class="nk-s">status</th>'
-        '<th scope="col" class="nk-t">time</th><th scope="col" class="nk-c">credits</th><th scope="col" class="nk-id">job id</th>'
+        '<th scope="col" class="nk-n">No.</th><th scope="col">Prompt</th><th scope="col" class="nk-s">Status</th>'
+        '<th scope="col" class="nk-t">Time</th><th scope="col" class="nk-c">Credits</th><th scope="col" class="nk-id">Job id</th>'
         "</tr></thead><tbody>{}</tbody></table></details>"
     ).format(_BLANK if folded or len(places) > _OPEN_ROWS else Markup(" open"), len(places), rows)
 
 
 def _reason(place: Place) -> Markup:
-    """Return why a job has no result, on a line of its own."""
+    """Return why a job has no result, on its own line."""
     error = place.run.error
     if error is None or place.state is PlaceState.CANCELLED:
         return _BLANK

@@ -15,7 +15,7 @@ __all__ = ["JobSequence"]
 
 
 class JobSequence:
-    """The newest snapshots of a queue's jobs, by number; ``None`` for those that have not been submitted."""
+    """A sequence of the newest snapshots of a queue's jobs; ``None`` for a job that has not been submitted."""
 
     _queue: JobQueue
 
@@ -23,7 +23,7 @@ class JobSequence:
         return len(self._queue.places)
 
     def __bool__(self) -> bool:
-        return True  # a widget
+        return True  # also without jobs: it is a widget
 
     @overload
     def __getitem__(self, index: int) -> Job | None: ...
@@ -34,7 +34,7 @@ class JobSequence:
             return [place.run.job for place in self._queue.places[index]]
         places = self._queue.places
         if not -len(places) <= operator.index(index) < len(places):
-            raise IndexError(f"There is no job {index}; they are numbered from 0 to {len(places) - 1}.")
+            raise IndexError(f"There is no job {index}; jobs are numbered from 0 to {len(places) - 1}.")
         return places[index].run.job
 
     def __iter__(self) -> Iterator[Job | None]:
@@ -50,10 +50,10 @@ class JobSequence:
         """Return a job's number.
 
         Raises:
-            ValueError: it is not on the board.
+            ValueError: The job is not on the board.
         """
         return list(self).index(job, start, len(self) if stop is None else stop)
 
     def count(self, job: Job | None) -> int:
-        """Return how often a job is on the board; for ``None``, how many have not been submitted."""
+        """Return how often a job is on the board; for ``None``, how many jobs have not been submitted."""
         return sum(job == each for each in self)

@@ -1,4 +1,4 @@
-"""JobSweep: a board that is a labelled table, and asks before it begins."""
+"""JobSweep: a board with a labelled table, which asks for confirmation first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import JobNotStartedError
 from ...job_history.estimates import Estimate, estimates
 from ...model.quota import units_of
 from ...runtime import loop as job_loop
-from ..quota.spending import spending
+from ..common.spending import spending
 from .painter import Proposal
 from .widget import JobBoard
 
@@ -28,29 +28,28 @@ if TYPE_CHECKING:
 
 __all__ = ["JobSweep"]
 
-_SIMILAR = 200  # rows of the history that are looked through
+_SIMILAR = 200  # history entries that are searched
 
 
 class JobSweep(JobBoard):
     """All combinations of some parameters' values, as a labelled table; `sweep` makes them from lists.
 
-    It is a `JobBoard` that begins when it is told to: by the button that says how many jobs these are and what they take of the
-    quota, or by `start`. Until then nothing is sent but the question for the quota, nothing is billed, and waiting for it
-    raises.
+    It is a `JobBoard` that starts on confirmation: by its button, beside which the number of jobs and their cost are shown, or
+    by `start`. Until then only the quota is requested, nothing is billed, and waiting raises an error.
 
     Args:
-        tool: what makes them.
-        items: the parameters of each job, row by row.
-        grid: their labels.
-        confirm: whether to ask first.
-        client: as for `JobBoard`.
-        max_running: as for `JobBoard`.
-        timeout: as for `JobBoard`.
-        embed: as for `JobBoard`.
-        reuse: as for `JobBoard`.
+        tool: the jobs' tool.
+        items: the parameters of each job, in the order of the grid.
+        grid: the labels of the table.
+        confirm: whether to ask for confirmation.
+        client: see `JobBoard`.
+        max_running: see `JobBoard`.
+        timeout: see `JobBoard`.
+        embed: see `JobBoard`.
+        reuse: see `JobBoard`.
 
     Raises:
-        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+        ConfigurationError: The key, base URL, timeout, embed or ``max_running`` is missing or invalid.
 
     Example:
         >>> from novakit_widgets import sweep
@@ -81,7 +80,7 @@ class JobSweep(JobBoard):
         self._items = items
         self._similar: Sequence[Estimate | None] = [None] * len(items)
         hold = JobNotStartedError(
-            f"{len(items):,} jobs wait for your word: press {_button(len(items))!r}, or call start(). Nothing was sent or billed."
+            f"{len(items):,} jobs need confirmation: press {_button(len(items))!r} or call start(). Nothing was sent or billed."
         )
         queue = JobQueue(
             [(tool, params) for params in items],
@@ -100,32 +99,32 @@ class JobSweep(JobBoard):
             return
         self._painter.proposal = Proposal(
             hold,
-            self._proposed,
+            self._proposal_text,
             _button(len(items)),
-            "Submit all of them, as fast as the limits allow; they are billed",
+            "Submit all jobs, as fast as the limits allow; they are billed",
         )
-        self._stop_listening = self._quota.listen(self._ask_to_be_painted)
-        self._ask_to_be_painted()
+        self._stop_listening = self._quota.listen(self._request_repaint)
+        self._request_repaint()
         if job_loop.home() is not None:
-            job_loop.at_home(self._learn)
+            job_loop.at_home(self._estimate)
 
     def __repr__(self) -> str:
-        return f"<JobSweep {_shape(self.grid)}: {self._painter.words()}>"
+        return f"<JobSweep {_shape(self.grid)}: {self._painter.summary()}>"
 
     def start(self) -> None:
-        """Begin: submit all of them, as fast as the limits allow. It is what the button does. From any thread."""
+        """Submit all jobs, as fast as the limits allow, like the button. Thread-safe."""
         if self._queue.held is None:
             super().start()
         else:
             self.resume()
 
     def close(self) -> None:
-        """Take the table off the page and release all that it is made of. The jobs go on; what was not begun is not."""
+        """Remove the board from the page and free its resources. The jobs go on; an unconfirmed sweep does not start."""
         self._stop_listening()
         super().close()
 
-    def _learn(self) -> None:
-        """Ask what is left, and look up what similar jobs took."""
+    def _estimate(self) -> None:
+        """Request the quota, and look up similar jobs."""
         if job_loop.current() is not None:
             self._quota.ask_soon()
             job_loop.spawn(self._look_back())
@@ -140,9 +139,9 @@ class JobSweep(JobBoard):
             base_url=self._queue.client.base_url,
         )
         self._similar = estimates(entries, self._tool, self._items)
-        self._ask_to_be_painted()
+        self._request_repaint()
 
-    def _proposed(self) -> Markup:
+    def _proposal_text(self) -> Markup:
         units = [units_of(self._tool, params) for params in self._items]
         known = [unit for unit in units if unit is not None]
         total = sum(known) if len(known) == len(units) else None
@@ -157,5 +156,5 @@ def _button(count: int) -> str:
 
 
 def _shape(grid: Grid) -> str:
-    """Say of what these are the combinations."""
+    """Return the names and sizes of the axes."""
     return " × ".join(f"{axis.name} ({len(axis.values)})" for axis in grid.axes)  # noqa: RUF001 # a multiplication

@@ -1,4 +1,4 @@
-"""The HTML of a board: its lines, table, media, one job's details. What is from outside is escaped by `Markup.format`."""
+"""The HTML of a board: its head, table, results and a job's details. External strings are escaped by `Markup.format`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..card import html as card_html
 from ..card.plain import code_block, details_table, media_tag
-from ..common.view import label_of, percent_of, prompt_of, shortened
+from ..common.labels import label_of, prompt_of, shortened
+from ..common.status import percent_of
 from . import grid
-from .view import Row, times_of, words_of
+from .view import status_with_reason, times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from ...api.embedding import Kept
     from ...batches.queue import Place
     from ...errors import NovaKitError
     from ...model.tools import Tool
-    from .view import Totals
+    from .view import Row, Totals
 
 __all__ = [
-    "BAR_STYLES",
     "NOTHING",
     "STYLE",
     "announcement",
@@ -43,13 +43,12 @@ __all__ = [
 ]
 
 NOTHING = _BLANK = Markup("")
-BAR_STYLES: Mapping[str, str] = {"good": "success", "bad": "danger", "running": "info", "waiting": "", "quiet": ""}
-_TEXT_LENGTH = 400  # characters of a transcription in the grid
-_LONGEST = 10_000  # characters of a result in the details
+_TEXT_LENGTH = 400  # characters of a text in the grid
+_RAW_LENGTH = 10_000  # characters of a result in the details
 
 
 def _masks() -> Markup:
-    """Return a rule for each tool's icon: a class in a row is shorter than the drawing."""
+    """Return a CSS rule for each tool's icon: a class name in a row is shorter than the drawing."""
     rule = Markup(
         '.nk-i-{tool} {{ -webkit-mask-image: url("data:image/svg+xml,{svg}"); mask-image: url("data:image/svg+xml,{svg}"); }}'
     )
@@ -59,7 +58,7 @@ def _masks() -> Markup:
     )
 
 
-# Sent once, in a widget of its own: see `card_html.STYLE`, which it adds to.
+# Sent once, in a widget of its own; it extends `card_html.STYLE`.
 STYLE = (
     card_html.STYLE
     + grid.STYLE
@@ -73,7 +72,7 @@ STYLE = (
 .nk-table thead th { font-weight: 600; position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); z-index: 1; }
 .nk-table tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
 .nk-table .nk-n { width: 3.2em; text-align: right; padding-right: 12px; font-variant-numeric: tabular-nums; }
-.nk-table .nk-s { width: 13em; } .nk-table .nk-t { width: 5.5em; font-variant-numeric: tabular-nums; }
+.nk-table .nk-s { width: 13em; } .nk-table .nk-t { width: 7em; font-variant-numeric: tabular-nums; }
 .nk-table td { overflow-wrap: anywhere; } .nk-table .nk-t { white-space: nowrap; }
 .nk-table img { width: 28px; height: 28px; object-fit: cover; border-radius: 3px; vertical-align: middle; margin-right: 6px; }
 .nk-i { display: inline-block; width: 16px; height: 16px; vertical-align: -3px; margin-right: 6px; background: currentColor;
@@ -94,13 +93,13 @@ thead .nk-s::before { display: none; }
 .nk-details table { border-collapse: collapse; margin: 6px 0; }
 .nk-details th, .nk-details td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
 .nk-details pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
-@media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 5em; padding-right: 0; }
+@media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 6em; padding-right: 0; }
   .nk-table .nk-n { width: 1.8em; padding-right: 8px; } }
 ICONS
 </style>""").replace("ICONS", _masks())
 )
 
-# With %, which escapes as `format` does in a third of the time: a hundred of them are made at once.
+# With %, which escapes like `format` in a third of the time: a hundred rows are made at once.
 _ROW = Markup(
     '<tr class="nk-%s"><th scope="row" class="nk-n">%s</th><td dir="auto"%s>%s%s</td>'
     '<td class="nk-s"%s>%s%s</td><td class="nk-t">%s</td></tr>'
@@ -109,34 +108,34 @@ _BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"
 _THUMBNAIL = Markup('<img src="%s" alt="" loading="lazy" decoding="sync" width="28" height="28">')
 _ICON = Markup('<span class="nk-i nk-i-%s" aria-hidden="true"></span>')
 _TABLE = Markup(
-    '<table class="nk-table"><caption class="nk-hidden">{caption}</caption><thead><tr><th scope="col" class="nk-n">no.</th>'
-    '<th scope="col">prompt</th><th scope="col" class="nk-s">status</th><th scope="col" class="nk-t">time</th></tr></thead>'
+    '<table class="nk-table"><caption class="nk-hidden">{caption}</caption><thead><tr><th scope="col" class="nk-n">No.</th>'
+    '<th scope="col">Prompt</th><th scope="col" class="nk-s">Status</th><th scope="col" class="nk-t">Time</th></tr></thead>'
     "<tbody>{rows}</tbody></table>"
 )
 _TITLE = Markup(' title="%s"')
 
 
 def head(totals: Totals, tools: Iterable[Tool]) -> Markup:
-    """Return the board's first line: what it makes, and how far it is."""
+    """Return the board's first line: its tools and its progress."""
     named = sorted(set(tools), key=str)
     tool = named[0] if len(named) == 1 else ""
     return Markup(
-        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span><span class="nk-totals">{words}</span></div>'
+        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label}</span><span class="nk-totals">{summary}</span></div>'
     ).format(
-        tone=totals.tone,
+        color=totals.color,
         icon=card_html.icon(tool),
         label=" and ".join(label_of(each) for each in named),
-        words=totals.words(),
+        summary=totals.summary(),
     )
 
 
 def announcement(text: str) -> Markup:
-    """Return what a screen reader is told without being asked."""
+    """Return a text that screen readers announce."""
     return Markup('<span class="nk-hidden" role="status" aria-live="polite">{}</span>').format(text)
 
 
 def figures(totals: Totals) -> Markup:
-    """Return the percentage of all, which is also what a screen reader learns of the bar."""
+    """Return the percentage of all jobs, which also describes the bar to a screen reader."""
     return Markup(
         '<span class="nk-figures" role="progressbar" aria-label="All jobs: progress" aria-valuenow="{0:.0f}" '
         'aria-valuetext="{0:.0f} %, {1} of {2} done">{0:.0f} %</span>'
@@ -144,33 +143,33 @@ def figures(totals: Totals) -> Markup:
 
 
 def span(text: str) -> Markup:
-    """Return a few words of ours."""
+    """Return a short text."""
     return Markup('<span class="nk-message">{}</span>').format(text) if text else _BLANK
 
 
 def hold(error: NovaKitError | None, *notes: str) -> Markup:
-    """Return why the queue stands still, such as what is left of the quota; and what else there is to say."""
+    """Return remarks, and why the queue is on hold, such as an exceeded quota."""
     parts = [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(note)) for note in notes if note]
     if error is not None:
         parts.append(Markup('<p class="nk-message" dir="auto"><strong>On hold.</strong> {}</p>').format(error.message))
     return _BLANK.join(parts)
 
 
-def row(told: Row) -> Markup:
-    """Return one line of the table."""
-    percent = None if told.percent is None else round(told.percent)
+def row(view: Row) -> Markup:
+    """Return one row of the table."""
+    percent = None if view.percent is None else round(view.percent)
     return _ROW % (
-        told.tone,
-        told.number,
-        _TITLE % told.title if told.title else _BLANK,
-        _THUMBNAIL % told.thumbnail
-        if told.thumbnail
-        else _ICON % (told.tool if told.tool in card_html.ICONS else "none"),
-        told.prompt,
-        _TITLE % told.why if told.why else _BLANK,
-        told.status,
+        view.color,
+        view.number,
+        _TITLE % view.title if view.title else _BLANK,
+        _THUMBNAIL % view.thumbnail
+        if view.thumbnail
+        else _ICON % (view.tool if view.tool in card_html.ICONS else "none"),
+        view.prompt,
+        _TITLE % view.why if view.why else _BLANK,
+        view.status,
         _BLANK if percent is None else _BAR % (percent, percent),
-        told.times,
+        view.times,
     )
 
 
@@ -178,20 +177,20 @@ def table(rows: Sequence[Markup], caption: str) -> Markup:
     """Return the table.
 
     Args:
-        rows: its lines.
-        caption: what it shows, for those who can't see it.
+        rows: the results of `row`.
+        caption: the table's description for screen readers.
     """
     if not rows:
-        return Markup("<p>There is no such job at the moment.</p>")
+        return Markup("<p>No jobs match this filter.</p>")
     return _TABLE.format(caption=caption, rows=_BLANK.join(rows))
 
 
 def cell(place: Place, kept: Kept | None) -> Markup:
-    """Return one result for the grid; it is loaded when it comes into sight, or when it is played.
+    """Return one result for the grid; it is loaded when it becomes visible or is played.
 
     Args:
-        place: whose.
-        kept: which of its media; ``None`` where its result is a text.
+        place: the job's place.
+        kept: one of its media; ``None`` for a text result.
     """
     prompt = prompt_of(place.params)
     title = f"{place.number}: {shortened(prompt, 200)}"
@@ -207,41 +206,41 @@ def cell(place: Place, kept: Kept | None) -> Markup:
 
 
 def details_head(place: Place, *, now: datetime) -> Markup:
-    """Return where one job is: the part of its details that changes all the time."""
-    status, tone, why = words_of(place, now=now)
+    """Return a job's status: the part of its details that changes continually."""
+    status, color, why = status_with_reason(place, now=now)
     percent = percent_of(place.run) if place.state is PlaceState.RUNNING else None
-    told = [status, f"{percent:.0f} %" if percent is not None else "", times_of(place), why]
+    facts = [status, f"{percent:.0f} %" if percent is not None else "", times_of(place), why]
     return Markup(
-        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label} {number}</span>'
-        '<span class="nk-status"><span class="nk-dot" aria-hidden="true"></span>{told}</span></div>'
+        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label} {number}</span>'
+        '<span class="nk-status"><span class="nk-dot" aria-hidden="true"></span>{facts}</span></div>'
     ).format(
-        tone=tone,
+        color=color,
         icon=card_html.icon(str(place.tool)),
         label=label_of(place.tool),
         number=place.number,
-        told=" · ".join(part for part in told if part),
+        facts=" · ".join(part for part in facts if part),
     )
 
 
 def details(place: Place, kept: Sequence[Kept]) -> Markup:
-    """Return what one job was asked for, what went wrong, its result, and the code that makes it again.
+    """Return a job's prompt, its error, its result, its parameters and the call that makes it again.
 
     Args:
-        place: whose.
+        place: the job's place.
         kept: its media.
     """
     run = place.run
     prompt = prompt_of(place.params)
     parts = [Markup('<p dir="auto">{}</p>').format(shortened(prompt, 1_000))]
-    told = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note]
-    parts += [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(text)) for text in told if text]
+    messages = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note]
+    parts += [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(text)) for text in messages if text]
     if kept:
         tags = [media_tag(one, shortened(prompt, 200), alone=len(kept) == 1, lazy=True) for one in kept]
         parts.append(Markup("<p>{}</p>").format(Markup(" ").join(tags)))
     elif run.job is not None and run.job.text is not None:
         parts.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(readable(run.job.text)))
     elif run.job is not None and run.job.status == JobStatus.COMPLETED:
-        parts.append(Markup("<pre>{}</pre>").format(readable(shortened(str(run.job.output), _LONGEST))))
+        parts.append(Markup("<pre>{}</pre>").format(readable(shortened(str(run.job.output), _RAW_LENGTH))))
     facts: dict[str, Any] = {"job id": run.job_id} if run.job_id else {}
     if run.job is not None and run.job.actual_credits is not None:
         facts["credits"] = f"{run.job.actual_credits:g}"

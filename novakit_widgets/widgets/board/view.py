@@ -1,4 +1,4 @@
-"""What a board says about its jobs: words and numbers, before any HTML."""
+"""What a board shows of its jobs, as plain values without HTML."""
 
 from __future__ import annotations
 
@@ -8,52 +8,60 @@ from typing import TYPE_CHECKING
 
 from ...batches.queue import PlaceState
 from ...model.parsing import readable
-from ..common.view import duration, percent_of, shortened, status_of, took
+from ..common.labels import shortened
+from ..common.status import percent_of, status_of
+from ..common.times import clock_time, duration, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...api.embedding import Kept
     from ...batches.queue import JobQueue, Place
-    from ..common.view import Tone
+    from ..common.status import Color
 
 __all__ = [
     "FAILED",
     "Row",
     "Totals",
-    "clock_time",
+    "ended_counts",
     "prompt_and_title",
     "remarks",
+    "status_with_reason",
     "thumbnail_of",
     "times_of",
-    "words_of",
 ]
 
 _PROMPT_LENGTH = 90  # characters of a prompt in a row
-_MOST_BYTES = 260  # of it, and of its tooltip, as they are sent; all of the prompt is in the job's details
+_MOST_BYTES = 260  # of the prompt, and of its tooltip, as they are sent; the job's details have all of it
 _ESCAPED = frozenset("<>&\"'\\")
-_URL_LENGTH = 300  # of a thumbnail; signed addresses can be longer than all the rest of their row
-_SOON = 45.0  # seconds within which a time by the minute says nothing
+_URL_LENGTH = 300  # of a thumbnail; signed URLs can be longer than the rest of the row
 
-# Ended without a result, though nobody cancelled them.
+# Ended without a result, and not cancelled.
 FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
+_WITHOUT_RESULT = (
+    (PlaceState.FAILED, "failed"),
+    (PlaceState.REFUSED, "not submitted"),
+    (PlaceState.UNCERTAIN, "answer lost"),
+    (PlaceState.LEFT, "not watched"),
+    (PlaceState.CANCELLED, "cancelled"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one line of the table says.
+    """What a row of the table shows.
 
     Attributes:
-        number: the place's, from 0 as in ``board[0]``.
-        tool: its value, for the icon.
-        prompt: shortened.
-        title: more of it, where it was shortened; otherwise ``""``.
-        status: in words.
-        tone: what colour the status has.
-        percent: 0 to 100 while it runs and tells.
-        times: how long it has taken, or took.
-        why: what it waits for.
-        thumbnail: the address of its picture; ``""`` where there is none.
+        number: the place's number, from 0 as in ``board[0]``.
+        tool: the tool's value, for the icon.
+        prompt: the prompt, shortened.
+        title: more of the prompt for the tooltip; ``""`` if it was not shortened.
+        status: the status in the words of the page.
+        color: the color of the status.
+        percent: 0 to 100 while the job runs; ``None`` if it is unknown.
+        times: how long the job has taken.
+        why: what the job waits for; ``""`` for nothing.
+        thumbnail: the URL of the job's image; ``""`` for none.
     """
 
     number: int
@@ -61,32 +69,32 @@ class Row:
     prompt: str
     title: str
     status: str
-    tone: Tone
+    color: Color
     percent: float | None
     times: str
     why: str
     thumbnail: str
 
     @classmethod
-    def of(cls, place: Place, *, now: datetime, worded: tuple[str, str], thumbnail: str) -> Row:
-        """Describe a place as it is now.
+    def of(cls, place: Place, *, now: datetime, prompt: tuple[str, str], thumbnail: str) -> Row:
+        """Describe a place's present state.
 
         Args:
-            place: what is shown.
+            place: the place.
             now: the present moment, with time zone.
-            worded: its prompt; see `prompt_and_title`.
-            thumbnail: the address of its picture.
+            prompt: the result of `prompt_and_title`.
+            thumbnail: the URL of the job's image.
         """
         run, state = place.run, place.state
-        status, tone, why = words_of(place, now=now)
+        status, color, why = status_with_reason(place, now=now)
         running = state is PlaceState.RUNNING
         return cls(
             number=place.number,
             tool=str(place.tool),
-            prompt=worded[0],
-            title=worded[1],
+            prompt=prompt[0],
+            title=prompt[1],
             status=status,
-            tone=tone,
+            color=color,
             percent=percent_of(run) if running else None,
             times=times_of(place),
             why=why,
@@ -95,9 +103,9 @@ class Row:
 
 
 def prompt_and_title(text: str) -> tuple[str, str]:
-    """Return what a row shows of a prompt, and more of it for its tooltip where that is not all.
+    """Return a row's prompt, and more of it for the tooltip if it was shortened.
 
-    Both are bounded by the bytes that they are sent as, since a table of a hundred rows is sent as a whole.
+    Both have a maximum number of bytes, because a table of a hundred rows is sent whole.
 
     Example:
         >>> prompt_and_title("A lighthouse"), len(prompt_and_title("waves " * 200)[1])
@@ -109,7 +117,7 @@ def prompt_and_title(text: str) -> tuple[str, str]:
 
 
 def _clipped(text: str) -> str:
-    """Shorten a text to the most bytes that it may have once it is escaped, for HTML and for JSON."""
+    """Shorten a text to the maximum number of bytes after escaping for HTML and JSON."""
     size = 0
     for index, character in enumerate(text):
         escaped = character in _ESCAPED or character < " "
@@ -119,48 +127,31 @@ def _clipped(text: str) -> str:
     return text
 
 
-def words_of(place: Place, *, now: datetime) -> tuple[str, Tone, str]:
-    """Return where a place is in words, the tone of its colour, and what it waits for."""
+def status_with_reason(place: Place, *, now: datetime) -> tuple[str, Color, str]:
+    """Return a place's status, its color, and what it waits for."""
     state = place.state
     if state is PlaceState.CANCELLED:
-        return "cancelled", "quiet", ""
+        return "Cancelled", "quiet", ""
     if state is not PlaceState.WAITING:
         return (*status_of(place.run), "")
     when = clock_time(place.starts_at, now=now)
-    return (f"starts {when}" if when else "waiting", "waiting", place.reason)
-
-
-def clock_time(moment: datetime | None, *, now: datetime) -> str:
-    """Write when something will be, about; ``""`` for nobody knows.
-
-    Example:
-        >>> from datetime import timedelta, timezone
-        >>> noon = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
-        >>> clock_time(noon + timedelta(seconds=5), now=noon)
-        'soon'
-    """
-    if moment is None:
-        return ""
-    if (moment - now).total_seconds() < _SOON:
-        return "soon"
-    here = moment.astimezone()
-    return f"about {here:%H:%M}" if here.date() == now.astimezone().date() else f"about {here:%d %b %H:%M}"
+    return (f"Queued · starts {when}" if when else "Queued", "waiting", place.reason)
 
 
 def remarks(queue: JobQueue) -> list[str]:
-    """Return what is to be said of a queue's jobs together, beside how far they are."""
-    said = []
+    """Return remarks on a queue as a whole."""
+    found = []
     if queue.made_before:
-        said.append(f"{queue.made_before:,} of these you made today; reuse=True shows them at no cost.")
+        found.append(f"You generated {queue.made_before:,} of these today; reuse=True shows them at no cost.")
     if queue.not_cancelled:
-        said.append(
-            f"{queue.not_cancelled:,} could not be cancelled: running still, to be billed perhaps. Cancel all tries again."
+        found.append(
+            f"{queue.not_cancelled:,} could not be cancelled: still running and may be billed. Cancel all tries again."
         )
-    return said
+    return found
 
 
 def times_of(place: Place) -> str:
-    """Return how long a place's job has run or took; ``""`` before it has begun."""
+    """Return how long a place's job has taken; ``""`` before it is submitted."""
     run = place.run
     elapsed = run.elapsed
     if elapsed is None or place.state is PlaceState.WAITING:
@@ -169,24 +160,23 @@ def times_of(place: Place) -> str:
 
 
 def thumbnail_of(kept: Sequence[Kept]) -> str:
-    """Return the address of a result's picture; ``""`` where there is none that fits into a row."""
+    """Return the URL of a result's image; ``""`` if there is none or it is too long for a row."""
     url = kept[0].media.url if kept and kept[0].media.kind == "image" else ""
     return url if len(url) <= _URL_LENGTH else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How far a queue is.
+    """The progress of a queue.
 
     Attributes:
-        states: how many places are in which state.
-        count: how many there are.
-        percent: of all of them together; what has ended counts in full.
-        next_start: when the next of those that wait will start, in words.
-        why: what that waits for.
-        settled: whether all have ended.
-        held: why nothing is submitted at the moment; ``""`` otherwise.
-        tone: the colour of the bar.
+        states: the number of places in each state.
+        count: the number of places.
+        percent: the progress of all jobs together; a job that has ended counts as 100.
+        next_start: when the next queued job starts, in words; ``""`` if unknown.
+        why: what that job waits for.
+        settled: whether all jobs have ended.
+        held: why nothing is submitted at present; ``""`` otherwise.
     """
 
     states: Mapping[PlaceState, int]
@@ -199,10 +189,10 @@ class Totals:
 
     @classmethod
     def of(cls, queue: JobQueue, *, now: datetime) -> Totals:
-        """Describe a queue as it is now.
+        """Describe a queue's present state.
 
         Args:
-            queue: what is shown.
+            queue: the queue.
             now: the present moment, with time zone.
         """
         states = dict.fromkeys(PlaceState, 0)
@@ -227,55 +217,48 @@ class Totals:
             held="" if queue.held is None else queue.held.message,
         )
 
-    def of_state(self, *states: PlaceState) -> int:
-        """Return how many places are in one of some states."""
-        return sum(self.states[state] for state in states)
-
     @property
     def done(self) -> int:
-        """How many are completed."""
+        """The number of completed jobs."""
         return self.states[PlaceState.COMPLETED]
 
     @property
     def failed(self) -> int:
-        """How many have ended without a result, though nobody cancelled them."""
-        return self.of_state(*FAILED)
+        """The number of jobs that have ended without a result and were not cancelled."""
+        return sum(self.states[state] for state in FAILED)
 
     @property
-    def tone(self) -> Tone:
-        """What colour the whole has."""
+    def color(self) -> Color:
+        """The color of the board's bar."""
         if self.held:
             return "waiting"
         if self.settled:
             return "bad" if self.failed else "good" if self.done else "quiet"
         return "running" if self.states[PlaceState.RUNNING] else "waiting"
 
-    def words(self) -> str:
-        """Return all of it in a line.
+    def summary(self) -> str:
+        """Return the progress in one line.
 
         Example:
             >>> states = {**dict.fromkeys(PlaceState, 0), PlaceState.COMPLETED: 12, PlaceState.WAITING: 28}
-            >>> Totals(states, 40, 30.0, "about 14:05", "5 videos an hour", False, "").words()
-            '12 of 40 done · 28 waiting, the next starts about 14:05 (5 videos an hour)'
+            >>> Totals(states, 40, 30.0, "about 14:05", "5 videos an hour", False, "").summary()
+            '12 of 40 done · 28 queued, next starts about 14:05 (5 videos an hour)'
         """
         parts = [f"{self.done:,} of {self.count:,} done"]
         if self.states[PlaceState.RUNNING]:
-            parts.append(f"{self.states[PlaceState.RUNNING]:,} running")
+            parts.append(f"{self.states[PlaceState.RUNNING]:,} generating")
         if self.states[PlaceState.WAITING]:
-            parts.append(f"{self.states[PlaceState.WAITING]:,} waiting{self._next()}")
-        named = (
-            (self.of_state(PlaceState.FAILED), "failed"),
-            (self.of_state(PlaceState.REFUSED), "not started"),
-            (self.of_state(PlaceState.UNCERTAIN), "with a lost answer"),
-            (self.of_state(PlaceState.LEFT), "not being watched"),
-            (self.of_state(PlaceState.CANCELLED), "cancelled"),
-        )
-        parts += [f"{number:,} {word}" for number, word in named if number]
-        return " · ".join(parts)
+            parts.append(f"{self.states[PlaceState.WAITING]:,} queued{self._next()}")
+        return " · ".join([*parts, *ended_counts(self.states)])
 
     def _next(self) -> str:
         if self.held:
             return ", on hold"
         if not self.next_start:
             return ""
-        return f", the next starts {self.next_start}" + (f" ({self.why})" if self.why else "")
+        return f", next starts {self.next_start}" + (f" ({self.why})" if self.why else "")
+
+
+def ended_counts(states: Mapping[PlaceState, int]) -> list[str]:
+    """Return how many jobs have ended without a result, by state."""
+    return [f"{states[state]:,} {word}" for state, word in _WITHOUT_RESULT if states.get(state)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import ipywidgets
 
 from ...api.client import default_client
 from ...api.embedding import Embed, check_embed
@@ -17,13 +16,12 @@ from ...config import settings
 from ...errors import JobTimeoutError, NovaKitError
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
-from ..card.player import close_all
-from ..common.display import in_kernel
-from ..common.repaint import painter
-from .display import BoardDisplay
+from ..common.display import ResultDisplay
+from ..common.kernel import in_kernel
+from ..common.live_widget import LiveWidget
 from .media import Keeper, save_places
 from .painter import BoardPainter
-from .plain import records
+from .plain import plain_board, records, summary
 from .sequence import JobSequence
 from .view import FAILED
 
@@ -36,26 +34,26 @@ if TYPE_CHECKING:
 __all__ = ["JobBoard"]
 
 
-class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """Many jobs, in a queue that keeps to the service's limits, on one board.
+class JobBoard(JobSequence, LiveWidget):
+    """Many jobs on one board, in a queue that respects the service's limits.
 
-    It starts by itself and runs in the background; the kernel stays free. It is a sequence too: ``board[3]`` is the newest
-    snapshot of job 3, counted from 0 as the board's own numbers are, or ``None`` while it has not been submitted. One job's
-    failure never stops the others. `batch` makes boards from prompts, dicts and tables.
+    The queue starts at once and runs in the background; the kernel stays free. The board is a sequence: ``board[3]`` is the
+    newest snapshot of job 3, counted from 0, or ``None`` if it has not been submitted. A failed job never stops the others.
+    `batch` makes boards from prompts, dicts and tables.
 
     Args:
-        items: a tool, such as ``"image"``, and its parameters for each job, in order; as for `JobWidget`.
-        client: speaks to the service; where it is left out, one is made from the settings.
-        max_running: how many jobs may run at once, 100 where it is left out; the limits decide besides.
-        timeout: seconds to watch each; the default is the tool's.
-        embed: where the finished media go: ``"auto"`` puts up to 8 MB of all together into the notebook, and what is more
-            into ``novakit-media/`` beside it; see `JobWidget` for the others.
-        reuse: as for `JobWidget`.
-        autostart: whether to begin at once; otherwise `start` does, and waiting does.
+        items: for each job a tool, such as ``"image"``, and its parameters; see `JobWidget`.
+        client: the client; the default is made from the settings.
+        max_running: how many jobs may run at once, in addition to the service's limits; the default is 100.
+        timeout: seconds to watch each job; the default is the tool's.
+        embed: where the finished media go: ``"auto"`` puts up to 8 MB in total into the notebook, and the rest into
+            ``novakit-media/`` beside it; see `JobWidget` for the others.
+        reuse: see `JobWidget`.
+        autostart: whether to start at once; otherwise `start` or waiting starts the queue.
 
     Raises:
-        InvalidParameterError: the documentation forbids a parameter, or there is no such tool. Nothing was sent or billed.
-        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+        InvalidParameterError: A parameter or tool is invalid. Nothing was sent or billed.
+        ConfigurationError: The key, base URL, timeout, embed or ``max_running`` is missing or invalid.
 
     Example:
         >>> from novakit_widgets import JobBoard, Tool
@@ -65,9 +63,7 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
     """
 
     least_seconds = 0.5
-    """How long the board stays as it was painted, at least."""
-
-    _made = False
+    """The shortest time between two repaints, in seconds."""
 
     def __init__(
         self,
@@ -97,14 +93,14 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
 
     @classmethod
     def restored(cls, record: BatchRecord, *, client: NovaKitClient | None = None) -> JobBoard:
-        """Bring back the board of a kernel that died. It costs nothing: what waits is held until `resume`.
+        """Return the board of a batch whose kernel has died. It costs nothing: queued jobs are held until `resume`.
 
         Args:
-            record: the batch, as the history has it; `recover` finds them.
-            client: as for `JobBoard`.
+            record: the batch in the history; `recover` finds it.
+            client: see `JobBoard`.
 
         Raises:
-            ConfigurationError: there is no usable key or base URL.
+            ConfigurationError: The key or base URL is missing or invalid.
         """
         board = cls.__new__(cls)
         embed = record.about.get("embed", "auto")
@@ -117,116 +113,120 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         self._queue = queue
         self._made = True
         self._keeper = Keeper(queue.client, embed)
-        self._painter = BoardPainter(queue, ask=self._ask_to_be_painted, grid=grid)
+        self._grid = grid
+        self._painter = BoardPainter(queue, request_repaint=self._request_repaint, grid=grid)
         super().__init__(children=self._painter.parts.rows)
         self.add_class("novakit-card")
         self.add_class("novakit-board")
-        self._display = BoardDisplay(self, queue, self._keeper, words=self._painter.words, grid=grid)
+        self._display = ResultDisplay(self, live=self._live_bundle, plain=self._plain_bundle, settled=self._settled)
         queue.on_change = self._changed
         self._changed(None)
 
     def __repr__(self) -> str:
-        return f"<JobBoard {self._painter.words()}>"
+        return f"<JobBoard {self._painter.summary()}>"
 
-    # What a user may ask for
+    # Actions
 
     @property
     def failed(self) -> dict[int, NovaKitError]:
-        """Why the jobs that ended without a result have none, by number; those that somebody cancelled are not among them.
+        """The errors of the jobs that ended without a result, by number; cancelled jobs are not included.
 
-        A `JobTimeoutError` among them stands for a job that still runs and is no longer watched.
+        A `JobTimeoutError` means that the job still runs and is no longer watched.
         """
         failed = (place for place in self._queue.places if place.state in FAILED)
         return {place.number: place.run.error for place in failed if place.run.error is not None}
 
     def start(self) -> None:
-        """Begin, if it has not. Without a running event loop it begins when it is waited for."""
+        """Start the queue, unless it has been started. Without a running event loop, waiting starts it."""
         self._queue.start()
 
     def cancel(self) -> None:
-        """Drop the jobs that wait, which cost nothing, and cancel those that run. From any thread."""
+        """Discard the queued jobs, which cost nothing, and cancel those that run. Thread-safe."""
         self._queue.cancel()
 
     def resume(self) -> None:
-        """Go on after the quota ran out, or with a board of a kernel that died. From any thread."""
+        """Submit the queued jobs of a board that is on hold: its quota was exceeded, or its kernel died. Thread-safe."""
         self._queue.resume()
 
     def retry_failed(self) -> None:
-        """Try again what is in `failed`: submitted and billed like new jobs. From any thread.
+        """Retry the jobs in `failed`: they are submitted and billed like new ones. Thread-safe.
 
-        A job whose watching timed out is watched again, at no cost. One whose answer was lost is looked up first, and submitted
-        only when the service has no such job.
+        A job whose watching timed out is watched again, at no cost. A job whose answer was lost is looked up first, and
+        submitted only if the service does not have it.
         """
         self._queue.retry([place for place in self._queue.places if place.state in FAILED])
 
     def __await__(self) -> Generator[Any, None, list[Job]]:
-        """Wait until all have ended, without blocking the kernel; a board that nobody has shown yet shows itself."""
-        self._display.show_if_hidden()
+        """Wait for all jobs without blocking the kernel; displays the board if it has not been displayed."""
+        self._show_if_hidden()
         return self._jobs().__await__()
 
     def wait(self, timeout: float | None = None) -> list[Job]:
-        """Block until all have ended; the page goes on moving.
+        """Block until all jobs have ended; the page stays live.
 
         Args:
-            timeout: seconds to block; the jobs and the board go on after that.
+            timeout: seconds to block; the jobs go on afterwards.
 
         Returns:
             The completed jobs, in order. `failed` has the others.
 
         Raises:
-            JobTimeoutError: the time is over. The jobs go on.
-            QuotaExceededError: the plan has not enough left for the jobs that wait; see `resume`. What ran has ended.
-            JobNotStartedError: it is a board of a kernel that died, and waits for `resume`.
-            KeyboardInterrupt: the user interrupted the kernel. The jobs go on.
+            JobTimeoutError: The timeout is over. The jobs go on.
+            QuotaExceededError: The quota is not enough for the queued jobs; see `resume`. The running jobs have ended.
+            JobNotStartedError: The board is that of a kernel that died, and is on hold until `resume`.
+            KeyboardInterrupt: The user interrupted the kernel. The jobs go on.
         """
-        self._display.show_if_hidden()
-        if not self._queue.wait_blocking(timeout, self._display.wait):
+        self._show_if_hidden()
+        if not self._queue.wait_blocking(timeout, self._wait):
             raise JobTimeoutError(
-                f"After {timeout:g} s: {self._painter.words()}. They go on: wait again, or look at the board."
+                f"After {timeout:g} s: {self._painter.summary()}. The jobs go on: wait again, or look at the board."
             )
         return self._completed()
 
     async def as_completed(self) -> AsyncIterator[Job]:
-        """Yield the completed jobs in the order in which they end; those that fail are in `failed`.
+        """Yield the completed jobs as they end; the errors of the others are in `failed`.
 
         Raises:
-            QuotaExceededError: as for `wait`.
-            JobNotStartedError: as for `wait`.
+            QuotaExceededError: See `wait`.
+            JobNotStartedError: See `wait`.
         """
-        self._display.show_if_hidden()
-        self._display.waiting += 1
+        self._show_if_hidden()
+        self._display.waiters += 1
         try:
             async for place in self._queue.settled_places():
                 if place.state is PlaceState.COMPLETED and place.run.job is not None:
                     yield place.run.job
-            await self._display.wait()
+            await self._wait()
         finally:
-            self._display.waiting -= 1
+            self._display.waiters -= 1
         self._completed()
 
+    async def _wait(self) -> None:
+        await self._display.wait(self._queue.wait())
+
     async def _jobs(self) -> list[Job]:
-        await self._display.wait()
+        await self._wait()
         return self._completed()
 
     def _completed(self) -> list[Job]:
-        """Return the completed jobs, or raise what holds the others."""
+        """Return the completed jobs; raise the error that holds the others."""
         if self._queue.held is not None and not self._queue.settled:
             raise self._queue.held.with_traceback(None)
         done = (place.run.job for place in self._queue.places if place.state is PlaceState.COMPLETED)
         return [job for job in done if job is not None]
 
     def save(self, path: str | Path = ".") -> list[Path]:
-        """Save all media and transcriptions, blocking until they are there. One that can't be saved does not stop the others.
+        """Save all media and transcriptions, and block until they are saved. A failure does not stop the others.
 
         Args:
-            path: a folder, which is made.
+            path: a folder, which is created if needed.
 
         Returns:
-            The files that were written, by number. Their names begin with it, as in ``007-novakit-job_abc123-1.png``.
+            The files, by number. Their names begin with it, as in ``007-novakit-job_abc123-1.png``.
 
         Raises:
-            MediaError: some can't be fetched or written; the others are there, and `to_records` has their names.
-            OSError: the folder can't be made.
+            MediaError: Some files can't be fetched or written. The others are saved, and `to_records` has their names.
+            OSError: The folder can't be created.
         """
         done = [place for place in self._queue.places if place.state is PlaceState.COMPLETED]
         saved = job_loop.run_blocking(
@@ -236,62 +236,68 @@ class JobBoard(JobSequence, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
         return [file for files in saved.values() for file in files]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return a flat dict for each job, which `pandas.DataFrame` takes as it is.
+        """Return a flat dict for each job, for `pandas.DataFrame`.
 
-        Their keys are ``number``, ``tool``, the parameters' own names, ``status``, ``seconds``, ``credits``, ``job_id``, ``urls``,
-        ``text`` (of a transcription), ``files`` and ``error``; a parameter that is called like one of them gets ``parameter_``
-        before its name.
+        The keys are ``number``, ``tool``, the names of the parameters, ``status``, ``seconds``, ``credits``, ``job_id``,
+        ``urls``, ``text`` (of a transcription), ``files`` and ``error``. A parameter with one of these names gets the prefix
+        ``parameter_``.
         """
         return records(self._queue.places)
 
-    def show(self) -> None:
-        """Show the board in the cell that runs: as plain HTML, which stays with the saved notebook, once all have ended."""
-        self._display.show()
-
     def close(self) -> None:
-        """Take the board off the page and release all that it is made of. The jobs go on, and those that wait start too."""
+        """Remove the board from the page and free its resources. The jobs go on, and the queued ones start too."""
         if not self._made:
-            return  # refused in the making, or closed before
-        self._made = False
+            return  # refused by the constructor, or closed before
         self._queue.on_change = lambda _place: None
-        loop = job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, lambda: painter(loop).forget(self))
-        close_all(self.children)
         self._painter.parts.close()
-        if self.layout is not None:
-            self.layout.close()
         super().close()
 
-    def _ipython_display_(self) -> None:
-        if in_kernel():
-            self.show()
-        else:
-            print(repr(self))  # noqa: T201 # a terminal has no page
-
-    # What keeps it up to date
+    # Updates
 
     @property
     def ticking(self) -> bool:
-        """Whether the board changes with time alone: elapsed times do."""
+        """Whether the board changes with time alone: its elapsed times do while jobs run."""
         return not self._queue.settled
 
     def paint(self) -> int:
-        """Send what has changed since the last time, and return in how many messages."""
+        """Send what has changed since the last repaint; return the number of messages."""
         return self._painter.paint() if self._made else 0
 
     def _changed(self, place: Place | None) -> None:
-        """Take in a change of the queue, on its loop."""
-        self._ask_to_be_painted()
-        if job_loop.current() is not None:
-            self._display.changed(place)
+        """Handle a change of the queue, on its loop; ``None`` for all places."""
+        self._request_repaint()
+        if job_loop.current() is None:
+            return
+        if in_kernel():  # elsewhere there is no notebook for the media
+            for each in self._queue.places if place is None else (place,):
+                if each.state is PlaceState.COMPLETED and each.run.job is not None:
+                    self._keeper.take(each.number, each.run.job)
+        if not self._queue.settled:
+            self._display.restart()
+        elif self._display.task is None:
+            self._display.prepare(self._prepare_result())
 
-    def _ask_to_be_painted(self) -> None:
-        loop = job_loop.home()  # a board can be made in a callback, on a thread with a loop of its own
-        if loop is None:
-            self.paint()  # a plain script: nobody looks, but the state is right
-        else:
-            job_loop.hand_over(loop, lambda: painter(loop).ask(self))
+    async def _prepare_result(self) -> None:
+        """Wait until all media have been fetched, and saved if the jobs save them."""
+        await self._keeper.finish()
+        saving = [place.run.saving for place in self._queue.places if place.run.saving is not None]
+        if saving:
+            await asyncio.wait(saving)
+
+    def _settled(self) -> bool:
+        return self._queue.settled
+
+    def _live_bundle(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = self._repr_mimebundle_()
+        return bundle
+
+    def _plain_bundle(self) -> dict[str, Any] | None:
+        if not self._queue.settled or not self._display.prepared:
+            return None
+        return {
+            "text/html": str(plain_board(self._queue.places, self._keeper.kept, self._grid)),
+            "text/plain": summary(self._painter.summary()),
+        }
 
 
 Sequence.register(JobBoard)  # a subclass would have two metaclasses

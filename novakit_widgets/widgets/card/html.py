@@ -1,4 +1,4 @@
-"""The HTML of a card. Every string from outside is escaped by construction: it meets HTML only in `Markup.format`."""
+"""The HTML of a card. External strings are escaped: they enter HTML only through `Markup.format`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ...model.tools import FACTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..common.view import View
+    from .view import View
 
 __all__ = ["ICONS", "STYLE", "figures", "head", "icon", "message"]
 
-# Shapes of 16 x 16, in the colour of the text around them.
+# Shapes of 16 x 16, in the color of the surrounding text.
 ICONS: Mapping[str, str] = {
     **{tool.value: facts.icon for tool, facts in FACTS.items()},
     "": "M8 1l7 3.5v7L8 15l-7-3.5v-7z",
 }
 
-# JupyterLab's own variables where there are any; the values behind them are for Voila, VS Code and Colab.
+# JupyterLab's variables; the fallback values are for Voila, VS Code and Colab.
 STYLE = Markup("""<style>
 .novakit-card { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
@@ -47,21 +47,21 @@ STYLE = Markup("""<style>
 
 
 def icon(tool: str) -> Markup:
-    """Return a tool's icon, which says nothing to a screen reader because the tool's name stands beside it."""
+    """Return a tool's icon, hidden from screen readers because the tool's name is beside it."""
     return Markup('<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>').format(
         ICONS.get(tool, ICONS[""])
     )
 
 
 def head(view: View) -> Markup:
-    """Return the card's first line: tool, prompt, status. It is sent only when one of them changes."""
+    """Return the card's first line: tool, prompt and status. It is sent only when one of them changes."""
     return Markup(
-        '<div class="nk-head nk-{tone}">{icon}<span class="nk-tool">{label}</span>'
+        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label}</span>'
         '<span class="nk-prompt" title="{full}" dir="auto">{prompt}</span>'
         '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>'
         "{status}</span></div>"
     ).format(
-        tone=view.tone,
+        color=view.color,
         icon=icon(view.tool),
         label=view.label,
         full=view.full_prompt,
@@ -71,16 +71,16 @@ def head(view: View) -> Markup:
 
 
 def figures(view: View) -> Markup:
-    """Return percent and times, which are also what a screen reader learns of the bar."""
+    """Return percent and times, which also describe the bar to a screen reader."""
     shown = "" if view.percent is None else f"{view.percent:.0f} %"
     text = " · ".join(part for part in (shown, view.times) if part)
-    # A progressbar without a value is one whose progress is unknown. From 0 to 100 is what it goes by when it does not say.
+    # Without a value the progress is unknown. The default range is 0 to 100.
     value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
     return Markup(
-        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{said}">{text}</span>'
-    ).format(label=view.label, value=value, said=text or view.status, text=text)
+        '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{spoken}">{text}</span>'
+    ).format(label=view.label, value=value, spoken=text or view.status, text=text)
 
 
 def message(text: str) -> Markup:
-    """Return what went wrong and what to do about it."""
+    """Return the card's message."""
     return Markup('<span class="nk-message" dir="auto">{}</span>').format(text) if text else Markup("")

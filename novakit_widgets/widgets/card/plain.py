@@ -1,7 +1,7 @@
-"""A finished job as plain HTML, which needs no kernel and no widget state: what a saved notebook keeps.
+"""A finished job as plain HTML, which a saved notebook keeps: it needs no kernel and no widget state.
 
 The sanitiser of an untrusted notebook drops ``style``, ``role``, ``aria-*``, ``<style>`` and the ``src`` of ``<source>``. So the
-address stands on the media tag itself, and the card reads well as headings, paragraphs and a table alone.
+media tag itself has the ``src``, and the card is readable as plain headings, paragraphs and tables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from ...config.redaction import redact
 from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..common.code import call_with_files
-from ..common.view import label_of, prompt_of, shortened, took
+from ..common.labels import label_of, prompt_of, shortened
+from ..common.status import status_word
+from ..common.times import date_and_time, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STYLE", "code_block", "details_table", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
 
-_PROMPT_LENGTH = 1_000  # characters that are read as a heading; all of them stand among the parameters
-_SEARCH_LENGTH = 40  # characters of a prompt, which are enough to find it by
-_VALUE_LENGTH = 10_000  # characters of one parameter; what is longer is an upload
-_CODE_LENGTH = 50_000  # characters of a call: two of the longest documented texts, written with escapes
-_ROOM = (640, 480)  # pixels for one result; several have half of that each
-# The negative margin takes back JupyterLab's padding of HTML, so that the result is as wide as the card was. The class is named
-# twice where JupyterLab's own rule, which sets tables to the right, names two.
+_PROMPT_LENGTH = 1_000  # characters in the heading; the parameters have all of it
+_SEARCH_LENGTH = 40  # characters of a prompt that identify it in the history
+_VALUE_LENGTH = 10_000  # characters of one parameter; longer ones are uploads
+_CODE_LENGTH = 50_000  # characters of a call: two of the longest documented texts, with escapes
+_SIZE = (640, 480)  # pixels of a single result; each of several has half of that
+# The negative margin undoes JupyterLab's padding of HTML, so that the result is as wide as the card was. The doubled class
+# outranks JupyterLab's own rule, which aligns tables to the right.
 STYLE = Markup("""<style>
 .novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
@@ -55,41 +57,33 @@ _BLANK = Markup("")
 
 
 def summary(run: JobRun) -> str:
-    """Return a finished job in one line, for where no HTML is shown.
-
-    Args:
-        run: one whose job has ended.
-    """
+    """Return a job in one line of text, for front ends without HTML."""
     job = run.job
     prompt = shortened(prompt_of(run.params), 60)
     facts = [label_of(run.tool), repr(prompt)]
     if job is not None:
-        facts += [str(job.status), job.id or ""]
+        facts += [status_word(job.status), job.id or ""]
     return "NovaKit " + " ".join(fact for fact in facts if fact)
 
 
 def running(run: JobRun) -> Markup:
-    """Return what a saved notebook says of a job whose end it did not see.
-
-    Args:
-        run: one that has not ended.
-    """
+    """Return the HTML that a saved notebook shows for a job that was still running."""
     prompt = shortened(prompt_of(run.params), _PROMPT_LENGTH)
     known = f"nk.attach({run.job_id!r})" if run.job_id else f"nk.history({_search(run.params)})"
     return Markup(
         '<p><strong>{}</strong> <span dir="auto">{}</span></p>'
-        "<p>It had not ended when this was saved: <code>{}</code> finds it.</p>"
+        "<p>Still running when this was saved: <code>{}</code> finds it.</p>"
     ).format(label_of(run.tool), prompt, known)
 
 
 def _search(params: Mapping[str, Any]) -> str:
-    """Return the argument that has the history find a job by its first words; ``""`` where it has none, such as a file's."""
-    said = [params.get(name) for name in ("prompt", "input")]  # what the history looks through
+    """Return the argument with which `nk.history` finds a job by its first words; ``""`` if it has no text."""
+    texts = [params.get(name) for name in ("prompt", "input")]  # the history searches these
     words: list[str] = []
-    for word in redact(" ".join(text for text in said if isinstance(text, str))).split():
+    for word in redact(" ".join(text for text in texts if isinstance(text, str))).split():
         if words and len(" ".join([*words, word])) > _SEARCH_LENGTH:
             break
-        words.append(word[:_SEARCH_LENGTH])  # the beginning of a word is found too, an ellipsis would not be
+        words.append(word[:_SEARCH_LENGTH])  # the history finds the beginning of a word, not an ellipsis
     return f"search={' '.join(words)!r}" if words else ""
 
 
@@ -97,9 +91,9 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     """Return a finished job as plain HTML.
 
     Args:
-        run: one whose job has ended.
-        kept: its media, and where they are now.
-        note: what else there is to say, such as why a file could not be saved.
+        run: the run; its job has ended.
+        kept: its media.
+        note: a remark, such as why a file could not be saved.
     """
     job = run.job
     assert job is not None
@@ -124,27 +118,25 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
 
 
 def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
-    # What could not be fetched is told by the card's note; an empty player would only repeat it.
-    there = [one for one in kept if one.error is None]
-    if not there:
+    # The note tells what could not be fetched; an empty player would add nothing.
+    fetched = [one for one in kept if one.error is None]
+    if not fetched:
         return []
-    shown = [media_tag(one, prompt, alone=len(there) == 1) for one in there]
+    shown = [media_tag(one, prompt, alone=len(fetched) == 1) for one in fetched]
     rows = [Markup("<p>{}</p>").format(Markup(" ").join(shown))]
-    if any(one.content is None and one.path is None for one in there):
-        rows.append(
-            Markup("<p>It is shown from the service's own address, which is temporary: save it to keep it.</p>")
-        )
+    if any(one.content is None and one.path is None for one in fetched):
+        rows.append(Markup("<p>Shown from a temporary address of the service: save it to keep it.</p>"))
     return rows
 
 
 def media_tag(kept: Kept, prompt: str, *, alone: bool, lazy: bool = False) -> Markup:
-    """Return the one tag that plays or shows a result.
+    """Return the tag that plays or shows a result.
 
     Args:
-        kept: the media, and where they are now.
-        prompt: what they were asked for with, for those who can't see them.
-        alone: whether there are no others beside it.
-        lazy: whether they are loaded only when somebody looks or listens.
+        kept: the media.
+        prompt: the alternative text.
+        alone: whether it is the only result.
+        lazy: whether it is loaded only when it is visible or played.
     """
     source = _source(kept)
     title = shortened(prompt, 200)
@@ -152,7 +144,7 @@ def media_tag(kept: Kept, prompt: str, *, alone: bool, lazy: bool = False) -> Ma
     if kept.media.kind == "audio":
         return Markup('<audio controls preload="{}" title="{}" src="{}"></audio>').format(preload, title, source)
     width, height = shown_size(kept.media, alone=alone)
-    # With both, a page keeps the place free until the media are there, and nothing jumps.
+    # With both, the page reserves the space until the media are loaded, and nothing jumps.
     size = Markup(' width="{}"').format(width) + (Markup(' height="{}"').format(height) if height else _BLANK)
     if kept.media.kind == "image":
         size += Markup(' loading="lazy"') if lazy else _BLANK
@@ -161,13 +153,13 @@ def media_tag(kept: Kept, prompt: str, *, alone: bool, lazy: bool = False) -> Ma
 
 
 def shown_size(media: Media, *, alone: bool = True) -> tuple[int, int | None]:
-    """Return the width and height that media are shown with, in pixels; the height is ``None`` where their shape is unknown.
+    """Return the displayed width and height in pixels; the height is ``None`` if the aspect ratio is unknown.
 
     Args:
-        media: what is shown.
-        alone: whether there are no others beside it.
+        media: the media.
+        alone: whether it is the only result.
     """
-    wide, high = _ROOM if alone else (_ROOM[0] // 2, _ROOM[1] // 2)
+    wide, high = _SIZE if alone else (_SIZE[0] // 2, _SIZE[1] // 2)
     if not media.width or not media.height:
         return wide, None
     scale = min(wide / media.width, high / media.height)
@@ -186,21 +178,21 @@ def _source(kept: Kept) -> str:
 def _facts(run: JobRun) -> list[str]:
     job = run.job
     assert job is not None
-    facts = [str(job.status)]
+    facts = [status_word(job.status)]
     if run.elapsed is not None:
-        facts[0] += f" after {took(run.elapsed)}" if job.status != JobStatus.COMPLETED else f" in {took(run.elapsed)}"
+        facts[0] += f" {'in' if job.status == JobStatus.COMPLETED else 'after'} {took(run.elapsed)}"
     if job.model:
         facts.append(job.model)
     moment = job.completed_at or job.created_at
     if moment is not None:
-        facts.append(moment.strftime("%d %b %Y %H:%M UTC"))
+        facts.append(date_and_time(moment))
     if job.actual_credits is not None:
         facts.append(f"{job.actual_credits:g} credit{'' if job.actual_credits == 1 else 's'}")
     return facts
 
 
 def _details(run: JobRun) -> Markup:
-    """Return what it takes to find the job again and to make it again."""
+    """Return the job's id, its parameters and the call that makes it again."""
     job = run.job
     assert job is not None
     facts = {**({"job id": job.id} if job.id else {}), **run.params}
@@ -209,25 +201,25 @@ def _details(run: JobRun) -> Markup:
 
 
 def code_block(tool: Tool, params: Mapping[str, Any]) -> Markup:
-    """Return the call that makes the same job. It is all there or not at all: half of it would be no Python.
+    """Return the call that makes the same job, unless it is too long.
 
     Args:
-        tool: what makes it.
-        params: the service's own parameters.
+        tool: the job's tool.
+        params: the job's parameters.
     """
     code = call_with_files(tool, params, Path(FOLDER))
     if len(code) > _CODE_LENGTH:
-        return Markup("<p>The call is too long to be written here: {} characters.</p>").format(f"{len(code):,}")
+        return Markup("<p>The call is too long to show: {} characters.</p>").format(f"{len(code):,}")
     return Markup("<pre>{}</pre>").format(code)
 
 
 def lines(text: str) -> Markup:
-    """Return a text with its line breaks, which an untrusted notebook keeps too; `pre` would break words there."""
+    """Return a text with its line breaks, also in an untrusted notebook; `pre` would break words there."""
     return Markup("<br>").join(text.splitlines())
 
 
 def details_table(facts: Mapping[str, Any]) -> Markup:
-    """Return names and values as a table."""
+    """Return a table of names and values."""
     rows = _BLANK.join(
         Markup('<tr><th scope="row">{}</th><td dir="auto">{}</td></tr>').format(readable(str(name)), _value(value))
         for name, value in facts.items()
@@ -236,7 +228,7 @@ def details_table(facts: Mapping[str, Any]) -> Markup:
 
 
 def _value(value: Any) -> Markup:
-    """Return a parameter as it is; of an upload, what it is."""
+    """Return a parameter's value; of an upload, its type and length."""
     text = readable(str(value))
     if text.startswith("data:") and len(text) > _PROMPT_LENGTH:
         head = text.partition(",")[0].removeprefix("data:").removesuffix(";base64")

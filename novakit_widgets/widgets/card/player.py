@@ -1,4 +1,4 @@
-"""The finished media inside a widget."""
+"""Widgets that play or show finished media."""
 
 from __future__ import annotations
 
@@ -18,34 +18,32 @@ if TYPE_CHECKING:
 
     from ...api.embedding import Kept
 
-__all__ = ["close_all", "players", "text_block"]
-
-_HANDLERS = ("_click_handlers", "_msg_callbacks")  # of ipywidgets 8, where they are left behind by `close`
+__all__ = ["players", "text_block"]
 
 
 def players(kept: Sequence[Kept], *, title: str) -> list[ipywidgets.DOMWidget]:
-    """Make the widgets that play or show a result: one for each video or sound, and one for all pictures, side by side.
+    """Return the widgets that play or show a result: one for each video or sound, and one for all images, side by side.
 
     Args:
-        kept: the media; those that could not be fetched have none.
-        title: what they are, for those who can't see them.
+        kept: the media; those that could not be fetched are skipped.
+        title: the alternative text.
     """
-    there = [one for one in kept if one.error is None]
-    pictures = [one for one in there if one.media.kind == "image"]
-    tags = [media_tag(_for_a_widget(one), title, alone=len(there) == 1) for one in pictures]
-    made = [_player(one, alone=len(there) == 1) for one in there if one.media.kind != "image"]
+    fetched = [one for one in kept if one.error is None]
+    images = [one for one in fetched if one.media.kind == "image"]
+    tags = [media_tag(_for_a_widget(one), title, alone=len(fetched) == 1) for one in images]
+    made = [_player(one, alone=len(fetched) == 1) for one in fetched if one.media.kind != "image"]
     return ([ipywidgets.HTML(Markup(" ").join(tags))] if tags else []) + made
 
 
 def _player(kept: Kept, *, alone: bool) -> ipywidgets.DOMWidget:
-    """Make a widget that plays one result. It does not start by itself, and does not loop."""
+    """Return a widget that plays one result, without autoplay and loop."""
     kept = _for_a_widget(kept)
-    # Bytes travel faster to these two than a data URI to an HTML widget does. They take no tooltip: with one, the view of a
-    # widget that has no description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
+    # Bytes in these two widgets travel faster than a data URI in an HTML widget. They must have no tooltip: with one, the view
+    # of a widget without a description can't be created (ipywidgets 8.1, DOMWidgetView.updateTooltip).
     source = kept.media.url.encode() if kept.content is None else kept.content
     form = "url" if kept.content is None else kept.mime.partition("/")[2]
-    # A margin would make them wider than the card, which a screen reader's user would have to scroll.
-    quiet = {
+    # A margin would make them wider than the card, which would then scroll.
+    options = {
         "value": source,
         "format": form,
         "autoplay": False,
@@ -54,18 +52,18 @@ def _player(kept: Kept, *, alone: bool) -> ipywidgets.DOMWidget:
         "layout": ipywidgets.Layout(margin="0", max_width="100%"),
     }
     if kept.media.kind == "audio":
-        return ipywidgets.Audio(**quiet)
+        return ipywidgets.Audio(**options)
     width, height = shown_size(kept.media, alone=alone)
-    return ipywidgets.Video(width=str(width), height=str(height or ""), **quiet)
+    return ipywidgets.Video(width=str(width), height=str(height or ""), **options)
 
 
 def _for_a_widget(kept: Kept) -> Kept:
-    """Take the bytes of a file: a widget's page begins its relative addresses elsewhere than a saved notebook does."""
+    """Return media with the bytes of their file: relative URLs resolve differently in a live page and in a saved notebook."""
     return kept if kept.path is None else replace(kept, path=None, content=_small(kept.path))
 
 
 def _small(file: Path) -> bytes | None:
-    """Return the bytes of a file that the kernel's messages can carry; ``None`` for a larger one, or one that is gone."""
+    """Return a file's bytes; ``None`` if it is too large for a kernel message, or missing."""
     try:
         return file.read_bytes() if file.stat().st_size <= EMBED_BYTES else None
     except OSError:
@@ -73,24 +71,5 @@ def _small(file: Path) -> bytes | None:
 
 
 def text_block(text: str) -> ipywidgets.HTML:
-    """Make a widget that shows a text as it is."""
+    """Return a widget that shows a text."""
     return ipywidgets.HTML(Markup('<p class="nk-text" dir="auto">{}</p>').format(readable(text)))
-
-
-def close_all(widgets: Sequence[ipywidgets.Widget]) -> None:
-    """Close widgets with all that they contain, their layouts and styles too; a box alone would leave them behind.
-
-    A button and its handlers hold each other, and through ours a whole card with its media: parted, they are gone as soon as
-    nobody holds the card, rather than when the garbage collector next looks at everything.
-    """
-    for widget in widgets:
-        close_all(getattr(widget, "children", ()))
-        for part in ("layout", "style"):
-            inner = getattr(widget, part, None)
-            if isinstance(inner, ipywidgets.Widget):
-                inner.close()
-        for name in _HANDLERS:
-            handlers = getattr(widget, name, None)
-            if isinstance(handlers, ipywidgets.CallbackDispatcher):
-                handlers.callbacks = []
-        widget.close()

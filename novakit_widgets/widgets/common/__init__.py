@@ -1,1 +1,1 @@
-"""What all views share."""
+"""Shared by all widgets: labels, times, status, display, repainting."""

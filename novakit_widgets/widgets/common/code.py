@@ -1,4 +1,4 @@
-"""The line of Python that asks for the same job again."""
+"""The line of Python that makes the same job again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["call_of", "call_of_kept", "call_with_files", "main_parameter"]
 
 
 def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
-    """Write the call that makes the same job.
+    """Return the call that makes the same job.
 
     Args:
-        tool: what makes it.
-        params: the service's own parameters; a file as a `pathlib.Path`.
+        tool: the job's tool.
+        params: the job's parameters; a file is a `pathlib.Path`.
 
     Example:
         >>> from novakit_widgets import Tool
@@ -37,23 +37,23 @@ def call_of(tool: Tool, params: Mapping[str, Any]) -> str:
     name, first = tool.facts.function, tool.facts.main_parameter
     needed = first in PARAMETERS[tool] and PARAMETERS[tool][first].required
     if (needed and first not in params) or not all(_fits(tool, key) for key in params):
-        written = ", ".join(f"{key!r}: {_written(value)}" for key, value in params.items())
+        written = ", ".join(f"{key!r}: {_source(value)}" for key, value in params.items())
         return f"nk.JobWidget({tool.endpoint!r}, {{{written}}})"
-    others = [f"{key}={_written(value)}" for key, value in params.items() if key != first]
-    said = [_written(params[first])] if first in params else []
-    return f"nk.{name}({', '.join([*said, *others])})"
+    others = [f"{key}={_source(value)}" for key, value in params.items() if key != first]
+    positional = [_source(params[first])] if first in params else []
+    return f"nk.{name}({', '.join([*positional, *others])})"
 
 
 def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:
-    """Write the call that makes the same job, with a file's name in place of what was sent from this machine.
+    """Return the call that makes the same job, with file names in place of uploaded content.
 
     Args:
-        tool: what makes it.
-        params: the service's own parameters.
-        folder: where such files would be; nothing is written.
+        tool: the job's tool.
+        params: the job's parameters.
+        folder: the folder of the files; nothing is written.
 
     Returns:
-        Lines of Python. A comment says what belongs into each file.
+        Lines of Python. A comment describes the content of each file.
 
     Example:
         >>> from novakit_widgets import Tool
@@ -74,23 +74,24 @@ def call_with_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> str:
 
 
 def call_of_kept(tool: Tool, params: Mapping[str, Any]) -> str:
-    """Write the call that makes the same job, from what the history keeps of it: of an upload or a very long text, its digest only.
+    """Return the call that makes the same job, from the parameters in the history.
 
-    In its place stands a file that is to be named. Until it is, the call fails here, and nothing is sent or billed.
+    The history keeps only a digest of an upload or a very long text. The call has a placeholder path in its place: until you put
+    a file name there, the call fails locally, and nothing is sent or billed.
 
     Args:
-        tool: what makes it.
-        params: the parameters as a row of the history has them.
+        tool: the job's tool.
+        params: the parameters as the history has them.
 
     Returns:
-        Lines of Python. A comment says what is to be named.
+        Lines of Python. A comment describes each placeholder.
 
     Example:
         >>> from novakit_widgets import Tool
         >>> print(call_of_kept(Tool.STT, {"file": f"(20000 characters, sha256 {'0' * 64})", "language": "en"}))
         from pathlib import Path
         <BLANKLINE>
-        # name-the-file-of-file: the history does not keep what was sent as 'file'; put the name of the file here
+        # name-the-file-of-file: the history does not keep the content of 'file'; put the file name here
         nk.transcribe(Path('name-the-file-of-file'), language='en')
     """
     missing = {
@@ -103,7 +104,7 @@ def call_of_kept(tool: Tool, params: Mapping[str, Any]) -> str:
     table = PARAMETERS[tool]
     named = {name: path if name in table and table[name].url else _TextOf(path) for name, path in missing.items()}
     notes = [
-        f"# {path.as_posix()}: the history does not keep what was sent as {name!r}; put the name of the file here"
+        f"# {path.as_posix()}: the history does not keep the content of {name!r}; put the file name here"
         for name, path in missing.items()
     ]
     return "\n".join(["from pathlib import Path", "", *notes, call_of(tool, {**params, **named})])
@@ -111,20 +112,20 @@ def call_of_kept(tool: Tool, params: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _TextOf:
-    """What stands in a file, as code that reads it."""
+    """A file's text, as code that reads it."""
 
     path: PurePath
 
     def __repr__(self) -> str:
-        return f"{_written(self.path)}.read_text(encoding='utf-8')"
+        return f"{_source(self.path)}.read_text(encoding='utf-8')"
 
 
-def _written(value: Any) -> str:
+def _source(value: Any) -> str:
     return f"Path({value.as_posix()!r})" if isinstance(value, PurePath) else repr(value)
 
 
 def main_parameter(tool: Tool) -> str:
-    """Return the parameter that a tool can be given without its name: the words, the text or the file.
+    """Return the parameter that a short form takes positionally: the prompt, the text or the file.
 
     Example:
         >>> from novakit_widgets import Tool
@@ -135,5 +136,5 @@ def main_parameter(tool: Tool) -> str:
 
 
 def _fits(tool: Tool, name: str) -> bool:
-    """Whether a parameter can be a keyword of a short form."""
+    """Return whether a parameter can be a keyword argument of a short form."""
     return name.isidentifier() and not keyword.iskeyword(name) and name_problem(tool, name) is None

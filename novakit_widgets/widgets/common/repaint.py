@@ -1,35 +1,37 @@
-"""When a card is painted: often enough to look alive, seldom enough that no message is lost.
+"""When a widget is repainted: often enough to look live, rarely enough that no message is lost.
 
-A Jupyter server drops messages above 1000 a second on a connection, the last one included, and that is one budget for
-all widgets of a kernel. So a card is painted at most four times a second, all cards together send at most 200 messages
-a second, and every change is painted in the end.
+A Jupyter server drops messages above 1000 a second on a connection, the last one included, and all widgets of a kernel share
+that limit. So a card is repainted at most four times a second, all cards together send at most 200 messages a second, and the
+last change is always sent.
 """
 
 from __future__ import annotations
 
 import time
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...runtime.loop_cache import belonging
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["LEAST_SECONDS", "Paintable", "Painter", "painter"]
+    import ipywidgets
 
-LEAST_SECONDS = 0.25  # between two paintings of one job's card
+__all__ = ["LEAST_SECONDS", "Paintable", "Painter", "painter", "send_changes"]
+
+LEAST_SECONDS = 0.25  # between two repaints of a card
 MESSAGES_A_SECOND = 200
-TICK_SECONDS = 1.0  # a running card shows its elapsed time by the second
+TICK_SECONDS = 1.0  # between two repaints of the elapsed time
 
 
 class Paintable(Protocol):
-    """What can be painted."""
+    """A widget that can be repainted."""
 
     @property
     def least_seconds(self) -> float:
-        """How long it stays as it was painted, at least."""
+        """The shortest time between two repaints, in seconds."""
         ...
 
     @property
@@ -38,16 +40,16 @@ class Paintable(Protocol):
         ...
 
     def paint(self) -> int:
-        """Send what has changed, and return in how many messages."""
+        """Send what has changed since the last repaint; return the number of messages."""
         ...
 
 
 class Painter:
-    """Paints cards on one event loop, the one that waited longest first.
+    """Repaints widgets on one event loop, in the order in which they asked.
 
     Args:
-        loop: where.
-        clock: monotonic seconds.
+        loop: the event loop.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -58,20 +60,20 @@ class Painter:
     ) -> None:
         self._loop = loop
         self._clock = clock
-        self._wanted: dict[Paintable, None] = {}
+        self._pending: dict[Paintable, None] = {}
         self._painted: weakref.WeakKeyDictionary[Paintable, float] = weakref.WeakKeyDictionary()
         self._ticks: weakref.WeakKeyDictionary[Paintable, asyncio.TimerHandle] = weakref.WeakKeyDictionary()
         self._timer: asyncio.TimerHandle | None = None
         self._free_at = clock()
 
-    def ask(self, card: Paintable) -> None:
-        """Paint a card as soon as it may be."""
-        self._wanted.setdefault(card, None)
+    def request(self, card: Paintable) -> None:
+        """Repaint a widget as soon as the limits allow."""
+        self._pending.setdefault(card, None)
         self._arm(self._delay(card))
 
     def forget(self, card: Paintable) -> None:
-        """Paint a card no more."""
-        self._wanted.pop(card, None)
+        """Never repaint a widget again."""
+        self._pending.pop(card, None)
         self._painted.pop(card, None)
         self._stop_ticking(card)
 
@@ -89,22 +91,22 @@ class Painter:
 
     def _step(self) -> None:
         self._timer = None
-        for card in list(self._wanted):
+        for card in list(self._pending):
             if self._clock() < self._free_at:
                 break
             if self._delay(card) <= 0.0:
-                del self._wanted[card]
+                del self._pending[card]
                 self._paint(card)
-        if self._wanted:
-            self._arm(min(self._delay(card) for card in self._wanted))
+        if self._pending:
+            self._arm(min(self._delay(card) for card in self._pending))
 
     def _paint(self, card: Paintable) -> None:
         now = self._clock()
         self._painted[card] = now
         try:
             sent = card.paint()
-        except Exception as error:  # noqa: BLE001 # whatever it is, it is shown, and the others go on
-            self._loop.call_exception_handler({"message": "A card could not be painted", "exception": error})
+        except Exception as error:  # noqa: BLE001 # any error is reported, and the other widgets are repainted
+            self._loop.call_exception_handler({"message": "A card could not be repainted", "exception": error})
             return
         self._free_at = max(self._free_at, now) + sent / MESSAGES_A_SECOND
         self._stop_ticking(card)
@@ -119,9 +121,26 @@ class Painter:
     def _tick(self, reference: weakref.ref[Paintable]) -> None:
         card = reference()
         if card is not None and card.ticking and card in self._painted:
-            self.ask(card)
+            self.request(card)
 
 
 def painter(loop: asyncio.AbstractEventLoop) -> Painter:
-    """Return the one painter of a loop."""
+    """Return the painter of an event loop; there is one."""
     return belonging(loop, Painter, lambda: Painter(loop))
+
+
+def send_changes(states: Mapping[ipywidgets.Widget, Mapping[str, Any]]) -> int:
+    """Set the traits that have changed; return the number of messages, one for each changed widget.
+
+    Args:
+        states: the traits that each widget should have.
+    """
+    messages = 0
+    for widget, state in states.items():
+        changed = {name: value for name, value in state.items() if getattr(widget, name) != value}
+        if changed:
+            with widget.hold_sync():
+                for name, value in changed.items():
+                    setattr(widget, name, value)
+            messages += 1
+    return messages

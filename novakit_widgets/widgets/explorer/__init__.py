@@ -1,1 +1,1 @@
-"""A form to explore prompts with."""
+"""A form for trying prompts."""

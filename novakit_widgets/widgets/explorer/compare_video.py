@@ -1,6 +1,6 @@
-"""Several videos as one, side by side and in step: one player, one position, the same moment in each.
+"""Combining several videos side by side into one, for synchronised playback.
 
-A page can't keep several players in step without a script of its own, and a notebook that is saved keeps no scripts.
+A page can synchronise several players only with a script, and a saved notebook keeps no scripts.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 
 __all__ = ["side_by_side"]
 
-_HEIGHT = 360  # pixels; four beside each other are as wide as a large screen
-_RATE = 30  # frames a second; documented: the service's own is that or twice that
+_HEIGHT = 360  # pixels; four side by side are as wide as a large screen
+_RATE = 30  # frames a second; the service documents 30 and 60
 
 
 def side_by_side(videos: Sequence[bytes], *, height: int = _HEIGHT) -> bytes:
-    """Make one video of several, each in a tile of the same size; those that end early keep their last picture.
+    """Combine videos into one, in tiles of the same size. A video that ends early keeps its last frame.
 
-    It is without sound, and takes about as long as a third of the videos' length: not for an event loop.
+    The result has no sound. This blocks for about a third of the videos' length, so call it on a thread.
 
     Args:
-        videos: files that PyAV reads, such as mp4 or webm; two or more.
-        height: of a tile, pixels.
+        videos: two or more files that PyAV reads, such as mp4 or webm.
+        height: the height of a tile in pixels.
 
     Returns:
         An mp4 (h264) that plays while it loads.
 
     Raises:
         ImportError: PyAV is missing; ``pip install "novakit_widgets[compare]"``.
-        ValueError: one of them can't be read as a video.
+        ValueError: A file can't be read as a video.
 
     Example:
         >>> from novakit_widgets.widgets.explorer.compare_video import side_by_side
-        >>> side_by_side([b"no video", b"none either"])
+        >>> side_by_side([b"no video", b"no video"])
         Traceback (most recent call last):
         ...
-        ValueError: Number 1 can't be read as a video.
+        ValueError: Video 1 can't be read.
     """
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         inputs = [stack.enter_context(_opened(video, number)) for number, video in enumerate(videos, start=1)]
-        # A file, because what plays while it loads has its index in front, which is written last.
-        target = Path(folder) / "beside.mp4"
+        # A file: to play while it loads, it needs its index in front, which is written last.
+        target = Path(folder) / "combined.mp4"
         _write(inputs, target, height)
         return target.read_bytes()
 
@@ -62,10 +62,10 @@ def _opened(video: bytes, number: int) -> av.container.InputContainer:
     try:
         opened = av.open(io.BytesIO(video), "r")
     except av.FFmpegError:
-        raise ValueError(f"Number {number} can't be read as a video.") from None
+        raise ValueError(f"Video {number} can't be read.") from None
     if not opened.streams.video:
         opened.close()
-        raise ValueError(f"Number {number} can't be read as a video.")
+        raise ValueError(f"Video {number} can't be read.")
     return opened
 
 
@@ -78,13 +78,13 @@ def _write(inputs: Sequence[av.container.InputContainer], target: Path, height: 
         stream = output.add_stream("h264", rate=_RATE)
         stream.width, stream.height, stream.pix_fmt = width * len(inputs), height, "yuv420p"
         for frame in _frames(graph, sources, inputs):
-            frame.pts = None  # the encoder counts them itself
+            frame.pts = None  # the encoder sets it
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
 
 
 def _tile_width(inputs: Sequence[av.container.InputContainer], height: int) -> int:
-    """Return what the widest takes at that height; even, as h264 wants it."""
+    """Return the width of the widest video at that height; even, as h264 requires."""
     shapes = [one.streams.video[0] for one in inputs]
     return max(2, *(round(height * shape.width / shape.height / 2) * 2 for shape in shapes))
 
@@ -92,11 +92,11 @@ def _tile_width(inputs: Sequence[av.container.InputContainer], height: int) -> i
 def _graph(
     inputs: Sequence[av.container.InputContainer], width: int, height: int
 ) -> tuple[av.filter.Graph, list[av.filter.context.FilterContext]]:
-    """Chain the filters: each video in the common rate, within its tile; then one beside the other."""
+    """Chain the filters: each video at the common rate and tile size; then side by side."""
     import av.filter
 
     graph = av.filter.Graph()
-    beside = graph.add("hstack", f"inputs={len(inputs)}")
+    tiles = graph.add("hstack", f"inputs={len(inputs)}")
     sources = []
     for place, container in enumerate(inputs):
         source = graph.add_buffer(template=container.streams.video[0])
@@ -110,9 +110,9 @@ def _graph(
         ]
         for one, following in pairwise(chain):
             one.link_to(following)
-        chain[-1].link_to(beside, 0, place)
+        chain[-1].link_to(tiles, 0, place)
         sources.append(source)
-    beside.link_to(graph.add("buffersink"))
+    tiles.link_to(graph.add("buffersink"))
     graph.configure()
     return graph, sources
 
@@ -122,7 +122,7 @@ def _frames(
     sources: Sequence[av.filter.context.FilterContext],
     inputs: Sequence[av.container.InputContainer],
 ) -> Iterator[av.VideoFrame]:
-    """Give each video's pictures to the filters in turn, so that none waits long for the others, and yield what comes out."""
+    """Push the frames of all videos into the filters in turn, and yield the combined frames."""
     import av
 
     running = [(source, container.decode(video=0)) for source, container in zip(sources, inputs, strict=True)]

@@ -1,4 +1,4 @@
-"""Two to four results side by side, with what they differ in; videos are one video, so that they stay in step."""
+"""Comparing two to four results side by side; videos are combined for synchronised playback."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from ...model.differences import differing_names, words
 from ...model.parsing import readable
 from ...runtime import loop as job_loop
 from ..card.plain import media_tag
-from ..card.player import close_all
-from ..common.view import prompt_of, shortened
+from ..common.closing import ClosingBox
+from ..common.labels import label_of_value, prompt_of, shortened
 from .compare_video import side_by_side
-from .fields import label_of_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,19 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST", "MOST", "Compared", "Comparison"]
 
 FEWEST, MOST = 2, 4
-_TILE = 360  # pixels that a column is wide at most
+_TILE = 360  # the maximum width of a column in pixels
 _PROMPT_LENGTH = 400  # characters
 _LETTERS = "ABCD"
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One of the results.
+    """One of the compared results.
 
     Attributes:
-        params: what it was asked for with.
+        params: the job's parameters.
         job: the completed job.
-        kept: its media, and where they are.
+        kept: its media.
     """
 
     params: Mapping[str, Any]
@@ -51,14 +50,14 @@ class Compared:
     kept: tuple[Kept, ...]
 
 
-class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """Results side by side: a column each, headed by what differs.
+class Comparison(ClosingBox):
+    """Results side by side, in columns headed by their differences.
 
     Args:
-        tool: what made them.
-        compared: two to four, from left to right.
-        client: fetches media that are not here.
-        on_close: called on the loop when the user has seen enough.
+        tool: the jobs' tool.
+        compared: two to four results, from left to right.
+        client: fetches media that have not been fetched.
+        on_close: called on the loop when the user closes the comparison.
     """
 
     def __init__(
@@ -68,59 +67,52 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self._client = client
         self._player = ipywidgets.VBox()
         self._line = ipywidgets.HTML()
-        away = ipywidgets.Button(
+        close = ipywidgets.Button(
             description="Close comparison",
-            tooltip="Take the comparison away",
+            tooltip="Close the comparison",
             layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
         )
-        away.on_click(lambda _button: job_loop.at_home(on_close))
-        in_step = all(one.kept and one.kept[0].media.kind == "video" for one in compared)
+        close.on_click(lambda _button: job_loop.at_home(on_close))
+        all_videos = all(one.kept and one.kept[0].media.kind == "video" for one in compared)
         super().__init__(
             children=[
-                ipywidgets.HTML(str(_heads(tool, self._compared, media=not in_step))),
+                ipywidgets.HTML(str(_heads(tool, self._compared, media=not all_videos))),
                 self._player,
                 self._line,
-                away,
+                close,
             ],
             layout=ipywidgets.Layout(max_width=f"{_TILE * len(compared)}px", overflow="hidden"),
         )
         self.add_class("novakit-comparison")
-        if in_step:
-            self._line.value = "<span>The videos are being put beside each other …</span>"
+        if all_videos:
+            self._line.value = "<span>Preparing synchronised playback …</span>"
             job_loop.at_home(self._begin)
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self._compared)} results>"
 
-    def close(self) -> None:
-        """Release all that the comparison is made of."""
-        close_all(self.children)
-        if self.layout is not None:
-            self.layout.close()
-        super().close()
-
     def _begin(self) -> None:
         if job_loop.current() is not None:
-            job_loop.spawn(self._put_in_step())
+            job_loop.spawn(self._synchronise())
 
-    async def _put_in_step(self) -> None:
+    async def _synchronise(self) -> None:
         try:
             videos = [await _bytes_of(self._client, one.kept[0]) for one in self._compared]
             made = await asyncio.to_thread(side_by_side, videos)
         except ImportError:
-            self._apart('Videos in step need PyAV: pip install "novakit_widgets[compare]".')
+            self._show_separately('Synchronised playback needs PyAV: pip install "novakit_widgets[compare]".')
         except (ValueError, OSError, MediaError) as error:
-            self._apart(f"They can't be put in step: {error}")
+            self._show_separately(f"Synchronised playback failed: {error}")
         else:
-            if self.comm is not None:  # otherwise it was closed in the meantime
+            if self.comm is not None:  # otherwise it has been closed
                 video = ipywidgets.Video(
                     value=made, format="mp4", autoplay=False, loop=False, controls=True, width="100%"
                 )
                 self._player.children = (video,)
-                self._line.value = "<span>One player for all of them: they stay in step. Without sound.</span>"
+                self._line.value = "<span>Synchronised playback, without sound.</span>"
 
-    def _apart(self, reason: str) -> None:
-        """Show the videos one by one, and why."""
+    def _show_separately(self, reason: str) -> None:
+        """Show the videos in separate players, and why."""
         if self.comm is not None:
             self._player.children = (ipywidgets.HTML(str(_table([_cells(self._compared)]))),)
             self._line.value = str(Markup("<span>{}</span>").format(reason))
@@ -131,9 +123,9 @@ def _heads(tool: Tool, compared: Sequence[Compared], *, media: bool) -> Markup:
     first = compared[0].params
     heads = [Markup('<th scope="col">{}</th>').format(letter) for letter in _LETTERS[: len(compared)]]
     facts = [_facts(names, first, one.params) for one in compared]
-    same = "" if names else "All were asked for with the same parameters."
+    same = "" if names else "All have the same parameters."
     rows = [heads, facts, *([_cells(compared)] if media else [])]
-    return _table(rows) + Markup("<p>{}</p>").format(same or f"All else is the same: {_rest(names, first)}")
+    return _table(rows) + Markup("<p>{}</p>").format(same or f"The same in all: {_rest(names, first)}")
 
 
 def _table(rows: Sequence[Sequence[Markup]]) -> Markup:
@@ -148,7 +140,7 @@ def _cells(compared: Sequence[Compared]) -> list[Markup]:
         shown = [media_tag(kept, title, alone=False) for kept in one.kept]
         if one.job.text is not None:
             shown.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(one.job.text))
-        cells.append(Markup("<td>{}</td>").format(Markup(" ").join(shown) or "There is nothing to show."))
+        cells.append(Markup("<td>{}</td>").format(Markup(" ").join(shown) or "No result to show."))
     return cells
 
 
@@ -163,20 +155,20 @@ def _facts(names: Sequence[str], first: Mapping[str, Any], params: Mapping[str, 
 
 
 def marked(before: Any, after: Any, *, mark: bool = True) -> Markup:
-    """Return a value with what is new in it marked.
+    """Return a value with its changes marked.
 
     Args:
-        before: the other's value; ``None`` where it was left out.
+        before: the value to compare with; ``None`` if it is unset.
         after: the value.
-        mark: whether anything is marked at all.
+        mark: whether to mark changes at all.
     """
     if isinstance(before, str) and isinstance(after, str) and mark and len(after) <= _PROMPT_LENGTH:
         return Markup("").join(
             Markup("<mark>{}</mark>").format(text) if new else Markup("{}").format(text)
             for text, new in words(readable(before), readable(after))
         )
-    said = shortened(label_of_value(after), _PROMPT_LENGTH)
-    return Markup("<mark>{}</mark>").format(said) if mark and before != after else Markup("{}").format(said)
+    text = shortened(label_of_value(after), _PROMPT_LENGTH)
+    return Markup("<mark>{}</mark>").format(text) if mark and before != after else Markup("{}").format(text)
 
 
 def _rest(names: Sequence[str], params: Mapping[str, Any]) -> str:
@@ -189,11 +181,11 @@ def _rest(names: Sequence[str], params: Mapping[str, Any]) -> str:
 
 
 async def _bytes_of(client: OpensMedia, kept: Kept) -> bytes:
-    """Return a video's bytes, from wherever it is.
+    """Return a video's bytes from memory, its file or the service.
 
     Raises:
-        MediaError: it can't be fetched, or is too large.
-        OSError: its file can't be read.
+        MediaError: It can't be fetched, or is too large.
+        OSError: Its file can't be read.
     """
     if kept.content is not None:
         return kept.content
@@ -201,5 +193,5 @@ async def _bytes_of(client: OpensMedia, kept: Kept) -> bytes:
         return await asyncio.to_thread(kept.path.read_bytes)
     fetched = await downloads.fetch(client, kept.media.url, limit=INLINE_BYTES)
     if fetched is None:
-        raise MediaError(f"one is larger than {INLINE_BYTES / 1e6:.0f} MB.")
+        raise MediaError(f"A video is larger than {INLINE_BYTES / 1e6:.0f} MB.")
     return fetched[0]

@@ -1,4 +1,4 @@
-"""A click that is taken and not yet answered: when what it means is all here, and the button that waits meanwhile."""
+"""Debouncing a click on a form: it waits for the last changes of the form, and disables its button until it is answered."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
     from ..card.widget import JobWidget
 
-__all__ = ["Quiet", "hold", "release_when_sent"]
+__all__ = ["Debounce", "disable", "enable_when_answered"]
 
-# A page sends one change of a control at a time, and keeps what is typed meanwhile until the kernel has taken it in. A click waits
-# for nothing, so it can be here before the rest of the prompt. That comes one trip to the page and back later.
+# A page sends one change of a control at a time, and holds back what is typed meanwhile until the kernel has processed it. A click
+# is sent at once, so it can arrive before the rest of the prompt, which follows one round trip later.
 QUIET_SECONDS = 0.5
-_MOST_SECONDS = 3.0  # somebody who types on has clicked all the same
-_LATE_SECONDS = 0.1  # a timer that is later: the loop was busy, and what came meanwhile is still to be taken in
-_SUBMITTING = "Being submitted …"
-_WHY = "The service has not answered yet; as soon as it has, there can be another"
+_MOST_SECONDS = 3.0  # a user who goes on typing has clicked nevertheless
+_LATE_SECONDS = 0.1  # a timer this late: the loop was busy, and changes may be waiting to be processed
+_SUBMITTING = "Submitting …"
+_WHY = "The service has not answered yet"
 
 
-class Quiet:
-    """Waits until no change comes any more.
+class Debounce:
+    """Waits until there are no more changes.
 
     Args:
-        clock: monotonic seconds.
-        sleep: waits for so many seconds.
+        clock: returns monotonic seconds.
+        sleep: sleeps for a number of seconds.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Quiet:
         self._changed = float("-inf")
 
     def changed(self) -> None:
-        """Note that something has changed now."""
+        """Record a change."""
         self._changed = self._clock()
 
     async def wait(self) -> None:
-        """Return when nothing has changed for `QUIET_SECONDS` from now on, or something goes on changing for 3 s.
+        """Return after `QUIET_SECONDS` without a change, or after 3 s of changes.
 
         Time in which the loop was busy does not count.
         """
@@ -66,35 +66,35 @@ class Quiet:
                 last = self._clock()
 
 
-def hold(button: ipywidgets.Button) -> Callable[[], None]:
-    """Take no further click on a button, and say why; return what ends that.
+def disable(button: ipywidgets.Button) -> Callable[[], None]:
+    """Disable a button while a submission is under way; return the function that enables it again.
 
     Args:
-        button: which. Where it is held already, nothing is changed.
+        button: the button. If it is disabled already, nothing changes.
     """
     if button.disabled:
         return lambda: None
     description, tooltip = button.description, button.tooltip
     button.disabled, button.description, button.tooltip = True, _SUBMITTING, _WHY
 
-    def release() -> None:
+    def enable() -> None:
         button.disabled, button.description, button.tooltip = False, description, tooltip
 
-    return release
+    return enable
 
 
-def release_when_sent(card: JobWidget, release: Callable[[], None]) -> None:
-    """Hold a button until the service has answered a submission: somebody who clicks twice wants one job.
+def enable_when_answered(card: JobWidget, enable: Callable[[], None]) -> None:
+    """Enable a button when the service has answered a submission: a double click must submit one job.
 
     Args:
-        card: whose submission. One that is closed tells no more, so that its closing ends the waiting too.
-        release: what `hold` returned.
+        card: the submitted job's card. Closing it enables the button too.
+        enable: the result of `disable`.
     """
-    told = ["status", "comm"]  # a widget that is closed has no comm
+    observed = ["status", "comm"]  # a closed widget has no comm
 
-    def look(_change: object = None) -> None:
+    def check(_change: object = None) -> None:
         if card.comm is None or card.run.phase not in (Phase.NEW, Phase.SUBMITTING):
-            card.unobserve(look, told)
-            release()
+            card.unobserve(check, observed)
+            enable()
 
-    card.observe(look, told)
+    card.observe(check, observed)

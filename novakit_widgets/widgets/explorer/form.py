@@ -1,4 +1,4 @@
-"""A form for a tool's parameters, made from the table of what is documented. It sends nothing."""
+"""A form for a tool's documented parameters. It sends nothing."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from ...api.uploads import address_problem, excess
 from ...model.canonical import owned
 from ...model.checks import problems
 from ...model.parameters import PARAMETERS
-from ..card.player import close_all
+from ..common.closing import ClosingBox
 from ..common.observe import when_changed
-from .fields import Field, field_of
+from .fields import field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ...model.tools import Tool
+    from .field import Field
 
 __all__ = ["ParameterForm"]
 
 _MODE = "mode"
 
 
-class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """The fields of one tool: those that matter now, and the rest behind a button.
+class ParameterForm(ClosingBox):
+    """The fields of one tool: the relevant ones, and advanced ones behind a button.
 
-    What the user leaves empty is not among the parameters, so that the service's own default holds.
+    An empty field sets no parameter, so that the service's default applies.
 
     Args:
-        tool: whose parameters.
-        fixed: what is not the user's to say; it has no field.
-        on_change: called on the loop when the user has changed something.
+        tool: the tool.
+        fixed: parameters without a field, which the user can't change.
+        on_change: called on the loop when the user has changed a field.
 
     Example:
         >>> from novakit_widgets import Tool
@@ -53,7 +54,7 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self.tool = tool
         self.fixed = dict(fixed or {})
         self._on_change = on_change
-        self._asked_for = False
+        self._submit_attempted = False
         table = PARAMETERS[tool]
         self.fields: dict[str, Field] = {
             name: field_of(tool, parameter, self._changed)
@@ -64,7 +65,7 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         open_ones = [field for field in self.fields.values() if not field.parameter.advanced]
         self._more = ipywidgets.ToggleButton(
             description="More options",
-            tooltip="Show the parameters that are seldom needed",
+            tooltip="Show the rarely needed parameters",
             layout=ipywidgets.Layout(
                 width="auto", margin="4px 0", align_self="flex-start", display=None if folded else "none"
             ),
@@ -84,23 +85,23 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
 
     @property
     def params(self) -> dict[str, Any]:
-        """What would be sent: what the user has set in the fields that matter now, and what is fixed.
+        """The parameters to send: those that are set in relevant fields, and the fixed ones.
 
-        What can't be read is left out; `refused` says so.
+        Values that can't be read are omitted; see `refused`.
         """
-        said = {}
+        found = {}
         for name, field in self.fields.items():
             try:
                 value = field.value if field.shown else None
             except ValueError:
                 continue
             if value is not None:
-                said[name] = value
-        return {**said, **owned(self.fixed)}
+                found[name] = value
+        return {**found, **owned(self.fixed)}
 
     @property
     def refused(self) -> dict[str, str]:
-        """Why it can't be sent as it is: reasons by the parameter's name; empty where it can."""
+        """The reasons why the form can't be sent, by parameter; empty if it can."""
         params = self.params
         found = {**excess(self.tool, params), **problems(self.tool, params)}
         for name, parameter in PARAMETERS[self.tool].items():
@@ -115,9 +116,9 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         return found
 
     def check(self) -> bool:
-        """Show beside each field why it is refused, take the keyboard to the first, and return whether all is well."""
-        self._asked_for = True
-        refused = self._say()
+        """Show why fields are refused, focus the first of them, and return whether the form can be sent."""
+        self._submit_attempted = True
+        refused = self._show_reasons()
         for name, field in self.fields.items():
             if name in refused:
                 if field.parameter.advanced:
@@ -127,10 +128,10 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         return not refused
 
     def fill(self, params: Mapping[str, Any]) -> None:
-        """Show parameters as if the user had set them, and nothing else.
+        """Set all fields to the given parameters; a field without one is cleared.
 
         Args:
-            params: by the service's names; those without a field are left out.
+            params: by the service's names; those without a field are ignored.
         """
         for name, field in self.fields.items():
             field.fill(params.get(name))
@@ -138,28 +139,21 @@ class ParameterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
                 self._more.value = True
         self._changed()
 
-    def close(self) -> None:
-        """Release all that the form is made of."""
-        close_all(self.children)
-        if self.layout is not None:
-            self.layout.close()
-        super().close()
-
     def _changed(self) -> None:
         self._arrange()
-        self._say()
+        self._show_reasons()
         self._on_change()
 
-    def _say(self) -> Mapping[str, str]:
-        """Show the reasons; that something is still missing only when somebody wanted to send it."""
+    def _show_reasons(self) -> Mapping[str, str]:
+        """Show the reasons beside the fields; for an empty field only after an attempt to submit."""
         refused = self.refused
         for name, field in self.fields.items():
             missing = name not in self.params and name in refused and not _is_filled(field)
-            field.say(refused.get(name, "") if self._asked_for or not missing else "")
+            field.show_reason(refused.get(name, "") if self._submit_attempted or not missing else "")
         return refused
 
     def _arrange(self) -> None:
-        """Show the fields that the mode needs, and hide the others."""
+        """Show the fields of the current mode, and hide the others."""
         table = PARAMETERS[self.tool]
         mode = self.params.get(_MODE, table[_MODE].default if _MODE in table else None)
         for field in self.fields.values():

@@ -1,4 +1,4 @@
-"""One result among others that were tried: its card, what is new about it, and what can be done with it."""
+"""One result of an explorer: its card, its changes and its actions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from ...model.differences import differences
 from ...model.parsing import readable
 from ...runtime import loop as job_loop
 from ..common.code import call_with_files
-from ..common.display import notebook_folder
+from ..common.kernel import notebook_folder
+from ..common.labels import label_of_value, shortened
 from ..common.observe import when_changed
-from ..common.view import shortened
 from .comparison import Compared, marked
-from .fields import label_of_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,25 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Result"]
 
-_OLD_LENGTH = 60  # characters of a value that was replaced
+_OLD_LENGTH = 60  # characters of a previous value
 
 
 class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """A card of an explorer, with its neighbour's differences above and its actions below.
+    """A card with its changed parameters above and its actions below.
 
     Args:
-        card: the job.
-        tool: what makes it.
-        params: what it was asked for with.
-        older: what the result before it was asked for with; ``None`` for the first.
-        again: called when the user wants it once more, with another seed where the tool has one.
-        vary: called when the user wants to change it.
-        chosen: called when the user has chosen it for a comparison, or no longer.
+        card: the job's card.
+        tool: the job's tool.
+        params: the job's parameters.
+        older: the parameters of the previous result; ``None`` for the first.
+        again: called to generate it again, with a new seed if the tool has one.
+        vary: called to put its parameters into the form.
+        chosen: called when it is selected or deselected for a comparison.
+        seeded: whether the tool has a seed.
 
     Attributes:
-        card: the job.
-        params: what it was asked for with.
-        again: the button that asks for it once more.
+        card: the job's card.
+        params: the job's parameters.
+        again: the button that generates it again.
     """
 
     def __init__(
@@ -64,18 +64,16 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.card = card
         self.tool = tool
         self.params = dict(params)
-        news = "" if older is None else str(_news(tool, older, params))
+        changes = "" if older is None else str(_changes(tool, older, params))
         narrow = ipywidgets.Layout(width="auto", margin="2px 4px 2px 0")
         self.again = ipywidgets.Button(
-            description="Another seed" if seeded else "Once more",
-            tooltip="Generate this once more, by another chance; it is billed like a new one",
+            description="New seed" if seeded else "Again",
+            tooltip="Generate this again; it is billed like a new job",
             layout=narrow,
         )
-        self._vary = ipywidgets.Button(
-            description="Vary this", tooltip="Put these parameters into the form", layout=narrow
-        )
+        self._vary = ipywidgets.Button(description="Vary", tooltip="Put these parameters into the form", layout=narrow)
         self._code = ipywidgets.Button(
-            description="As code", tooltip="Write the call that makes this again", layout=narrow
+            description="Copy code", tooltip="Show the call that makes this again, to copy", layout=narrow
         )
         self._star = ipywidgets.ToggleButton(description="☆ Star", tooltip="Mark this in your history", layout=narrow)
         self._choose = ipywidgets.Checkbox(
@@ -83,14 +81,14 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         )
         self._note = ipywidgets.Text(
             description="Note",
-            placeholder="kept in your history",
+            placeholder="stored in your history",
             continuous_update=False,
             style={"description_width": "initial"},
             layout=ipywidgets.Layout(width="260px", max_width="100%"),
         )
-        self._written = ipywidgets.VBox(layout=ipywidgets.Layout(display="none"))
-        self._said = ipywidgets.HTML()
-        for button, work in ((self.again, again), (self._vary, vary), (self._code, Result._write_code)):
+        self._code_box = ipywidgets.VBox(layout=ipywidgets.Layout(display="none"))
+        self._message = ipywidgets.HTML()
+        for button, work in ((self.again, again), (self._vary, vary), (self._code, Result._toggle_code)):
             button.on_click(lambda _button, work=work: job_loop.at_home(lambda: work(self)))
         when_changed(self._star, self._starred)
         when_changed(self._note, self._noted)
@@ -98,13 +96,13 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         actions = [self.again, self._vary, self._code, self._star, self._choose, self._note]
         super().__init__(
             children=[
-                ipywidgets.HTML(news),
+                ipywidgets.HTML(changes),
                 card,
                 ipywidgets.HBox(actions, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")),
-                self._said,
-                self._written,
+                self._message,
+                self._code_box,
             ],
-            # Two beside each other where the page is wide enough.
+            # Two side by side if the page is wide enough.
             layout=ipywidgets.Layout(
                 margin="0 6px 10px 0", flex="1 1 400px", max_width="732px", min_width="0", overflow="hidden"
             ),
@@ -116,22 +114,22 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     @property
     def code(self) -> str:
-        """The exact call, to paste. Files that were chosen in the form are written beside the notebook, and named by it.
+        """The call that makes this again. Uploaded files are saved beside the notebook, and the call names them.
 
         Raises:
-            OSError: such a file can't be written.
+            OSError: Such a file can't be written.
         """
         write_files(self.tool, self.params, Path(FOLDER), beside=notebook_folder())
         return call_with_files(self.tool, self.params, Path(FOLDER))
 
     @property
     def comparable(self) -> bool:
-        """Whether it is finished, with all its media."""
+        """Whether the job is done and its media have been fetched."""
         return self.card.kept is not None and self.card.job is not None
 
     @property
     def chosen(self) -> bool:
-        """Whether it is chosen for a comparison."""
+        """Whether it is selected for a comparison."""
         return bool(self._choose.value)
 
     @chosen.setter
@@ -139,25 +137,25 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._choose.value = chosen
 
     def compared(self) -> Compared:
-        """Return what a comparison needs of it, when it is `comparable`."""
+        """Return its data for a comparison; it must be `comparable`."""
         assert self.card.job is not None  # for the type checker
         return Compared(self.params, self.card.job, self.card.kept or ())
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Show a line below the actions."""
-        self._said.value = str(Markup('<span dir="auto">{}</span>').format(text)) if text else ""
+        self._message.value = str(Markup('<span dir="auto">{}</span>').format(text)) if text else ""
 
-    def _write_code(self) -> None:
-        if self._written.children:
-            shown = self._written.layout.display is None
-            self._written.layout.display = "none" if shown else None
+    def _toggle_code(self) -> None:
+        if self._code_box.children:
+            shown = self._code_box.layout.display is None
+            self._code_box.layout.display = "none" if shown else None
             return
         try:
             code = self.code
         except OSError as error:
-            self.say(f"The file that was sent can't be written beside the notebook ({error.strerror}).")
+            self.show_message(f"The uploaded file can't be saved beside the notebook ({error.strerror}).")
             return
-        # A text area, because its text can be chosen and copied by keyboard alone.
+        # A text area, because its text can be selected and copied by keyboard.
         lines = min(12, code.count("\n") + 2 + len(code) // 80)
         text = ipywidgets.Textarea(
             code,
@@ -166,8 +164,8 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             style={"description_width": "initial"},
             layout=ipywidgets.Layout(width="100%", max_width="720px"),
         )
-        self._written.children = (text,)
-        self._written.layout.display = None
+        self._code_box.children = (text,)
+        self._code_box.layout.display = None
 
     def _starred(self) -> None:
         on = bool(self._star.value)
@@ -179,28 +177,28 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     def _annotate(self, *, note: str | None = None, star: bool | None = None) -> None:
         if job_loop.current() is None:
-            job_loop.run_blocking(self._keep(note, star))
+            job_loop.run_blocking(self._store(note, star))
         else:
-            job_loop.spawn(self._keep(note, star))
+            job_loop.spawn(self._store(note, star))
 
-    async def _keep(self, note: str | None, star: bool | None) -> None:
-        there = await self.card.run.annotate(note=note, star=star)
-        self.say("" if there else "It is not kept: this job is not in your history.")
+    async def _store(self, note: str | None, star: bool | None) -> None:
+        stored = await self.card.run.annotate(note=note, star=star)
+        self.show_message("" if stored else "Not stored: this job is not in your history.")
 
 
-def _news(tool: Tool, older: Mapping[str, Any], params: Mapping[str, Any]) -> Markup:
-    """Return what is different from the result before."""
+def _changes(tool: Tool, older: Mapping[str, Any], params: Mapping[str, Any]) -> Markup:
+    """Return the differences from the previous result."""
     found = differences(tool, older, params)
     if not found:
-        return Markup('<p class="nk-news">Asked for with the same parameters as the one before.</p>')
+        return Markup('<p class="nk-news">Same parameters as the previous result.</p>')
     lines = [
         Markup('<span class="nk-name">{}</span> <span dir="auto">{}</span>{}').format(
             readable(str(one.name)),
             marked(one.before, one.after),
             ""
             if isinstance(one.before, str) and isinstance(one.after, str) and " " in one.after
-            else f" (before: {shortened(label_of_value(one.before), _OLD_LENGTH)})",
+            else f" (was {shortened(label_of_value(one.before), _OLD_LENGTH)})",
         )
         for one in found
     ]
-    return Markup('<p class="nk-news">New: {}</p>').format(Markup("; ").join(lines))
+    return Markup('<p class="nk-news">Changed: {}</p>').format(Markup("; ").join(lines))

@@ -1,4 +1,4 @@
-"""PromptExplorer: a form to try prompts with, and the results beside each other."""
+"""PromptExplorer: a form for trying prompts, with the results below it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ...model.spelling import check_names
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
 from ..card import html as card_html
-from ..card.player import close_all
 from ..card.widget import JobWidget
+from ..common.closing import ClosingBox
 from ..common.code import main_parameter
-from ..common.view import label_of, shortened
-from ..quota.spending import spending
-from .comparison import FEWEST, MOST, Comparison
-from .debounce import Quiet, hold, release_when_sent
-from .fields import label_of_value
+from ..common.labels import label_of, label_of_value, shortened
+from ..common.spending import spending
+from .comparison import FEWEST, MOST
+from .debounce import Debounce, disable, enable_when_answered
 from .form import ParameterForm
+from .gallery import Gallery
 from .result import Result
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PromptExplorer", "explore"]
 
-MOST_RESULTS = 24  # that are shown at once; each is some forty models. Older ones are in the history
-_SEEDS = 2**31  # the most that a signed number of 32 bits holds, which every model takes
-_SIMILAR = 200  # rows of the history that are looked through
+_SEEDS = 2**31  # every model accepts a signed 32-bit integer
+_SIMILAR = 200  # history entries that are searched
 _STYLE = Markup("""<style>
 .novakit-explorer { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
   max-width: 1480px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
@@ -62,22 +61,22 @@ _STYLE = Markup("""<style>
 </style>""")
 
 
-class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """A form made from a tool's own parameters, and what was generated with it, newest first: a sequence of `JobWidget`.
+class PromptExplorer(ClosingBox):
+    """A form for a tool's parameters, and the results generated with it: a sequence of `JobWidget`, newest first.
 
-    The form sends only what was set in it. Several jobs may run at once, and each click on *Generate* is billed like a call.
+    Only parameters that are set in the form are sent. Several jobs may run at once. Each click on *Generate* is billed.
 
     Args:
-        tool: such as ``"video"``.
+        tool: the tool, such as ``"video"``.
         fixed: parameters that are sent with each job and have no field.
-        client: speaks to the service; where it is left out, one is made from the settings.
+        client: the client; the default is made from the settings.
         embed: where finished media go; see `JobWidget`.
-        chance: where seeds come from.
+        chance: the random generator for seeds.
 
     Raises:
-        InvalidParameterError: the documentation forbids a fixed parameter.
-        TypeError: a fixed parameter is nearly a documented one.
-        ConfigurationError: there is no usable key, base URL or embed.
+        InvalidParameterError: A fixed parameter is invalid.
+        TypeError: The name of a fixed parameter looks misspelled.
+        ConfigurationError: The key, base URL or embed is missing or invalid.
 
     Example:
         >>> from novakit_widgets import use_sandbox
@@ -108,28 +107,21 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         _check_fixed(self.tool, self._fixed)
         self._client = client or default_client()
         self._embed = check_embed(embed)
-        self._chance = chance or random.Random()  # noqa: S311 # pictures, no secrets
+        self._chance = chance or random.Random()  # noqa: S311 # not for secrets
         self._history = default_history()
         self._similar: Sequence[HistoryEntry] = ()
-        self._comparison: Comparison | None = None
-        self._quiet = Quiet()
+        self._debounce = Debounce()
         self._made = True
         self.form = ParameterForm(self.tool, fixed=self._fixed, on_change=self._form_changed)
         self._generate = ipywidgets.Button(
             description="Generate",
             button_style="primary",
-            tooltip="Submit this; it is billed",
+            tooltip="Submit a job; it is billed",
             layout=ipywidgets.Layout(width="auto", margin="2px 10px 2px 0", flex="0 0 auto"),
         )
         self._spending = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 260px", min_width="0"))
-        self._refused = ipywidgets.HTML()
-        self._compare = ipywidgets.Button(
-            description="Compare",
-            layout=ipywidgets.Layout(width="auto", display="none", margin="8px 0 2px 0", align_self="flex-start"),
-        )
-        self._side_by_side = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="hidden"))
-        self._gallery = ipywidgets.HBox(layout=ipywidgets.Layout(flex_flow="row wrap", overflow="hidden"))
-        self._older = ipywidgets.HTML()
+        self._error = ipywidgets.HTML()
+        self._gallery = Gallery(self.tool, self._client)
         super().__init__(
             children=[
                 ipywidgets.HTML(str(card_html.STYLE + _STYLE), layout=ipywidgets.Layout(display="none")),
@@ -139,47 +131,43 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
                     [self._generate, self._spending],
                     layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center", overflow="hidden"),
                 ),
-                self._refused,
-                self._compare,
-                self._side_by_side,
+                self._error,
                 self._gallery,
-                self._older,
             ]
         )
         self.add_class("novakit-explorer")
         self._generate.on_click(lambda _button: job_loop.at_home(self._generate_from_form))
-        self._compare.on_click(lambda _button: job_loop.at_home(self._compare_chosen))
         self._quota = watch_of(self._client)
         self._stops = [self._quota.listen(self._show_spending), signals.listen(self._job_ended)]
         if job_loop.home() is not None:
             self._quota.follow()
             job_loop.at_home(self._begin)
 
-    # What a program may ask for
+    # For programs
 
     @property
     def params(self) -> dict[str, Any]:
-        """What *Generate* would send now."""
+        """The parameters that *Generate* would send."""
         return self.form.params
 
     @property
     def cards(self) -> tuple[JobWidget, ...]:
-        """The results, newest first."""
+        """The cards of the results, newest first."""
         return tuple(result.card for result in self.results)
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """The cards with what stands around them, newest first."""
-        return tuple(self._gallery.children)
+        """The results, newest first: each is a card with its changes and actions."""
+        return self._gallery.results
 
     def __repr__(self) -> str:
         return f"<PromptExplorer {self.tool}: {len(self)} results>"
 
     def __len__(self) -> int:
-        return len(self._gallery.children)
+        return len(self._gallery.results)
 
     def __bool__(self) -> bool:
-        return True  # a widget, also before there are results
+        return True  # also without results: it is a widget
 
     @overload
     def __getitem__(self, index: int) -> JobWidget: ...
@@ -192,7 +180,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         return iter(self.cards)
 
     def fill(self, params: Mapping[str, Any]) -> None:
-        """Put parameters into the form, in place of those that are there.
+        """Replace the parameters in the form.
 
         Args:
             params: by the service's names; a file as a `pathlib.Path`.
@@ -200,25 +188,25 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         self.form.fill(said(self.tool, params))
 
     def generate(self) -> JobWidget:
-        """Submit what the form says, and show it as the newest result.
+        """Submit a job with the parameters in the form, and show it as the newest result.
 
         Raises:
-            InvalidParameterError: the form can't be sent as it is. Nothing was sent or billed.
-            ConfigurationError: a setting is of no use, such as ``NOVAKIT_REUSE``. Nothing was sent or billed.
+            InvalidParameterError: A parameter is invalid. Nothing was sent or billed.
+            ConfigurationError: A setting is invalid, such as ``NOVAKIT_REUSE``. Nothing was sent or billed.
         """
         if not self.form.check():
             name, reason = next(iter(self.form.refused.items()))
             raise InvalidParameterError(f"{self.tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
-        return self._submit(self.form.params, hold(self._generate))
+        return self._submit(self.form.params, disable(self._generate))
 
     def compare(self, *cards: JobWidget) -> None:
         """Show finished results side by side, from left to right.
 
         Args:
-            cards: two to four of this explorer's.
+            cards: two to four cards of this explorer.
 
         Raises:
-            ValueError: they are fewer or more, not all finished, or not all shown here.
+            ValueError: The number of cards is wrong, or a card is unfinished or not in this explorer.
         """
         if not FEWEST <= len(cards) <= MOST:
             raise ValueError(f"{FEWEST} to {MOST} results can be compared, not {len(cards)}.")
@@ -227,42 +215,31 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         ready = [result for result in results if result is not None and result.comparable]
         if len(ready) < len(results):
             raise ValueError("Only finished results of this explorer can be compared.")
-        self._stop_comparing()
-        self._comparison = Comparison(
-            self.tool, [result.compared() for result in ready], self._client, self._stop_comparing
-        )
-        self._side_by_side.children = (self._comparison,)
+        self._gallery.compare(ready)
 
     def show(self) -> None:
-        """Show the results in the cell that runs, newest first: as plain HTML, which stays with the saved notebook."""
+        """Display the results in the current cell, newest first, as plain HTML, which a saved notebook keeps."""
         for card in self.cards:
             card.show()
 
     def close(self) -> None:
-        """Take all of it off the page, and release what it is made of. The jobs go on."""
+        """Remove the explorer from the page and free its resources. The jobs go on."""
         if not self._made:
-            return  # refused in the making, or closed before
+            return  # refused by the constructor, or closed before
         self._made = False
         for stop in self._stops:
             stop()
-        for card in self.cards:
-            card.close()
-        close_all(self.children)
-        if self.layout is not None:
-            self.layout.close()
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        # For readers without a kernel. What was generated stays with them by `show`.
-        plain = Markup("<p>NovaKit: a form to explore prompts ({}). Run the cell to use it.</p>").format(
-            label_of(self.tool)
-        )
+        # For readers without a kernel. `show` displays the results for them.
+        plain = Markup("<p>NovaKit prompt explorer ({}). Run the cell to use it.</p>").format(label_of(self.tool))
         return {**super()._repr_mimebundle_(**kwargs), "text/html": str(plain)}
 
-    # What happens on the page
+    # Events
 
     def _begin(self) -> None:
-        """Learn what is left, and what similar jobs took."""
+        """Request the quota, and look up similar jobs."""
         if job_loop.current() is None:
             return
         self._quota.ask_soon()
@@ -283,48 +260,48 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         self._show_spending()
 
     def _form_changed(self) -> None:
-        self._quiet.changed()
+        self._debounce.changed()
         self._show_spending()
 
     def _generate_from_form(self) -> None:
-        # A second click that was on its way when the first was taken is none.
+        # Ignore a second click that was sent before the button was disabled.
         if self._generate.disabled:
             return
-        release = hold(self._generate)
+        enable = disable(self._generate)
         if job_loop.current() is None:
-            self._submit_form(release)
+            self._submit_form(enable)
         else:
-            job_loop.spawn(self._submit_what_is_seen(release))
+            job_loop.spawn(self._submit_debounced(enable))
 
-    async def _submit_what_is_seen(self, release: Callable[[], None]) -> None:
-        await self._quiet.wait()
-        self._submit_form(release)
+    async def _submit_debounced(self, enable: Callable[[], None]) -> None:
+        await self._debounce.wait()
+        self._submit_form(enable)
 
-    def _submit_form(self, release: Callable[[], None]) -> None:
+    def _submit_form(self, enable: Callable[[], None]) -> None:
         if self._made and self.form.check():
-            self._submit_and_say(self.form.params, release)
+            self._submit_or_show_error(self.form.params, enable)
         else:
-            release()
+            enable()
 
-    def _submit_and_say(self, params: Mapping[str, Any], release: Callable[[], None]) -> None:
-        """Submit for a click, which has no cell to raise in."""
+    def _submit_or_show_error(self, params: Mapping[str, Any], enable: Callable[[], None]) -> None:
+        """Submit after a click: an error is shown, because no cell can raise it."""
         try:
-            self._submit(params, release)
+            self._submit(params, enable)
         except NovaKitError as error:
-            self._refused.value = str(Markup('<p class="nk-reason" dir="auto">{}</p>').format(error.message))
+            self._error.value = str(Markup('<p class="nk-reason" dir="auto">{}</p>').format(error.message))
 
-    def _submit(self, params: Mapping[str, Any], release: Callable[[], None]) -> JobWidget:
-        """Submit, and show it as the newest result; release what is held as soon as that is answered, or can't be done."""
+    def _submit(self, params: Mapping[str, Any], enable: Callable[[], None]) -> JobWidget:
+        """Submit a job and show it; call ``enable`` when the service has answered, or if it can't be submitted."""
         try:
             card = self._show_new(params)
         except BaseException:
-            release()
+            enable()
             raise
-        self._refused.value = ""
+        self._error.value = ""
         if job_loop.home() is None:
-            release()
+            enable()
         else:
-            release_when_sent(card, release)
+            enable_when_answered(card, enable)
         card.start()
         return card
 
@@ -336,22 +313,21 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
             self.tool,
             params,
             older=older,
-            again=self._once_more,
+            again=self._generate_again,
             vary=self._vary,
-            chosen=self._chosen,
+            chosen=lambda _result: self._gallery.selection_changed(),
             seeded="seed" in PARAMETERS[self.tool],
         )
-        self._gallery.children = (result, *self._gallery.children)
-        self._drop_oldest()
+        self._gallery.add(result)
         return card
 
-    def _once_more(self, result: Result) -> None:
+    def _generate_again(self, result: Result) -> None:
         if result.again.disabled:
             return
         params = dict(result.params)
         if "seed" in PARAMETERS[self.tool]:
             params["seed"] = self._chance.randrange(_SEEDS)
-        self._submit_and_say(params, hold(result.again))
+        self._submit_or_show_error(params, disable(result.again))
 
     def _vary(self, result: Result) -> None:
         self.form.fill(result.params)
@@ -359,52 +335,16 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
         if main is not None:
             main.control.focus()
 
-    def _chosen(self, _result: Result) -> None:
-        chosen = [result for result in self.results if result.chosen]
-        self._compare.layout.display = None if chosen else "none"
-        ready = [result for result in chosen if result.comparable]
-        self._compare.disabled = not (FEWEST <= len(chosen) <= MOST and len(ready) == len(chosen))
-        if len(ready) < len(chosen):
-            self._compare.description = "Compare: not all of them are finished"
-        elif self._compare.disabled:
-            self._compare.description = f"Compare: choose {FEWEST} to {MOST}"
-        else:
-            self._compare.description = f"Compare {len(chosen)} side by side"
-        self._compare.button_style = "" if self._compare.disabled else "primary"
-
-    def _compare_chosen(self) -> None:
-        chosen = [result.card for result in self.results if result.chosen and result.comparable]
-        if FEWEST <= len(chosen) <= MOST:
-            self.compare(*reversed(chosen))  # as they were made, from left to right
-
-    def _stop_comparing(self) -> None:
-        if self._comparison is not None:
-            self._side_by_side.children = ()
-            self._comparison.close()
-            self._comparison = None
-
-    def _drop_oldest(self) -> None:
-        kept, dropped = self.results[:MOST_RESULTS], self.results[MOST_RESULTS:]
-        if not dropped:
-            return
-        self._gallery.children = kept
-        for result in dropped:
-            result.card.close()
-            close_all((result,))
-        self._older.value = (
-            f"<p>Older results are in your history: <code>nk.history(tool={self.tool.value!r})</code></p>"
-        )
-
-    # What it says
+    # Texts
 
     def _head(self) -> Markup:
         fixed = ", ".join(f"{name} {shortened(label_of_value(value), 60)}" for name, value in self._fixed.items())
         return Markup(
             '<div class="nk-head">{}<span class="nk-tool">Explore: {}</span><span class="nk-prompt" dir="auto">{}</span></div>'
-        ).format(card_html.icon(self.tool.value), label_of(self.tool), f"always with {fixed}" if fixed else "")
+        ).format(card_html.icon(self.tool.value), label_of(self.tool), f"Fixed: {fixed}" if fixed else "")
 
     def _show_spending(self) -> None:
-        """Say what this would take, beside the button."""
+        """Show beside the button what a job would use of the quota."""
         if not self._made:
             return
         params = self.form.params
@@ -415,7 +355,7 @@ class PromptExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships
 
 
 def _check_fixed(tool: Tool, fixed: Mapping[str, Any]) -> None:
-    """Refuse what no form could mend."""
+    """Refuse a fixed parameter that is invalid, because the form can't change it."""
     refuse(tool, {name: problem for name, problem in problems(tool, fixed).items() if name in fixed})
 
 
@@ -426,21 +366,21 @@ def explore(
     embed: Embed | None = None,
     **fixed: Any,
 ) -> PromptExplorer:
-    """Try prompts in a form: generate, vary, compare side by side, and carry on in code.
+    """Try prompts in a form: generate, vary, compare side by side, and continue in code.
 
     Args:
-        tool: such as ``"video"``, ``"image"`` or ``"tts"``.
-        client: speaks to the service; where it is left out, one is made from the settings.
+        tool: the tool, such as ``"video"``, ``"image"`` or ``"tts"``.
+        client: the client; the default is made from the settings.
         embed: where finished media go; see `JobWidget`.
-        fixed: parameters that are sent with each job and have no field; a file as a `pathlib.Path`.
+        fixed: parameters that are sent with each job and have no field; a file is a `pathlib.Path`.
 
     Returns:
-        A widget that is also a sequence of the results, newest first.
+        A widget that is also a sequence of the results' cards, newest first.
 
     Raises:
-        InvalidParameterError: the documentation forbids a fixed parameter. Nothing was sent or billed.
-        TypeError: a fixed parameter is nearly a documented one.
-        MissingKeyError: there is no API key; ``nk.use_sandbox()`` needs none.
+        InvalidParameterError: A fixed parameter is invalid. Nothing was sent or billed.
+        TypeError: The name of a fixed parameter looks misspelled.
+        MissingKeyError: There is no API key. ``nk.use_sandbox()`` needs none.
 
     Example:
         >>> explore("image", size="512x512")  # doctest: +SKIP

@@ -1,1 +1,1 @@
-"""Past jobs."""
+"""Past jobs as a table."""

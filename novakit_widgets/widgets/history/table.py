@@ -1,4 +1,4 @@
-"""The past jobs as plain HTML."""
+"""Past jobs as plain HTML."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ...job_history.rows import INTENT
-from ..common.view import label_of, prompt_of, shortened
+from ...job_history.rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
+from ..common.labels import label_of, prompt_of, shortened
+from ..common.status import status_word
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ...job_history.jobs import HistoryEntry
 
-__all__ = ["STAGES", "line_of", "table", "unresolved"]
+__all__ = ["label_of_status", "line_of", "table", "unresolved"]
 
 _PROMPT_LENGTH = 70  # characters of a prompt in a row
-_NOT_KNOWN = "not known whether it was started"
-STAGES = {INTENT: "submitting"}  # what a stage is called where its name says too little
+_STAGES: Mapping[str, str] = {  # of a submission without a job
+    INTENT: "Submitting",
+    UNSENT: "Not submitted",
+    UNCERTAIN: "Answer lost",
+    DISMISSED: "Discarded",
+}
 _STYLE = Markup("""<style>
 .novakit-history { border-collapse: collapse; line-height: 1.4; margin: 6px 0; }
 .novakit-history th, .novakit-history td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; }
@@ -31,15 +36,15 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothin
 
     Args:
         entries: the rows.
-        lost: the intents of those of which nobody knows whether they were started.
-        nothing: what is said in place of a table without rows.
+        lost: the intents whose answer was lost.
+        nothing: the text that is shown instead of an empty table.
     """
     row = Markup('<tr><td>{}</td><td>{}</td><td dir="auto">{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>')
     rows = [
         row.format(
             f"{entry.begun_at.astimezone():%d %b %Y %H:%M}",
             label_of(entry.tool),
-            _words(entry),
+            _prompt(entry),
             _state(entry, lost),
             "" if entry.job is None or entry.job.actual_credits is None else f"{entry.job.actual_credits:g}",
             (entry.job and entry.job.id) or "",
@@ -50,35 +55,40 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothin
         return Markup("<p>{}</p>").format(nothing)
     return _STYLE + Markup(
         '<table class="novakit-history"><thead><tr>'
-        "<th>begun</th><th>tool</th><th>prompt</th><th>status</th><th>credits</th><th>job id</th></tr></thead>"
+        "<th>Submitted</th><th>Tool</th><th>Prompt</th><th>Status</th><th>Credits</th><th>Job id</th></tr></thead>"
         "<tbody>{}</tbody></table>"
     ).format(Markup("").join(rows))
 
 
-def _words(entry: HistoryEntry) -> Markup:
-    """Return the prompt, with the user's mark before it and the user's words below."""
+def _prompt(entry: HistoryEntry) -> Markup:
+    """Return the prompt with its star and its note."""
     star = Markup('<span title="starred">★</span> ') if entry.star else Markup("")
     note = Markup("<br><em>{}</em>").format(entry.note) if entry.note else Markup("")
     return star + shortened(prompt_of(entry.params), _PROMPT_LENGTH) + note
 
 
 def unresolved(count: int) -> Markup:
-    """Say how many submissions nobody knows the end of; nothing where there are none."""
+    """Return how many submissions are unresolved; nothing if there are none."""
     if not count:
         return Markup("")
     several = "s" if count > 1 else ""
-    return Markup("<p>{} submission{} unresolved: <code>nk.recover()</code> looks {} up, at no cost.</p>").format(
+    return Markup("<p>{} unresolved submission{}: <code>nk.recover()</code> looks {} up, at no cost.</p>").format(
         count, several, "them" if several else "it"
     )
 
 
 def _state(entry: HistoryEntry, lost: Collection[str]) -> str:
     if entry.job is not None:
-        return str(entry.job.status)
-    return _NOT_KNOWN if entry.intent in lost else STAGES.get(entry.stage, entry.stage)
+        return status_word(entry.job.status)
+    return _STAGES[UNCERTAIN] if entry.intent in lost else label_of_status(entry.stage)
+
+
+def label_of_status(status: str) -> str:
+    """Return the label of a job's status, or of the stage of a submission without a job."""
+    return _STAGES.get(status) or status_word(status)
 
 
 def line_of(entry: HistoryEntry, lost: Collection[str]) -> str:
-    """Return a row in one line of text."""
-    words = shortened(prompt_of(entry.params), 50)
-    return f"{entry.begun_at.astimezone():%d %b %H:%M} {label_of(entry.tool)}: {words} ({_state(entry, lost)})"
+    """Return an entry in one line of text."""
+    prompt = shortened(prompt_of(entry.params), 50)
+    return f"{entry.begun_at.astimezone():%d %b %H:%M} {label_of(entry.tool)}: {prompt} ({_state(entry, lost)})"

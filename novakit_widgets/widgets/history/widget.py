@@ -1,4 +1,4 @@
-"""The past jobs: a list for programs, a table with actions for people."""
+"""The job history: a sequence for programs, a table with actions for people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ...job_history.rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
 from ...model.job import JobStatus
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
-from ..card.player import close_all
 from ..card.widget import JobWidget
+from ..common.closing import ClosingBox, close_all
 from ..common.code import call_of_kept
+from ..common.labels import label_of
 from ..common.observe import when_changed
-from ..common.view import label_of
-from .table import STAGES, line_of, table, unresolved
+from .table import label_of_status, line_of, table, unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,21 +37,21 @@ __all__ = ["HistoryView", "history"]
 _ANY = "any"
 
 
-class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """The past jobs, newest first: a sequence of `HistoryEntry`, and a table on the page.
+class HistoryView(ClosingBox):
+    """Past jobs, newest first: a sequence of `HistoryEntry`, and a table on the page.
 
-    What the service's own list has besides is merged in, so that jobs started elsewhere with the same key are there too.
+    Jobs in the service's list are merged in, so that it includes jobs that were started elsewhere with the same key.
 
     Args:
-        jobs: where they are kept.
-        client: asks the service; ``None`` to show only what is kept.
-        limit: rows at most; ``None`` for all.
-        tool: only this tool's.
-        status: only jobs with this status; or ``"unsent"``, ``"uncertain"`` or ``"intent"``.
-        search: only those with all of these words in the prompt or the note, or as the beginning of the job id.
+        jobs: the history.
+        client: requests the service's list; ``None`` shows the history only.
+        limit: the maximum number of rows; ``None`` for all.
+        tool: see `history`.
+        status: see `history`.
+        search: see `history`.
 
     Raises:
-        ConfigurationError: a filter is of no use.
+        ConfigurationError: A filter is invalid.
 
     Example:
         >>> from novakit_widgets.job_history.jobs import JobHistory
@@ -73,13 +73,13 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self._client = client
         self._limit = limit
         self._entries: list[HistoryEntry] = []
-        tools = [("any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
+        tools = [("Any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
         states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, DISMISSED, INTENT]
         _check_status(status, states)
-        statuses = [("any status", _ANY), *((STAGES.get(each, each), each) for each in states)]
+        statuses = [("Any status", _ANY), *((label_of_status(each), each) for each in states)]
         narrow = ipywidgets.Layout(width="auto")
         self._search = ipywidgets.Text(
-            search or "", placeholder="words or job id", continuous_update=False, layout=narrow
+            search or "", placeholder="Words or job id", continuous_update=False, layout=narrow
         )
         self._tool = ipywidgets.Dropdown(
             options=tools, value=_ANY if tool is None else Tool.of(tool).value, layout=narrow
@@ -88,30 +88,30 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             options=statuses, value=_ANY if status is None else str(status), layout=narrow
         )
         self._lost: frozenset[str] = frozenset()
-        self._told = ""
-        self._open = ipywidgets.HTML()
+        self._unresolved_html = ""
+        self._unresolved_line = ipywidgets.HTML()
         self._look = ipywidgets.Button(
-            description="Look them up", tooltip="Ask the service what became of them; it costs nothing", layout=narrow
+            description="Look it up", tooltip="Look for the jobs of these submissions; it costs nothing", layout=narrow
         )
         self._dismiss = ipywidgets.Button(
-            description="Dismiss them",
-            tooltip="Look no more for those of which the service can't tell; it costs nothing",
+            description="Discard",
+            tooltip="Stop looking for submissions that can't be resolved; it costs nothing",
             layout=ipywidgets.Layout(width="auto", display="none"),
         )
         self._unclear: tuple[str, ...] = ()
-        self._unresolved = _row(self._open, self._look, self._dismiss)
+        self._unresolved = _row(self._unresolved_line, self._look, self._dismiss)
         self._table = ipywidgets.HTML()
         self._choice = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="auto", max_width="520px"))
         self._show = ipywidgets.Button(
-            description="Show", tooltip="Show this job and its result; it costs nothing", layout=narrow
+            description="Open", tooltip="Show this job and its result; it costs nothing", layout=narrow
         )
         self._code = ipywidgets.Button(
-            description="Code", tooltip="Write the call that makes this job again", layout=narrow
+            description="Copy code", tooltip="Show the call that makes this job again, to copy", layout=narrow
         )
         self._fresh = ipywidgets.Button(
-            description="Refresh", tooltip="Read the list again, the service's too", layout=narrow
+            description="Refresh", tooltip="Read the history and the service's list again", layout=narrow
         )
-        self._said = ipywidgets.HTML()
+        self._message = ipywidgets.HTML()
         self._result = ipywidgets.VBox()
         super().__init__(
             children=[
@@ -119,13 +119,13 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
                 _row(self._search, self._tool, self._status, self._fresh),
                 self._table,
                 _row(self._choice, self._show, self._code),
-                self._said,
+                self._message,
                 self._result,
             ]
         )
         for control in (self._search, self._tool, self._status):
             when_changed(control, self.reload)
-        when_changed(self._choice, lambda: None)  # read when a button is pressed
+        when_changed(self._choice, lambda: None)  # its value is read when a button is pressed
         self._show.on_click(lambda _button: job_loop.at_home(self._show_chosen))
         self._code.on_click(lambda _button: job_loop.at_home(self._write_code))
         self._look.on_click(lambda _button: job_loop.at_home(self._look_up))
@@ -150,54 +150,50 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         return iter(self._entries)
 
     def __bool__(self) -> bool:
-        return True  # a widget, also when there are no jobs
+        return True  # also without jobs: it is a widget
 
     def reload(self) -> None:
-        """Read the kept jobs again, with the filters as they are set."""
+        """Read the history again, with the current filters."""
         self._entries = self._jobs.entries(
             limit=self._limit,
             tool=None if self._tool.value == _ANY else self._tool.value,
             status=None if self._status.value == _ANY else self._status.value,
             search=self._search.value or None,
-            # A sandbox's jobs are gone with it, and another service's can't be shown with this key.
+            # Jobs of a stopped sandbox are gone, and those of another service can't be shown with this key.
             base_url=None if self._client is None else self._client.base_url,
         )
         base_url, account = (None, None) if self._client is None else (self._client.base_url, self._client.account)
         self._lost = frozenset(entry.intent for entry in self._jobs.lost(base_url=base_url))
-        # Another key's are lost as well, but not to be found with this one.
+        # Those of other keys can't be looked up with this one.
         count = len(self._jobs.lost(base_url=base_url, account=account))
-        self._open.value = self._told = str(unresolved(count))
+        self._unresolved_line.value = self._unresolved_html = str(unresolved(count))
         self._unresolved.layout.display = None if count else "none"
         self._look.disabled = self._client is None
         self._table.value = str(self._rows)
         chosen = self._choice.value
         intents = [entry.intent for entry in self._entries]
         self._choice.options = [(line_of(entry, self._lost), entry.intent) for entry in self._entries]
-        # A dropdown whose options are set chooses none of them.
+        # Setting the options of a dropdown clears its value.
         self._choice.value = chosen if chosen in intents else next(iter(intents), None)
         self._show.disabled = self._code.disabled = not self._entries
 
     def refresh(self) -> None:
-        """Read the kept jobs again, and soon after those that only the service knows."""
+        """Read the history again, and then the service's list."""
         self.reload()
         if self._client is not None and job_loop.current() is not None:
             job_loop.spawn(self._merge(self._client))
 
-    def close(self) -> None:
-        """Take the table off the page and release all that it is made of."""
-        close_all(self.children)
-        super().close()
-
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        # For readers without a kernel, where the sanitiser or the converter takes HTML.
-        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._told + str(self._rows)}
+        # For readers without a kernel: an untrusted notebook or a converted one shows HTML.
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._unresolved_html + str(self._rows)}
 
     async def _merge(self, client: NovaKitClient) -> None:
-        """Take in the jobs that only the service knows."""
+        """Merge the jobs of the service's list."""
         try:
             jobs, _ = await newest(client)
         except NovaKitError as error:
-            self._said.value = str(Markup("<span>The service's own list is missing. {}</span>").format(error.message))
+            missing = Markup("<span>Jobs started elsewhere are missing: the service's list is unavailable. {}</span>")
+            self._message.value = str(missing.format(error.message))
             return
         for job in reversed(jobs):
             await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url, account=client.account)
@@ -206,7 +202,7 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
     @property
     def _rows(self) -> Markup:
         filtered = self._search.value or self._tool.value != _ANY or self._status.value != _ANY
-        nothing = "No job is found by these words and filters." if filtered else "No jobs yet."
+        nothing = "No jobs match these filters." if filtered else "No jobs yet."
         return table(self._entries, self._lost, nothing=nothing)
 
     @property
@@ -218,12 +214,12 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         if entry is None:
             return
         if entry.job is None:
-            self._said.value = "There is no job to show; nk.recover() looks up what was lost."
+            self._message.value = "No job to show. nk.recover() looks up unresolved submissions."
             return
         try:
             card = self._card_of(entry, entry.job)
         except ConfigurationError as error:
-            self._said.value = str(Markup("<span>{}</span>").format(error.message))
+            self._message.value = str(Markup("<span>{}</span>").format(error.message))
             return
         close_all(self._result.children)
         self._result.children = (card,)
@@ -232,56 +228,56 @@ class HistoryView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         tool = Tool.known(entry.tool)
         if job.id is not None or tool is None:
             return JobWidget.attach(job.id or "", client=self._client)
-        # It was answered at once: the service keeps nothing to ask for, and the row has the result.
+        # The service answered at once and keeps no job; the history has the result.
         return JobWidget.showing(JobRun.known(tool, entry.params, job, client=self._client or default_client()))
 
     def _look_up(self) -> None:
-        """Find out what became of the submissions whose end is unknown."""
+        """Look up the unresolved submissions."""
         if self._client is not None and job_loop.current() is not None:
             self._look.disabled = True
-            self._said.value = "Asking the service…"
-            job_loop.spawn(self._looked_up(self._client))
+            self._message.value = "Looking up …"
+            job_loop.spawn(self._look_up_and_show(self._client))
 
-    async def _looked_up(self, client: NovaKitClient) -> None:
+    async def _look_up_and_show(self, client: NovaKitClient) -> None:
         findings = await look_up_all(client, self._jobs)
         self._unclear = tuple(entry.intent for entry in findings.unclear)
         self._dismiss.layout.display = None if self._unclear else "none"
         reasons = "; ".join(dict.fromkeys(findings.reasons))
-        self._said.value = str(
+        self._message.value = str(
             Markup("<span dir='auto'>{}.</span>").format(findings.counts + (f": {reasons}" if reasons else ""))
         )
         self.reload()
 
     def _dismiss_unclear(self) -> None:
-        """Ask no more about those that were looked up in vain."""
+        """Stop looking for submissions that could not be resolved."""
         self._jobs.dismiss(self._unclear)
         self._unclear = ()
         self._dismiss.layout.display = "none"
-        self._said.value = ""
+        self._message.value = ""
         self.reload()
 
     def _write_code(self) -> None:
         entry = self._chosen
         tool = None if entry is None else Tool.known(entry.tool)
         if entry is not None and tool is not None:
-            self._said.value = str(Markup("<pre>{}</pre>").format(call_of_kept(tool, entry.params)))
+            self._message.value = str(Markup("<pre>{}</pre>").format(call_of_kept(tool, entry.params)))
 
 
 def _row(*controls: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Put controls beside each other, with a layout of their own: one row may be hidden while the others are shown."""
+    """Return a row of controls with its own layout, so that it can be hidden alone."""
     return ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
 def _check_status(status: str | None, states: Sequence[str]) -> None:
-    """Refuse a status that no row can have.
+    """Refuse an unknown status.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: The status is unknown.
     """
     if status is not None and str(status) not in states:
         close = difflib.get_close_matches(str(status), states, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ConfigurationError(f"{status!r} is no status to filter by; those are {', '.join(states)}.{hint}")
+        raise ConfigurationError(f"Unknown status {status!r}; use one of {', '.join(states)}.{hint}")
 
 
 def history(
@@ -292,18 +288,18 @@ def history(
     search: str | None = None,
     client: NovaKitClient | None = None,
 ) -> HistoryView:
-    """Show the past jobs, newest first, and give them as a sequence.
+    """Show the job history, newest first, and return it as a sequence.
 
     Args:
-        limit: how many at most; ``None`` for all.
-        tool: only this tool's, such as ``"video"``.
-        status: only jobs with this status; or ``"unsent"`` (certainly not started), ``"uncertain"`` (its answer was lost) or
-            ``"intent"`` (under way, or cut off in the midst of it).
-        search: only those with all of these words in the prompt or the note, or as the beginning of the job id.
-        client: asks the service for jobs started elsewhere; where it is left out, one is made from the settings.
+        limit: the maximum number of jobs; ``None`` for all.
+        tool: only jobs of this tool, such as ``"video"``.
+        status: only jobs with this status; or ``"unsent"`` (not submitted), ``"uncertain"`` (the answer was lost),
+            ``"dismissed"`` (the same, and discarded) or ``"intent"`` (being submitted, or interrupted).
+        search: only jobs whose prompt or note has all of these words, or whose id begins with it.
+        client: requests the service's list; the default is made from the settings.
 
     Raises:
-        ConfigurationError: a filter is of no use.
+        ConfigurationError: A filter is invalid.
 
     Example:
         >>> [entry.job for entry in history(tool="video", status="completed")]  # doctest: +SKIP
@@ -311,5 +307,5 @@ def history(
     try:
         asks = client or default_client()
     except ConfigurationError:
-        asks = None  # without a key there is still what is kept here
+        asks = None  # without a key, the local history is shown
     return HistoryView(default_history(), asks, limit=limit, tool=tool, status=status, search=search)

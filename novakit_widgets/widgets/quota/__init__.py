@@ -1,1 +1,1 @@
-"""What the plan has left."""
+"""The remaining quota."""

@@ -64,14 +64,12 @@ def test_three_by_four_pictures(limited):
     async def main():
         table = sweep("image", prompt=PROMPTS, seed=[1, 2, 3, 4], size="512x512", client=client)
         parts = table._painter.parts
-        await until(lambda: "are left" in parts.notice.value)
+        await until(lambda: "remaining" in parts.notice.value)
         said = Markup(parts.notice.value).striptags()
-        assert re.search(
-            r"12 jobs: prompt \(3\) . seed \(4\)\. All of them take 12 of the 100 images that are left\.", said
-        )
+        assert re.search(r"12 jobs: prompt \(3\) . seed \(4\)\. All jobs use 12 of your remaining 100 images\.", said)
         assert "Nothing is submitted yet." in said
         assert posts(sandbox) == []
-        assert (parts.resume.description, parts.cancel.description) == ("Generate all 12", "Drop them")
+        assert (parts.resume.description, parts.cancel.description) == ("Generate all 12", "Discard")
         parts.resume.click()
         jobs = await table
         assert [(job.params["prompt"], job.params["seed"]) for job in jobs] == [
@@ -103,14 +101,14 @@ def test_nothing_is_sent_without_a_word(limited):
     async def main():
         table = sweep("image", prompt=PROMPTS, client=client)
         with pytest.raises(
-            JobNotStartedError, match=r"3 jobs wait for your word: press 'Generate all 3', or call start\(\)"
+            JobNotStartedError, match=r"3 jobs need confirmation: press 'Generate all 3' or call start\(\)"
         ):
             await table
         with pytest.raises(JobNotStartedError):
             async for _ in table.as_completed():
                 pass
         assert list(table) == [None] * 3
-        assert repr(table) == "<JobSweep prompt (3): 0 of 3 done · 3 waiting, on hold>"
+        assert repr(table) == "<JobSweep prompt (3): 0 of 3 done · 3 queued, on hold>"
         table._painter.parts.cancel.click()
         await until(lambda: "3 cancelled" in repr(table))
         assert await table == []
@@ -144,8 +142,8 @@ def test_too_little_quota_is_said_before(limited):
 
     async def main():
         table = sweep("video", prompt=["A", "B"], duration_seconds=[60, 90], client=client)
-        await until(lambda: "Not enough" in table._painter.parts.notice.value)
-        assert "All of them take 300 seconds of video." in table._painter.parts.notice.value
+        await until(lambda: "Quota exceeded" in table._painter.parts.notice.value)
+        assert "All jobs use 300 s." in table._painter.parts.notice.value
         table.close()
 
     go(main, client)
@@ -160,7 +158,7 @@ def test_what_was_refused_or_failed_stands_in_its_cell(limited):
         assert len(await table) == 2
         assert set(table.failed) == {2, 3}
         plain = plain_board(table._queue.places, {}, table.grid)
-        assert plain.count("failed</strong>") == 2
+        assert plain.count("Failed</strong>") == 2
         assert "<script" not in plain
         assert "<img src=x" not in plain
         assert "<script" not in table._painter.parts.table.value

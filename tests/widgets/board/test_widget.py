@@ -28,8 +28,10 @@ from novakit_widgets import (
 )
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.widgets.board import display, table
+from novakit_widgets.widgets.board import table
+from novakit_widgets.widgets.board import widget as board_module
 from novakit_widgets.widgets.board.parts import CELLS
+from novakit_widgets.widgets.common.display import ResultDisplay
 
 SPEED = 200.0
 
@@ -117,7 +119,7 @@ def test_all_go_through_in_order_and_one_failure_stops_nobody(client):
         assert board[0] == jobs[0] == board[-8]
         assert board[6:] == [board[6], board[7]]
         for beyond in (8, -9):
-            with pytest.raises(IndexError, match=f"There is no job {beyond}; they are numbered from 0 to 7"):
+            with pytest.raises(IndexError, match=f"There is no job {beyond}; jobs are numbered from 0 to 7"):
                 board[beyond]
         assert jobs[2] in board
         assert board.index(jobs[2]) == 2
@@ -142,7 +144,7 @@ def test_a_wait_that_takes_too_long_leaves_the_jobs(sandbox, client):
     """The error tells how far they are; another wait takes them up, and nothing is submitted twice."""
     sandbox.next_duration(*[1.0 * SPEED] * 3)
     board = batch("image", prompts(3), size="512x512", client=client)
-    with pytest.raises(JobTimeoutError, match=r"After 0.3 s: 0 of 3 done.*They go on"):
+    with pytest.raises(JobTimeoutError, match=r"After 0.3 s: 0 of 3 done.*The jobs go on"):
         board.wait(timeout=0.3)
     assert len(board.wait()) == 3
     assert len(sandbox.jobs) == 3
@@ -221,7 +223,7 @@ def test_the_quota_holds_the_queue_and_continue_goes_on(tmp_path):
             board.paint()
             assert "On hold." in texts(parts(board).notice.value)
             assert "generations remaining: 0" in texts(parts(board).notice.value)
-            assert "2 waiting, on hold" in texts(parts(board).head.value)
+            assert "2 queued, on hold" in texts(parts(board).head.value)
             assert parts(board).resume.layout.display is None
             assert "On hold" in parts(board).announcer.value
             parts(board).resume.click()
@@ -271,7 +273,7 @@ def test_saving_goes_on_after_a_result_that_is_gone(sandbox, client, tmp_path):
     board = go(main, client)
     gone = sandbox.expire_media(board[2].id)
     assert gone
-    with pytest.raises(MediaError, match=r"number 2 could not be saved.*The other 4 files are in"):
+    with pytest.raises(MediaError, match=r"job 2 could not be saved.*4 other files are in"):
         board.save(tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 4
     assert not [file for file in (tmp_path / "kept").iterdir() if board[2].id in file.name]
@@ -291,7 +293,7 @@ def test_a_batch_that_runs_again_says_what_there_is(client):
             hold(board)
             await board
             board.paint()
-            line = "3 of these you made today; reuse=True shows them at no cost." in parts(board).notice.value
+            line = "You generated 3 of these today; reuse=True shows them at no cost." in parts(board).notice.value
             assert line is said
 
     go(main, client)
@@ -414,7 +416,7 @@ def test_rows_pages_filter_and_order(sandbox, client):
         assert "&lt;b&gt;bold&lt;/b&gt;" in widgets.table.value
         assert "<b>" not in widgets.table.value
         assert widgets.table.value.count('scope="row"') == 100
-        assert "page 1 of 3, 250 jobs" in widgets.shown.value
+        assert "Page 1 of 3, 250 jobs" in widgets.shown.value
         assert (widgets.before.disabled, widgets.after.disabled) == (True, False)
         for number in (100, 200, 200):
             widgets.after.click()
@@ -422,14 +424,14 @@ def test_rows_pages_filter_and_order(sandbox, client):
         assert len(lines(board)) == 50
         assert (widgets.before.disabled, widgets.after.disabled) == (False, True)
         for wanted, count in (("waiting", 100), ("running", 3), ("failed", 1), ("done", 2), ("cancelled", 0)):
-            widgets.wanted.value = wanted
-            assert len(lines(board)) == count or "no such job" in widgets.table.value
-        widgets.wanted.value, widgets.sort.value = "all", "status"
+            widgets.filter.value = wanted
+            assert len(lines(board)) == count or "No jobs match" in widgets.table.value
+        widgets.filter.value, widgets.sort.value = "all", "status"
         first = lines(board)
-        assert "failed" in first[0]
+        assert "Failed" in first[0]
         assert "Number 3" in first[1]
         assert widgets.before.layout.display is None
-        widgets.wanted.value = "failed"
+        widgets.filter.value = "failed"
         board.paint()
         assert widgets.before.layout.display == "none"
 
@@ -453,7 +455,7 @@ def test_results_keep_their_places_in_the_grid(sandbox, client):
         board.paint()
         assert widgets.cells[0].value == first
         assert all(cell.value.count('loading="lazy"') == 1 for cell in widgets.cells)
-        assert "page 1 of 2, 14 results" in widgets.shown.value
+        assert "Page 1 of 2, 14 results" in widgets.shown.value
         widgets.after.click()
         board.paint()
         assert [bool(cell.value) for cell in widgets.cells] == [True] * 2 + [False] * (CELLS - 2)
@@ -510,18 +512,18 @@ def test_one_job_in_detail(sandbox, client):
         button, head, body = choose("0")
         assert button == "Save"
         assert "Image 0" in head
-        assert "done" in head
+        assert "Done" in head
         assert "nk.image('A lighthouse', size='512x512')" in body
         assert "<img" in widgets.details.value
         button, head, body = choose(board[1].id)
-        assert (button, "failed" in head) == ("Try again", True)
+        assert (button, "Failed" in head) == ("Try again", True)
         assert "could not finish" in body
-        assert choose("#2")[0] == "Cancel this"
-        assert choose("3")[0] == "Cancel this"
+        assert choose("#2")[0] == "Cancel"
+        assert choose("3")[0] == "Cancel"
         widgets.act.click()
         await until(lambda: board.to_records()[3]["status"] == "cancelled")
         assert choose("3")[0] == "Try again"
-        assert choose("4")[:2] == ("", "There is no job '4'; they are numbered from 0 to 3.")
+        assert choose("4")[:2] == ("", "There is no job '4'; jobs are numbered from 0 to 3.")
         assert choose("-1")[1].startswith("There is no job '-1'")
         assert choose("<b>")[1].startswith("There is no job '<b>'")
         assert choose("") == ("", "", "")
@@ -607,8 +609,8 @@ def test_far_apart_announcements(client):
 def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
     """Plain HTML with every job and every result inside; one that is gone spoils nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "in_kernel", lambda: True)
-    monkeypatch.setattr(display.BoardDisplay, "show_if_hidden", lambda display: None)
+    monkeypatch.setattr(board_module, "in_kernel", lambda: True)
+    monkeypatch.setattr(ResultDisplay, "show_if_hidden", lambda display: None)
 
     async def main(hold):
         sandbox.inject(Fault.status(404), path="/media/*", times=1)
@@ -637,8 +639,8 @@ def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
 def test_together_they_share_eight_megabytes(client, monkeypatch, tmp_path):
     """What has no room in the notebook goes beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "in_kernel", lambda: True)
-    monkeypatch.setattr(display.BoardDisplay, "show_if_hidden", lambda display: None)
+    monkeypatch.setattr(board_module, "in_kernel", lambda: True)
+    monkeypatch.setattr(ResultDisplay, "show_if_hidden", lambda display: None)
 
     async def main(hold):
         board = batch("image", prompts(6), size="512x512", client=client)

@@ -24,9 +24,9 @@ def test_closed_while_the_result_is_on_its_way(sandbox, client):
         widget = video("Close me at the end", duration_seconds=1, client=client)
         sandbox.inject(Fault.delay(0.2), path="/media/*")
         await widget
-        assert not widget._showing.done()
+        assert not widget._display.task.done()
         widget.close()
-        await widget._showing
+        await widget._display.task
         assert len(_instances) == before
 
     go(main, client)
@@ -42,7 +42,7 @@ def test_what_changes_as_time_goes_by_is_small(client):
         for part in (*widget.children[:2], widget._parts.figures, widget._parts.message):
             part.observe(lambda change: sizes.append(len(change["new"])), "value")
         await widget
-        await widget._showing
+        await widget._display.task
         widget.close()
         return sizes
 
@@ -60,7 +60,7 @@ def test_a_closed_card_is_gone_as_soon_as_nobody_holds_it(client, prompt):
         while not widget._run.settled:  # nobody waits: an error that was raised holds the frames it came through
             await asyncio.sleep(0.01)
         run, parts = widget._run, widget._parts
-        await asyncio.gather(widget._showing, *run._noting)
+        await asyncio.gather(widget._display.task, *run._noting)
         kept = [widget, run, parts.button, parts.head, *parts.result.children]
         widget.close()
         gc.collect()  # what other tests left
@@ -94,7 +94,7 @@ def _awaited(client):
     async def main():
         card = image("A lighthouse", client=client)
         await card
-        await card._showing  # which opens connections of its own
+        await card._display.task  # which opens connections of its own
         await client.aclose()
         return card, card.run, card.run._loop, card.run._tracker
 

@@ -96,7 +96,7 @@ def test_a_card_tells_all_that_it_takes_to_make_the_job_again():
     """Parameters, job id, and the call."""
     html = plain(ended({"prompt": "A lighthouse", "seed": 7}, actual_credits=4.0, model="m/1"), [])
     text = "".join(Reader(html).text)
-    for fact in ("job_1", "seed", "nk.video('A lighthouse', seed=7)", "4 credits", "m/1", "completed"):
+    for fact in ("job_1", "seed", "nk.video('A lighthouse', seed=7)", "4 credits", "m/1", "Done"):
         assert fact in text
 
 
@@ -125,7 +125,7 @@ def test_code_that_would_be_too_long_is_not_cut():
     """Half a call would be no Python, so there is none, and the card says why."""
     html = plain(ended({"prompt": "x" * 60_000}), [Kept(VIDEO, "video/mp4")])
     assert "<pre>" not in html
-    assert "too long to be written here" in html
+    assert "too long to show" in html
 
 
 def test_what_was_sent_from_this_machine_is_named_as_a_file():
@@ -193,7 +193,7 @@ def test_what_went_wrong_is_told(status):
     run = ended({"prompt": "x"}, status, error="out of paint")
     text = "".join(Reader(plain(run, [])).text)
     assert run.error.message in text
-    assert str(status) in summary(run)
+    assert str(status).capitalize() in summary(run)
 
 
 hostile = st.one_of(

@@ -39,8 +39,8 @@ from novakit_widgets.engine.state import Phase
 from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
+from novakit_widgets.widgets.card.view import View
 from novakit_widgets.widgets.common import display, repaint
-from novakit_widgets.widgets.common.view import View
 from novakit_widgets.widgets.explorer.comparison import Compared, Comparison
 from novakit_widgets.widgets.explorer.widget import PromptExplorer
 
@@ -208,7 +208,7 @@ def test_half_a_character_can_be_sent_to_the_page(sandbox, client, told):
         widget = JobWidget.attach(made.id, client=client)
         while widget._plain_bundle() is None:
             await asyncio.sleep(0.01)
-        await asyncio.wait((widget._showing,))
+        await asyncio.wait((widget._display.task,))
         widget._parts.show(View.of(widget.run, widget._samples))
         parts = [widget, *widget._parts.rows, *widget._parts.foot.children, *widget._parts.result.children]
         sent = [part.get_state(part.keys) for part in parts]
@@ -307,7 +307,7 @@ def test_a_time_out_offers_to_keep_watching(sandbox, client):
         assert caught.value.job_id == widget.job_id
         await asyncio.sleep(0.3)
         assert widget._parts.button.description == "Keep watching"
-        assert "not being watched" in text_of(widget)
+        assert "Not watched" in text_of(widget)
         widget._run.timeout = None
         widget._clicked(None)
         assert (await widget).status == "completed"
@@ -337,8 +337,8 @@ def test_a_lost_job_is_looked_for_by_a_click(client, sandbox):
         with pytest.raises(SubmissionUncertainError):
             await widget
         widget.paint()
-        assert widget._parts.button.description == "Look again"
-        assert "answer lost" in text_of(widget)
+        assert widget._parts.button.description == "Look it up"
+        assert "Answer lost" in text_of(widget)
         widget._clicked(None)
         assert (widget.status, widget.error) == ("submitting", None)
         assert (await widget).status == "completed"
@@ -359,7 +359,7 @@ def test_words_can_be_saved_too(client, tmp_path, monkeypatch):
         heard.paint()
         assert heard._parts.button.description == "Save"
         assert "talk.mp3" in text_of(heard)
-        await heard._save_and_say()
+        await heard._result.save_to_default_folder()
         (file,) = tmp_path.glob("novakit-*.txt")
         assert file.read_text(encoding="utf-8") == job.text
 
@@ -383,7 +383,7 @@ def test_what_is_not_started_offers_to_start(sandbox, client):
     async def main():
         widget = image("Later", size="512x512", client=client, autostart=False)
         widget.paint()
-        assert widget._parts.button.description == "Start"
+        assert widget._parts.button.description == "Generate"
         assert not sandbox.requests
         widget._clicked(None)
         assert (await widget).status == "completed"
@@ -399,11 +399,11 @@ def test_what_is_here_is_saved_from_here(sandbox, client, tmp_path):
         await widget
         await shown(widget)
         sandbox.expire_media()
-        (file,) = await widget._save(tmp_path)
+        (file,) = await widget._result.save(tmp_path)
         assert file.read_bytes() == widget.kept[0].content
         assert file.suffix == ".png"
         assert widget.job_id in file.name
-        (named,) = await widget._save(tmp_path / "named.png")
+        (named,) = await widget._result.save(tmp_path / "named.png")
         assert named.read_bytes() == file.read_bytes()
         assert {one.name for one in tmp_path.glob("*.*") if "history" not in one.name} == {file.name, "named.png"}
 
@@ -416,7 +416,9 @@ def test_a_wait_is_over_with_the_job(sandbox, client):
     async def main():
         sandbox.inject(Fault.delay(2.0), path="/media/*")
         widget = image("Slow host", size="512x512", client=client)
-        widget._places._handles.append(SimpleNamespace(update=lambda *_, **__: None))  # as if it were on a page
+        widget._display._handles._handles.append(
+            SimpleNamespace(update=lambda *_, **__: None)
+        )  # as if it were on a page
         await widget._run.wait()
         job = await widget._run._wait_for(0.2, widget._wait)
         assert job.status == "completed"
@@ -439,11 +441,11 @@ def test_a_result_that_can_not_be_shown_is_told(client, monkeypatch):
         def no_folder():
             raise FileNotFoundError("the folder was deleted")
 
-        monkeypatch.setattr("novakit_widgets.widgets.card.widget.notebook_folder", no_folder)
+        monkeypatch.setattr("novakit_widgets.widgets.card.result.notebook_folder", no_folder)
         widget = image("Nowhere", size="512x512", client=client)
         assert (await widget).status == "completed"
         with pytest.raises(FileNotFoundError):
-            await widget._showing
+            await widget._display.task
         widget.paint()
         assert "be shown (FileNotFoundError: the folder was deleted)" in text_of(widget)
         assert problems == []

@@ -8,7 +8,7 @@ import pytest
 from loops import go
 
 from novakit_widgets import JobFailedError, image, video
-from novakit_widgets.widgets.card import widget as job_module
+from novakit_widgets.widgets.common import display as module
 
 
 class Page:
@@ -17,11 +17,11 @@ class Page:
     def __init__(self):
         self.shown, self.replaced = [], []
 
-    def places(self):
-        """Make the displays of a card."""
+    def handles(self):
+        """Return the display handles of a card."""
         page = self
 
-        class Places:
+        class Handles:
             any = False
 
             def show(self, bundle):
@@ -32,15 +32,15 @@ class Page:
                 if self.any:
                     page.replaced.append(bundle)
 
-        return Places()
+        return Handles()
 
 
 @pytest.fixture
 def page(monkeypatch):
     """A page without a kernel behind it."""
     made = Page()
-    monkeypatch.setattr(job_module, "Places", made.places)
-    monkeypatch.setattr(job_module, "in_kernel", lambda: True)
+    monkeypatch.setattr(module, "DisplayHandles", made.handles)
+    monkeypatch.setattr(module, "in_kernel", lambda: True)
     return made
 
 
@@ -68,7 +68,7 @@ def test_a_card_that_nobody_waits_for_is_replaced_all_the_same(page, client):
         bad.show()
         while len(page.replaced) < 2:
             await asyncio.sleep(0.01)
-        assert {"completed" in bundle["text/plain"] for bundle in page.replaced} == {True, False}
+        assert {"Done" in bundle["text/plain"] for bundle in page.replaced} == {True, False}
 
     go(main, client)
 

@@ -37,7 +37,7 @@ def test_a_card_is_painted_at_most_four_times_a_second_and_the_last_value_always
         card, paint = Card(), painter()
         for value in range(1000):
             card.value = value
-            paint.ask(card)
+            paint.request(card)
             await asyncio.sleep(0.002)
         await asyncio.sleep(1.0)
         assert 8 <= len(card.painted) <= 10
@@ -55,8 +55,8 @@ def test_a_board_is_painted_as_seldom_as_it_says():
         board, card, paint = Card(least_seconds=0.5), Card(), painter()
         for value in range(1000):
             board.value = card.value = value
-            paint.ask(board)
-            paint.ask(card)
+            paint.request(board)
+            paint.request(card)
             await asyncio.sleep(0.002)
         await asyncio.sleep(1.0)
         assert 4 <= len(board.painted) <= 6
@@ -74,7 +74,7 @@ def test_all_cards_together_send_at_most_200_messages_a_second_and_none_is_left_
         for step in range(100):
             for card in cards:
                 card.value = step
-                paint.ask(card)
+                paint.request(card)
             await asyncio.sleep(0.1)
         await asyncio.sleep(10.0)
         seconds = Counter(int(at) for card in cards for at, _ in card.painted)
@@ -92,7 +92,7 @@ def test_a_running_card_ticks_once_a_second_however_often_it_changes():
     async def main():
         card, paint = Card(ticking=True), painter()
         for _ in range(4):
-            paint.ask(card)
+            paint.request(card)
             await asyncio.sleep(0.3)
         card.painted.clear()
         await asyncio.sleep(10.0)
@@ -115,8 +115,8 @@ def test_a_card_that_fails_is_reported_and_costs_the_others_nothing():
 
     async def main():
         broken, good, paint = Broken(), Card(), painter()
-        paint.ask(broken)
-        paint.ask(good)
+        paint.request(broken)
+        paint.request(good)
         await asyncio.sleep(0.1)
         assert good.painted
         loop = asyncio.get_running_loop()
@@ -131,7 +131,7 @@ def test_a_forgotten_card_is_painted_no_more():
 
     async def main():
         card, paint = Card(ticking=True), painter()
-        paint.ask(card)
+        paint.request(card)
         await asyncio.sleep(0.1)
         paint.forget(card)
         card.painted.clear()

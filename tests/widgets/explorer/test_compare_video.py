@@ -57,7 +57,7 @@ def test_it_plays_while_it_loads():
 def test_what_is_no_video_is_named_by_its_number():
     """A sound, or rubbish."""
     fine = video(64, 64, rate=30, seconds=0.2, level=9)
-    with pytest.raises(ValueError, match="Number 2"):
+    with pytest.raises(ValueError, match="Video 2"):
         side_by_side([fine, b"<html>" * 100])
     sound = io.BytesIO()
     with av.open(sound, "w", format="wav") as container:
@@ -66,5 +66,5 @@ def test_what_is_no_video_is_named_by_its_number():
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(ValueError, match="Number 1"):
+    with pytest.raises(ValueError, match="Video 1"):
         side_by_side([sound.getvalue(), fine])

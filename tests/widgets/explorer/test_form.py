@@ -18,7 +18,8 @@ from novakit_widgets import Tool
 from novakit_widgets.model.checks import check, problems
 from novakit_widgets.model.parameters import PARAMETERS, Parameter
 from novakit_widgets.runtime import loop as job_loop
-from novakit_widgets.widgets.explorer.fields import field_of, label_of_value
+from novakit_widgets.widgets.common.labels import label_of_value
+from novakit_widgets.widgets.explorer.fields import field_of
 from novakit_widgets.widgets.explorer.form import ParameterForm
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -31,7 +32,7 @@ COMPANY = {
 }
 FORBIDDEN = [
     (Tool.VIDEO, "duration_seconds", "0", "must be greater than 0 s, got 0"),
-    (Tool.VIDEO, "duration_seconds", "ten", "is no number"),
+    (Tool.VIDEO, "duration_seconds", "ten", "is not a number"),
     (Tool.VIDEO, "duration_seconds", "nan", "must be a finite number, got nan"),
     (Tool.VIDEO, "seed", "1.5", "a whole number"),
     (Tool.MUSIC, "duration_seconds", "50", "at most 47 s for fal-ai/stable-audio, got 50"),
@@ -161,7 +162,7 @@ def test_a_comma_is_a_point_where_it_can_be_nothing_else(typed, sent):
     form = ParameterForm(Tool.VIDEO)
     type_into(form, "duration_seconds", typed)
     assert form.params.get("duration_seconds") == sent
-    assert ("in two ways" in reason(form, "duration_seconds")) == (sent is None)
+    assert ("is ambiguous" in reason(form, "duration_seconds")) == (sent is None)
 
 
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**64 - 1, -(2**63) + 1, 10**38 + 7])

@@ -27,7 +27,7 @@ from novakit_widgets import (
     image,
 )
 from novakit_widgets.sandbox import Fault
-from novakit_widgets.widgets.explorer import widget as module
+from novakit_widgets.widgets.explorer import gallery
 from novakit_widgets.widgets.explorer.widget import PromptExplorer
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
@@ -106,7 +106,7 @@ def test_two_quick_clicks_are_one_job(sandbox, client):
         sandbox.next_duration(2_000, 2_000)
         press(explorer, "Generate")
         explorer._generate.click()  # it was on its way
-        assert explorer._generate.description == "Being submitted …"
+        assert explorer._generate.description == "Submitting …"
         await until(lambda: not explorer._generate.disabled)
         assert len(sandbox.jobs) == len(explorer) == 1
         press(explorer, "Generate")
@@ -139,7 +139,7 @@ def test_a_click_that_overtakes_the_words_waits_for_them(sandbox, client):
 
 def test_a_result_that_makes_room_lets_the_button_go(client, monkeypatch):
     """A card that is closed before the service has answered never tells of the answer."""
-    monkeypatch.setattr(module, "MOST_RESULTS", 2)
+    monkeypatch.setattr(gallery, "MOST_RESULTS", 2)
 
     async def main():
         explorer = explore("image", client=client, size="512x512")
@@ -166,7 +166,7 @@ def test_a_setting_of_no_use_is_told_beside_the_form(sandbox, client, monkeypatc
         monkeypatch.setenv("NOVAKIT_REUSE", "maybe")
         press(explorer, "Generate")
         await until(lambda: not explorer._generate.disabled)
-        assert words(explorer._refused) == "reuse must be yes or no (1 or 0), not 'maybe'."
+        assert words(explorer._error) == "reuse must be yes or no (1 or 0), not 'maybe'."
         assert len(explorer) == 0
         with pytest.raises(ConfigurationError, match="not 'maybe'"):
             explorer.generate()
@@ -174,11 +174,11 @@ def test_a_setting_of_no_use_is_told_beside_the_form(sandbox, client, monkeypatc
         monkeypatch.delenv("NOVAKIT_REUSE")
         press(explorer, "Generate")
         await finished(explorer, 1)
-        assert words(explorer._refused) == ""
+        assert words(explorer._error) == ""
         monkeypatch.setenv("NOVAKIT_REUSE", "maybe")
-        press(explorer, "Another seed")
+        press(explorer, "New seed")
         assert (explorer.results[0].again.disabled, len(explorer)) == (False, 1)
-        assert "maybe" in words(explorer._refused)
+        assert "maybe" in words(explorer._error)
         explorer.close()
 
     go(main, client)
@@ -232,17 +232,17 @@ def test_another_seed_varying_and_code(sandbox, client, tmp_path, monkeypatch):
         press(explorer, "Generate")
         await finished(explorer, 1)
         explorer.fill({"prompt": "Something else"})
-        press(explorer, "Another seed")
+        press(explorer, "New seed")
         await finished(explorer, 2)
         newest, first = explorer.results
         assert newest.params == {**first.params, "seed": random.Random(7).randrange(2**31)}
         assert [job.params for job in sandbox.jobs.values()] == [first.params, newest.params]
-        press(explorer, "Vary this", 1)
+        press(explorer, "Vary", 1)
         assert explorer.params == first.params
         made = eval(newest.code, {"nk": __import__("novakit_widgets")})  # of a class whose client is not there
         assert dict(made.run.params) == newest.params
-        press(explorer, "As code")
-        (text,) = newest._written.children
+        press(explorer, "Copy code")
+        (text,) = newest._code_box.children
         assert (
             text.value
             == newest.code
@@ -325,8 +325,8 @@ def test_what_is_new_is_marked(client):
         hostile, same, new, first = (result.children[0].value for result in explorer.results)
         assert first == ""
         assert "A <mark>green</mark> boat" in new
-        assert "<mark>4</mark></span> (before: the default)" in new
-        assert "the same parameters" in same
+        assert "<mark>4</mark></span> (was the default)" in new
+        assert "Same parameters as the previous result." in same
         assert "<script" not in hostile
         assert "<img" not in hostile
         await finished(explorer, 4)
@@ -346,9 +346,9 @@ def test_videos_are_compared_in_step(client):
         await finished(explorer, 2)
         for result in explorer.results:
             result.chosen = True
-        assert explorer._compare.description == "Compare 2 side by side"
-        press(explorer, "Compare 2 side by side")
-        (comparison,) = explorer._side_by_side.children
+        assert explorer._gallery._compare.description == "Compare 2 results"
+        press(explorer, "Compare 2 results")
+        (comparison,) = explorer._gallery._side_by_side.children
         await until(lambda: comparison._player.children)
         (video,) = comparison._player.children
         with av.open(io.BytesIO(video.value)) as container:
@@ -356,9 +356,9 @@ def test_videos_are_compared_in_step(client):
             assert (shape.width, shape.height) == (1280, 360)
         heads = comparison.children[0].value
         assert heads.index("A red boat") < heads.index("A <mark>green</mark> boat")
-        assert "All else is the same: duration_seconds 1" in heads
+        assert "The same in all: duration_seconds 1" in heads
         press(explorer, "Close comparison")
-        assert explorer._side_by_side.children == ()
+        assert explorer._gallery._side_by_side.children == ()
         explorer.close()
 
     go(main, client)
@@ -374,7 +374,7 @@ def test_pictures_and_sounds_are_compared_too(client):
             pictures.generate()
         await finished(pictures, 3)
         pictures.compare(*pictures)
-        assert pictures._side_by_side.children[0].children[0].value.count("<img") == 3
+        assert pictures._gallery._side_by_side.children[0].children[0].value.count("<img") == 3
         with pytest.raises(ValueError, match="2 to 4"):
             pictures.compare(pictures[0])
         other = image("A lighthouse", client=client, size="512x512")
@@ -387,7 +387,7 @@ def test_pictures_and_sounds_are_compared_too(client):
             sounds.generate()
         await finished(sounds, 2)
         sounds.compare(*sounds)
-        assert sounds._side_by_side.children[0].children[0].value.count("<audio") == 2
+        assert sounds._gallery._side_by_side.children[0].children[0].value.count("<audio") == 2
         for each in (pictures, sounds):
             each.close()
 
@@ -409,7 +409,7 @@ def test_without_pyav_videos_stand_beside_each_other(client, monkeypatch):
             explorer.generate()
         await finished(explorer, 2)
         explorer.compare(*explorer)
-        (comparison,) = explorer._side_by_side.children
+        (comparison,) = explorer._gallery._side_by_side.children
         await until(lambda: comparison._player.children)
         assert comparison._player.children[0].value.count("<video") == 2
         assert "novakit_widgets[compare]" in words(comparison._line)
@@ -452,7 +452,7 @@ def test_without_a_history_that_is_said(client, monkeypatch):
         explorer.generate()
         await finished(explorer, 1)
         explorer.results[0]._star.value = True
-        await until(lambda: "not kept" in words(explorer.results[0]._said))
+        await until(lambda: "Not stored" in words(explorer.results[0]._message))
         explorer.close()
 
     go(main, client)
@@ -466,11 +466,9 @@ def test_what_it_takes_stands_beside_the_button():
         async def main():
             explorer = explore("video", client=client)
             await until(lambda: explorer._spending.value)
-            assert words(explorer._spending) == "This takes 5 of the 120 seconds of video that are left."
+            assert words(explorer._spending) == "Uses 5 s of your remaining 120 s."
             explorer.fill({"prompt": "A boat", "duration_seconds": 500})
-            assert words(explorer._spending) == (
-                "This takes 500 seconds of video. Not enough is left: 120 seconds of video."
-            )
+            assert words(explorer._spending) == ("Uses 500 s. Quota exceeded: 120 s left.")
             explorer.fill({"prompt": "A boat", "duration_seconds": 2})
             explorer.generate()
             await finished(explorer, 1)
@@ -503,7 +501,7 @@ def test_an_explorer_without_quota_says_why(sandbox, client):
     async def main():
         sandbox.inject(Fault.status(403), method="GET", path="/quota", times=None)
         explorer = explore("image", client=client, size="512x512")
-        await until(lambda: "not known" in words(explorer._spending))
+        await until(lambda: "Remaining quota unknown" in words(explorer._spending))
         explorer.fill({"prompt": "A boat"})
         explorer.generate()
         await finished(explorer, 1)
@@ -514,7 +512,7 @@ def test_an_explorer_without_quota_says_why(sandbox, client):
 
 def test_old_results_make_room(client, monkeypatch):
     """So that a page that is used for a day stays light; the history has them."""
-    monkeypatch.setattr(module, "MOST_RESULTS", 2)
+    monkeypatch.setattr(gallery, "MOST_RESULTS", 2)
 
     async def main():
         explorer = explore("image", client=client, size="512x512")
@@ -525,7 +523,7 @@ def test_old_results_make_room(client, monkeypatch):
             await finished(explorer, min(seed + 1, 2))
             models.append(len(_instances))
         assert models[1] == models[2] == models[3]
-        assert "nk.history(tool='image')" in words(explorer._older)
+        assert "nk.history(tool='image')" in words(explorer._gallery._older)
         assert [result.params["seed"] for result in explorer.results] == [3, 2]
         explorer.close()
 
@@ -543,7 +541,7 @@ def test_closing_releases_everything(client):
             explorer.generate()
         await finished(explorer, 2)
         explorer.compare(*explorer)
-        press(explorer, "As code")
+        press(explorer, "Copy code")
         explorer.close()
         explorer.close()
         assert len(_instances) == before

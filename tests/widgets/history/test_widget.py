@@ -61,7 +61,7 @@ def test_its_filters_read_again(jobs):
     assert "job_0" not in view._table.value
     view._search.value = "nothing like it"
     assert view._show.disabled
-    assert "No job is found by these words" in view._table.value
+    assert "No jobs match these filters." in view._table.value
     view._search.value, view._status.value = "", "any"
     assert len(view) == 4
     assert "No jobs yet" in HistoryView(JobHistory(None), None)._table.value
@@ -71,7 +71,7 @@ def test_it_writes_the_call_that_makes_a_job_again(jobs):
     """The button shows code, escaped."""
     view = HistoryView(jobs, None, tool="video", status="completed")
     view._code.click()
-    assert "nk.video(&#39;prompt 0&#39;, seed=0)" in view._said.value
+    assert "nk.video(&#39;prompt 0&#39;, seed=0)" in view._message.value
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_code_never_sends_a_digest(tmp_path, tool, params):
     kept.begin(tool, said(tool, params), base_url=URL)
     view = HistoryView(kept, None)
     view._code.click()
-    code = unescape(view._said.value.removeprefix("<pre>").removesuffix("</pre>"))
+    code = unescape(view._message.value.removeprefix("<pre>").removesuffix("</pre>"))
     assert "sha256" not in code
-    assert "the history does not keep what was sent as" in code
+    assert "the history does not keep the content of" in code
     assert "\nimport os" not in code
     with pytest.raises((InvalidParameterError, FileNotFoundError), match="name-the-file-of-"):
         eval(code.splitlines()[-1], {"nk": novakit_widgets, "Path": Path})
@@ -141,9 +141,9 @@ def test_jobs_with_files_are_merged_in_as_far_as_they_can_be_read(sandbox, clien
         for number in range(4):
             await client.submit("image_edit", {"prompt": f"edit {number}", "operation": "edit", "image": file})
         view = HistoryView(default_history(), client)
-        while not (len(view) or view._said.value):
+        while not (len(view) or view._message.value):
             await asyncio.sleep(0.01)
-        assert view._said.value == ""
+        assert view._message.value == ""
         assert view[0].job.id == list(sandbox.jobs)[-1]
         view.close()
         await client.aclose()
@@ -161,7 +161,7 @@ def test_without_a_key_there_is_still_what_is_kept(jobs, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "hint"), [("complete", "Did you mean 'completed'"), ("queued", "those are pending")]
+    ("status", "hint"), [("complete", "Did you mean 'completed'"), ("queued", "use one of pending")]
 )
 def test_a_status_that_is_none_is_refused_in_words(jobs, status, hint):
     """A slip of the hand gets the right word, and no error of a dropdown's."""
@@ -179,19 +179,19 @@ def test_submissions_in_question_are_named_on_top(sandbox, client, tmp_path):
     other = kept.begin(Tool.IMAGE, {"prompt": "another key's"}, base_url=client.base_url, account="another")
     kept.uncertain(other, "its answer was lost")
     view = HistoryView(kept, client)
-    assert "1 submission unresolved" in view._open.value
-    assert "1 submission unresolved" in view._repr_mimebundle_()["text/html"]
-    assert view._table.value.count("not known whether it was started") == 2
-    assert view._table.value.count("submitting") == 1
+    assert "1 unresolved submission" in view._unresolved_line.value
+    assert "1 unresolved submission" in view._repr_mimebundle_()["text/html"]
+    assert view._table.value.count("Answer lost") == 2
+    assert view._table.value.count("Submitting") == 1
     assert [entry.params["prompt"] for entry in HistoryView(kept, client, status="intent")] == ["on its way"]
 
     async def main():
         job = await client.submit("image", {"prompt": "lost"})
         view._look.click()
-        while view._open.value:
+        while view._unresolved_line.value:
             await asyncio.sleep(0.01)
         assert kept.find(job.id, base_url=client.base_url).intent == lost
-        assert "1 found" in view._said.value
+        assert "1 found" in view._message.value
         assert view._unresolved.layout.display == "none"
         view.close()
         await client.aclose()
@@ -211,14 +211,18 @@ def test_what_can_not_be_told_can_be_dismissed(sandbox, client, tmp_path):
         view._look.click()
         while view._dismiss.layout.display == "none":
             await asyncio.sleep(0.01)
-        assert "1 unclear" in view._said.value
+        assert "1 unclear" in view._message.value
         view._dismiss.click()
         await client.aclose()
 
     asyncio.run(main())
-    assert (view._open.value, view._unresolved.layout.display, view._dismiss.layout.display) == ("", "none", "none")
+    assert (view._unresolved_line.value, view._unresolved.layout.display, view._dismiss.layout.display) == (
+        "",
+        "none",
+        "none",
+    )
     assert kept.lost() == []
-    assert "dismissed" in view._table.value
+    assert "Discarded" in view._table.value
     assert [entry.intent for entry in HistoryView(kept, client, status="dismissed")] == [lost]
     view.close()
 

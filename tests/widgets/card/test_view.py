@@ -26,7 +26,9 @@ from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime.clock import Clockwork
 from novakit_widgets.widgets.card.html import figures, head, icon, message
-from novakit_widgets.widgets.common.view import Samples, View, duration, label_of, prompt_of, shortened
+from novakit_widgets.widgets.card.view import Samples, View
+from novakit_widgets.widgets.common.labels import label_of, prompt_of, shortened
+from novakit_widgets.widgets.common.times import duration
 
 PARAMS = {"prompt": "A sunset"}
 
@@ -55,43 +57,43 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
 
 
 @pytest.mark.parametrize(
-    ("phase", "state", "status", "tone", "action"),
+    ("phase", "state", "status", "color", "action"),
     [
-        (Phase.NEW, {}, "not started", "quiet", "start"),
-        (Phase.SUBMITTING, {}, "submitting", "waiting", "cancel"),
-        (Phase.SUBMITTING, {"_origin": SimpleNamespace(attached_to="job_1")}, "looking for it", "waiting", "cancel"),
-        (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "reconnecting", "waiting", "cancel"),
-        (Phase.SUBMITTING, {"trouble": SubmissionUncertainError("x")}, "looking for it", "waiting", "cancel"),
-        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "waiting for its turn", "waiting", "cancel"),
-        (Phase.WATCHING, {"job": job_in(JobStatus.PROCESSING)}, "being made", "running", "cancel"),
+        (Phase.NEW, {}, "Not submitted", "quiet", "start"),
+        (Phase.SUBMITTING, {}, "Submitting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"_origin": SimpleNamespace(attached_to="job_1")}, "Reconnecting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "Reconnecting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"trouble": SubmissionUncertainError("x")}, "Answer lost", "waiting", "cancel"),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "Queued", "waiting", "cancel"),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PROCESSING)}, "Generating", "running", "cancel"),
         (Phase.WATCHING, {"job": job_in("queued <b>x</b>")}, "queued <b>x</b>", "running", "cancel"),
         (
             Phase.WATCHING,
             {"job": job_in(JobStatus.PENDING), "trouble": RateLimitError("x", 429)},
-            "waiting for the rate limit",
+            "Waiting for rate limit",
             "waiting",
             "cancel",
         ),
-        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "cancelling", "waiting", "cancel"),
-        (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "not being watched", "waiting", "watch"),
-        (Phase.LEFT, {"job": DONE, "reused": True}, "not being watched", "waiting", "watch"),
-        (Phase.LEFT, {"error": NotFoundError("x", 404)}, "not found", "bad", "watch"),
-        (Phase.UNCERTAIN, {}, "answer lost", "bad", "look"),
-        (Phase.UNCERTAIN, {"reused": True}, "answer lost", "bad", "look"),
-        (Phase.REFUSED, {}, "not started", "bad", "again"),
-        (Phase.ENDED, {"job": DONE}, "done", "good", "save"),
-        (Phase.ENDED, {"job": DONE, "reused": True}, "done", "good", "anew"),
-        (Phase.ENDED, {"job": WORDS}, "done", "good", "save"),
-        (Phase.ENDED, {"job": RESULTLESS}, "done", "good", ""),
-        (Phase.ENDED, {"job": FAILED}, "failed", "bad", "again"),
-        (Phase.ENDED, {"job": FAILED, "tool": None}, "failed", "bad", ""),
-        (Phase.ENDED, {"job": job_in(JobStatus.CANCELLED)}, "cancelled", "quiet", "again"),
+        (Phase.WATCHING, {"job": job_in(JobStatus.PENDING), "cancelling": True}, "Cancelling", "waiting", "cancel"),
+        (Phase.LEFT, {"job": job_in(JobStatus.PROCESSING)}, "Not watched", "waiting", "watch"),
+        (Phase.LEFT, {"job": DONE, "reused": True}, "Not watched", "waiting", "watch"),
+        (Phase.LEFT, {"error": NotFoundError("x", 404)}, "Not found", "bad", "watch"),
+        (Phase.UNCERTAIN, {}, "Answer lost", "bad", "look"),
+        (Phase.UNCERTAIN, {"reused": True}, "Answer lost", "bad", "look"),
+        (Phase.REFUSED, {}, "Not submitted", "bad", "again"),
+        (Phase.ENDED, {"job": DONE}, "Done", "good", "save"),
+        (Phase.ENDED, {"job": DONE, "reused": True}, "Done", "good", "anew"),
+        (Phase.ENDED, {"job": WORDS}, "Done", "good", "save"),
+        (Phase.ENDED, {"job": RESULTLESS}, "Done", "good", ""),
+        (Phase.ENDED, {"job": FAILED}, "Failed", "bad", "again"),
+        (Phase.ENDED, {"job": FAILED, "tool": None}, "Failed", "bad", ""),
+        (Phase.ENDED, {"job": job_in(JobStatus.CANCELLED)}, "Cancelled", "quiet", "again"),
     ],
 )
-def test_each_phase_in_words(phase, state, status, tone, action):
-    """Status, tone and the one button that makes sense."""
+def test_each_phase_in_words(phase, state, status, color, action):
+    """Status, color and the one button that makes sense."""
     view = view_of(phase, **state)
-    assert (view.status, view.tone) == (status, tone)
+    assert (view.status, view.color) == (status, color)
     assert view.action == action
     assert view.moving is (phase in (Phase.SUBMITTING, Phase.WATCHING))
     assert view.busy is state.get("cancelling", False)
@@ -110,11 +112,11 @@ def test_what_went_wrong_comes_before_a_note():
     run = run_in(Phase.ENDED, job=DONE)
     assert View.of(run, Samples(), note="Saved.").message == "Saved."
     run.trouble = NovaKitConnectionError("No answer.")
-    assert View.of(run, Samples(), note="Saved.").message == "No answer. It is tried again by itself. Saved."
+    assert View.of(run, Samples(), note="Saved.").message == "No answer. Retrying automatically. Saved."
     run.trouble = APIError("NovaKit could not show the job (502). Try again later.", 502)
-    assert View.of(run, Samples()).message == "NovaKit could not show the job (502). It is tried again by itself."
+    assert View.of(run, Samples()).message == "NovaKit could not show the job (502). Retrying automatically."
     run.trouble = RateLimitError("Slower, please.", 429, job_id="job_1", retry_after=75)
-    assert "asked for again after 1:15." in View.of(run, Samples()).message
+    assert "Retrying automatically in 1 min 15 s." in View.of(run, Samples()).message
     run.trouble = SubmissionUncertainError("Lost. Look for it before you submit it again.")
     assert "nothing is submitted twice" in View.of(run, Samples()).message
     run.error = JobFailedError("It failed.")
@@ -131,22 +133,22 @@ def test_times_in_words():
     assert View.of(run, samples).times == ""
     watch.start()
     now = 7.0
-    assert View.of(run, samples).times == "0:07 · usually 30 to 120 s"
+    assert View.of(run, samples).times == "7 s · usually 30 to 120 s"
     now = 40.0
-    assert View.of(run, samples).times == "0:40"
+    assert View.of(run, samples).times == "40 s"
     samples.add(10.0, 20.0)
     samples.add(40.0, 50.0)
-    assert View.of(run, samples).times == "0:40 · about 0:50 left"
+    assert View.of(run, samples).times == "40 s · about 50 s left"
     now = 41.0
     watch.stop()
     now = 50.0
     run.phase = Phase.LEFT
-    assert View.of(run, samples).times == "0:41 so far"
+    assert View.of(run, samples).times == "41 s so far"
     run.phase = Phase.ENDED
-    assert View.of(run, samples).times == "0:41"
+    assert View.of(run, samples).times == "41 s"
     watch.go_on()
     run.phase, run.tool, now = Phase.WATCHING, None, 3700.0
-    assert View.of(run, Samples()).times == "1:01:40"
+    assert View.of(run, Samples()).times == "1 h 2 min"
 
 
 def test_a_remaining_time_needs_a_pace():
@@ -213,7 +215,7 @@ def test_labels_and_durations():
     assert label_of(Tool.TTS) == "Speech"
     assert label_of("hologram") == "hologram"
     assert label_of(None) == "Job"
-    assert [duration(seconds) for seconds in (0.4, 59.6, 3599.9)] == ["0:00", "1:00", "1:00:00"]
+    assert [duration(seconds) for seconds in (0.4, 59.6, 3599.9)] == ["0 s", "1 min", "1 h"]
     assert icon("hologram") == icon("")
 
 
@@ -273,7 +275,7 @@ def plain_view(**more):
         "prompt": "x",
         "full_prompt": "x",
         "status": "x",
-        "tone": "good",
+        "color": "good",
         "percent": 40.0,
         "moving": True,
         "times": "x",
@@ -311,9 +313,9 @@ def test_the_prompt_is_in_the_tooltip_too():
 
 def test_a_bar_for_those_who_do_not_see_it():
     """Percent and times as text, and no value where it is unknown."""
-    known = Parsed(figures(plain_view(percent=40.4, times="0:07")))
+    known = Parsed(figures(plain_view(percent=40.4, times="7 s")))
     assert known.values["span", "aria-valuenow"] == "40"
-    assert known.text == "40 % · 0:07"
+    assert known.text == "40 % · 7 s"
     unknown = Parsed(figures(plain_view(percent=None, times="")))
     assert ("span", "aria-valuenow") not in unknown.values
     assert unknown.values["span", "aria-valuetext"] == "x"

@@ -35,13 +35,8 @@ async def test_the_page_is_closed_while_the_job_ends(open_notebook, sandbox, pro
     job = list(sandbox.jobs)[-1]
     sandbox.finish(job)
     await page.until(lambda: sandbox.jobs[job].ended_at is not None)
-<<<<<<< HEAD
     reopened = await Notebook.open(profile, lab, page.path)
-    await expect(reopened.card(1).get_by_role("status")).to_have_text("done")
-=======
-    reopened = await Notebook.open(again, lab, page.path)
     await expect(reopened.card(1).get_by_role("status")).to_have_text("Done")
->>>>>>> 751554a (Use the words of the page in tests, docs and notebooks)
     await _assert_it_can_be_shown_again(reopened)
 
 

@@ -25,26 +25,12 @@ LONG_MODULES = {
     "batches/queue.py": "to be split: items, starting, persistence",
     "engine/run.py": "to be split: state, start, waiting",
     "engine/tracker.py": "to be split: schedule, questions, answers",
-<<<<<<< HEAD
-    "widgets/card/widget.py": "to be split: traits, painting, actions",
-    "widgets/explorer/fields.py": "to be split: one module a kind of field",
-    "widgets/explorer/widget.py": "to be split: form, results, actions",
-=======
-    "job_history/jobs.py": "to be split: rows, queries, summaries",
-    "model/parameters.py": "the table of the service's parameters",
->>>>>>> 6815531 (Use the words of the page in tests, docs and notebooks)
 }
 LONG_CLASSES = {
     "api/client.py NovaKitClient": "one public method for each endpoint, with its documentation",
     "batches/queue.py JobQueue": "to be split",
     "engine/run.py JobRun": "to be split",
     "engine/tracker.py JobTracker": "to be split",
-<<<<<<< HEAD
-    "widgets/card/widget.py JobWidget": "to be split",
-    "widgets/explorer/widget.py PromptExplorer": "to be split",
-=======
-    "job_history/jobs.py JobHistory": "to be split",
->>>>>>> 751554a (Use the words of the page in tests, docs and notebooks)
 }
 # Imports that close a circle today: (importer, imported). Each is to be cut; one that is cut fails the test.
 CIRCLES = {

@@ -183,8 +183,6 @@ class JobWidget(LiveWidget):
         """The finished media and where they were put; ``None`` until they have been fetched."""
         return self._result.kept
 
-    # Actions
-
     def start(self) -> None:
         """Submit the job, unless it has been submitted. Without a running event loop, waiting submits it."""
         self._run.start()
@@ -274,8 +272,6 @@ class JobWidget(LiveWidget):
         self._run.on_change = lambda: None
         self._result.discard()
         super().close()
-
-    # Updates
 
     @property
     def ticking(self) -> bool:

@@ -122,7 +122,7 @@ class _ObjectField(Field):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise ValueError("not a JSON object") from None
+            raise ValueError(f"{self.parameter.name} must be a JSON object") from None
 
     def fill(self, value: Any) -> None:
         self.control.value = "" if value is None else json.dumps(value, ensure_ascii=False)

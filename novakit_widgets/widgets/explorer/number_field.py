@@ -97,14 +97,16 @@ class NumberField(Field):
             return None
         if _WHOLE.fullmatch(text):  # not as a float, which has sixteen digits
             if sum(map(str.isdigit, text)) > _MOST_DIGITS:
-                raise ValueError(f"{_quoted(text)} has more than {_MOST_DIGITS} digits")
+                raise ValueError(f"{self.parameter.name} must have at most {_MOST_DIGITS} digits, got {_quoted(text)}")
             return int(text)
         if _THOUSANDS.fullmatch(text):
-            raise ValueError(f"{_quoted(text)} is ambiguous: omit the comma, or use a decimal point")
+            raise ValueError(
+                f"{self.parameter.name} is ambiguous, got {_quoted(text)}: omit the comma, or use a decimal point"
+            )
         try:
             value = float(text.replace(",", "."))
         except ValueError:
-            raise ValueError(f"{_quoted(text)} is not a number") from None
+            raise ValueError(f"{self.parameter.name} must be a number, got {_quoted(text)}") from None
         if self.parameter.kind is int and value.is_integer():
             return int(value)
         return value

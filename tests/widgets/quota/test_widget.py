@@ -96,7 +96,7 @@ def test_words_from_outside_stay_words():
     assert "0.5 of 2 left" in html
     assert "not active" in html
     assert "reports no quota" in table(Quota(), NOON)
-    assert "unlimited, or not in the plan" in table(Quota.from_json({"quotas": {"credits": None}}), NOON)
+    assert "unlimited, or not part of the plan" in table(Quota.from_json({"quotas": {"credits": None}}), NOON)
 
 
 @pytest.fixture

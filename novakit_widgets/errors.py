@@ -1,15 +1,15 @@
-"""Everything that this package raises, and whether the job still runs when it does.
+"""The exceptions of this package. Each says whether the job still runs and what was billed.
 
 The names of the first four are the vendor's own.
 
     NovaKitError                      message, status_code, response, job_id
     ├── APIError                      the service answered with an error  retry_after
     │   ├── AuthenticationError       401: the key is missing, wrong or revoked
-    │   ├── QuotaExceededError        402: the plan has not enough left
+    │   ├── QuotaExceededError        402: the quota is exceeded
     │   ├── PermissionDeniedError     403: a scope, a feature or a model tier is missing
     │   ├── NotFoundError             404: no such job, for this key
     │   ├── RateLimitError            429: too many requests
-    │   └── UnreadableAnswerError     an answer that is no JSON, too large, or not what was asked for
+    │   └── UnreadableAnswerError     an answer that is not JSON, too large, or of another kind
     ├── NovaKitConnectionError        no answer at all  (also a ConnectionError)
     ├── ConfigurationError            refused here, nothing was sent  (also a ValueError)
     │   ├── MissingKeyError
@@ -17,14 +17,14 @@ The names of the first four are the vendor's own.
     │   ├── InvalidBaseURLError
     │   └── InvalidParameterError     parameter
     ├── SubmissionUncertainError      the answer was lost: there may be a job  candidates
-    ├── JobError                      about one job, such as that it has not ended yet
-    │   ├── JobFailedError            the service gave up on it
-    │   ├── JobCancelledError         somebody cancelled it
-    │   ├── JobTimeoutError           we stopped watching, it still runs  (also a TimeoutError)
-    │   └── JobNotStartedError        it was never submitted
-    ├── LoopStandsStillError          a thread waits for a loop that does not turn  (also a TimeoutError)
-    └── MediaError                    a result that can't be fetched or is not what it says
-        └── MediaExpiredError         its URL is no longer served
+    ├── JobError                      an error of one job, such as one that has not ended yet
+    │   ├── JobFailedError            the job failed
+    │   ├── JobCancelledError         the job was cancelled
+    │   ├── JobTimeoutError           watching stopped; the job still runs  (also a TimeoutError)
+    │   └── JobNotStartedError        the job was never submitted
+    ├── LoopStandsStillError          a thread waits for an event loop that is blocked  (also a TimeoutError)
+    └── MediaError                    a result that can't be downloaded, or has another type
+        └── MediaExpiredError         the URL has expired
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ __all__ = [
 
 
 class JobSnapshot(Protocol):
-    """What an error tells of its job: a `Job`, typed so that this module imports nothing of the package."""
+    """The part of a `Job` that errors use, typed here because this module imports no other."""
 
     @property
     def id(self) -> str | None:
@@ -71,7 +71,7 @@ class JobSnapshot(Protocol):
 
     @property
     def status(self) -> str:
-        """Its status when the error was raised."""
+        """The status when the error was raised."""
         ...
 
     @property
@@ -81,13 +81,13 @@ class JobSnapshot(Protocol):
 
 
 class NovaKitError(Exception):
-    """Anything that goes wrong between a notebook and NovaKit.
+    """Base class of all exceptions of this package.
 
     Args:
-        message: what happened, what it means for the job, and what to do.
+        message: what happened, what it means for the job and the bill, and what to do.
         status_code: the HTTP status, where there was an answer.
-        response: the answer's decoded body, where it could be read.
-        job_id: the job it is about, where there is one.
+        response: the decoded body of the answer, where it could be read.
+        job_id: the id of the job, where there is one.
 
     Example:
         >>> error = NovaKitError("Something went wrong.", status_code=500)
@@ -114,7 +114,7 @@ class APIError(NovaKitError):
     """The service answered with an error.
 
     Args:
-        retry_after: seconds to wait, where the service said so (429 and 503).
+        retry_after: seconds to wait, where the service sends them (429 and 503).
     """
 
     def __init__(
@@ -131,11 +131,11 @@ class APIError(NovaKitError):
 
 
 class AuthenticationError(APIError):
-    """401: the key is missing, wrong or revoked. A job that was running still runs."""
+    """401: the key is missing, wrong or revoked. Running jobs go on."""
 
 
 class QuotaExceededError(APIError):
-    """402: the plan has not enough left; nothing was started. ``response`` has the service's figures."""
+    """402: the quota is exceeded; nothing was started. ``response`` has the service's figures."""
 
 
 class PermissionDeniedError(APIError):
@@ -143,28 +143,28 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: the service does not know it, or not for this key."""
+    """404: the service does not know the job, or not for this key."""
 
 
 class RateLimitError(APIError):
-    """429: too many requests; nothing was started. ``retry_after`` says when to come back."""
+    """429: too many requests; nothing was started. ``retry_after`` has the seconds to wait."""
 
 
 class UnreadableAnswerError(APIError):
-    """An answer that is no JSON, too large, or not of the shape that was asked for.
+    """An answer that is not JSON, too large, or of an unexpected shape.
 
     Attributes:
-        too_long: whether it was not read because of its length.
+        too_long: whether the answer was too long to be read.
     """
 
     too_long = False
 
 
 class NovaKitConnectionError(NovaKitError, ConnectionError):
-    """No answer: the network, a proxy, or a time-out.
+    """No answer: a network error, a proxy error, or a timeout.
 
     Args:
-        reached: whether the request may have reached the service. ``False`` means certainly not.
+        reached: whether the request may have reached the service; ``False`` if it was certainly not sent.
     """
 
     def __init__(self, message: str, *, reached: bool = True, job_id: str | None = None) -> None:
@@ -177,22 +177,22 @@ class ConfigurationError(NovaKitError, ValueError):
 
 
 class MissingKeyError(ConfigurationError):
-    """There is no API key anywhere we look."""
+    """No API key is configured."""
 
 
 class InvalidKeyError(ConfigurationError):
-    """The API key has not the form of one."""
+    """The API key has the wrong format."""
 
 
 class InvalidBaseURLError(ConfigurationError):
-    """The base URL is no address that a key may be sent to."""
+    """The base URL is invalid, or a key must not be sent to it."""
 
 
 class InvalidParameterError(ConfigurationError):
-    """A parameter that the service documents as wrong.
+    """A parameter that the service's documentation forbids, or that can't be sent.
 
     Args:
-        parameter: its name.
+        parameter: the name of the parameter.
     """
 
     def __init__(self, message: str, *, parameter: str | None = None) -> None:
@@ -204,7 +204,7 @@ class SubmissionUncertainError(NovaKitError):
     """The answer to a submission was lost: the job may run and be billed, or not exist.
 
     Args:
-        candidates: jobs of the service that could be it, newest first.
+        candidates: jobs of the service that may be the lost one, newest first.
     """
 
     def __init__(
@@ -220,10 +220,10 @@ class SubmissionUncertainError(NovaKitError):
 
 
 class JobError(NovaKitError):
-    """About one job.
+    """Base class for errors of one job.
 
     Args:
-        job: its last known snapshot, where there is one.
+        job: the latest known snapshot, where there is one.
     """
 
     def __init__(self, message: str, *, job_id: str | None = None, job: JobSnapshot | None = None) -> None:
@@ -232,15 +232,15 @@ class JobError(NovaKitError):
 
 
 class JobFailedError(JobError):
-    """The service gave up on the job; ``job.error`` says why, in its words."""
+    """The job failed; ``job.error`` has the service's reason."""
 
 
 class JobCancelledError(JobError):
-    """The job was cancelled, here or elsewhere."""
+    """The job was cancelled, from here or from elsewhere."""
 
 
 class JobTimeoutError(JobError, TimeoutError):
-    """We stopped watching. The job still runs and will be billed; ``job_id`` picks it up again."""
+    """Watching stopped. The job still runs and will be billed; attach to it with ``job_id``."""
 
 
 class JobNotStartedError(JobError):
@@ -248,12 +248,12 @@ class JobNotStartedError(JobError):
 
 
 class LoopStandsStillError(NovaKitError, TimeoutError):
-    """A thread waits for the main thread's event loop, which does not turn. That ends no job: they go on as soon as it does."""
+    """A thread waits for an event loop that is blocked. No job ends: they go on when the loop does."""
 
 
 class MediaError(NovaKitError):
-    """A result that can't be fetched, or that is not what it says it is."""
+    """A result that can't be downloaded, or whose content has another type."""
 
 
 class MediaExpiredError(MediaError):
-    """The result's URL is no longer served."""
+    """The URL of the result has expired."""

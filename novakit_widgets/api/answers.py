@@ -101,12 +101,12 @@ def answer_of(status: int, headers: Mapping[str, str], content: bytes | None, ac
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         raise error_of(status, headers, body, action)
     if content is None:
-        too_long = "NovaKit's answer is longer than any that makes sense, so it was not read."
+        too_long = "NovaKit's answer is too long, so it was not read."
         unread = UnreadableAnswerError(too_long, status, job_id=action.job_id)
         unread.too_long = True
         raise unread
     if not readable:
-        raise UnreadableAnswerError("NovaKit's answer is no JSON.", status, body, job_id=action.job_id)
+        raise UnreadableAnswerError("NovaKit's answer is not JSON.", status, body, job_id=action.job_id)
     return Answer(status, body)
 
 
@@ -146,7 +146,7 @@ def _explain(status: int, body: object, action: Action, when: str | None) -> tup
         )
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return QuotaExceededError, (
-            f"The plan has not enough left{_figures(body)}. nk.quota() shows what there is and when it renews."
+            f"The quota is exceeded{_figures(body)}. nk.quota() shows what there is and when it renews."
         )
     if status == HTTPStatus.FORBIDDEN:
         # Two pages of the documentation name two scopes for jobs, so we name both.
@@ -159,7 +159,7 @@ def _explain(status: int, body: object, action: Action, when: str | None) -> tup
         what = unknown if action.job_id else "There is nothing at this address"
         return NotFoundError, f"{what}. Check the id, the key and the base URL."
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        which = f", or of this tool (documented are {action.limit})" if action.limit else ""
+        which = f", or of this tool (documented: {action.limit})" if action.limit else ""
         return RateLimitError, f"Too many requests with this key{which}: try again in {when or 'a minute'}."
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return APIError, "A redirect is not followed with an API key. Check the base URL."

@@ -54,7 +54,7 @@ def jobs_of(body: Any) -> tuple[Job, ...]:
     """Read a list of jobs, newest first. An entry that can't be read, or not be asked for, is left out."""
     entries = body.get("jobs") if isinstance(body, Mapping) else None
     if not isinstance(entries, list):
-        raise UnreadableAnswerError("NovaKit's answer is no list of jobs.")
+        raise UnreadableAnswerError("NovaKit's answer is not a list of jobs.")
     jobs = []
     for entry in entries:
         # One odd entry must not hide the others.
@@ -75,5 +75,5 @@ def _can_be_followed(job: Job) -> bool:
 def object_of(body: Any) -> Mapping[str, Any]:
     """Read a quota, which is an object of whatever the plan has."""
     if not isinstance(body, Mapping):
-        raise UnreadableAnswerError("NovaKit's answer is no quota.")
+        raise UnreadableAnswerError("NovaKit's answer is not a quota.")
     return body

@@ -1,4 +1,4 @@
-"""What is different between two sets of parameters: what made the one result another than the other."""
+"""Compare sets of parameters: which values differ between two results."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "differences", "differing_names", "words"]
 
 _WORD = re.compile(r"\s+|\S+")
-_LONGEST = 2_000  # characters of a text that is compared word by word: it takes quadratic time
+_LONGEST = 2_000  # characters; a longer text is not compared word by word, which takes quadratic time
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One parameter that two sets don't agree on.
+    """One parameter that differs between two sets.
 
     Attributes:
-        name: the parameter's.
-        before: its value in the one; ``None`` where it was left out.
-        after: its value in the other.
+        name: the parameter's name.
+        before: the value in the first set; ``None`` where it was omitted.
+        after: the value in the second set.
     """
 
     name: str
@@ -37,15 +37,15 @@ class Difference:
 
 
 def differences(tool: Tool, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Find in which parameters two sets ask for something else. A default is the same as nothing.
+    """Return the parameters that differ between two sets. A default equals an omitted parameter.
 
     Args:
-        tool: whose defaults hold.
-        before: the one set, by the service's names.
-        after: the other.
+        tool: the tool whose defaults apply.
+        before: the first set, by the service's names.
+        after: the second set.
 
     Returns:
-        In the order of the tool's own table, then what is not in it.
+        In the order of the tool's table, followed by undocumented parameters.
 
     Example:
         >>> from novakit_widgets import Tool
@@ -56,10 +56,10 @@ def differences(tool: Tool, before: Mapping[str, Any], after: Mapping[str, Any])
 
 
 def differing_names(tool: Tool, sets: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the parameters that are not the same in all of the sets.
+    """Return the names of the parameters that differ between any of the sets.
 
     Args:
-        tool: whose defaults hold.
+        tool: the tool whose defaults apply.
         sets: two or more, by the service's names.
 
     Example:
@@ -76,11 +76,11 @@ def differing_names(tool: Tool, sets: Sequence[Mapping[str, Any]]) -> tuple[str,
 
 
 def words(before: str, after: str) -> list[tuple[str, bool]]:
-    """Split a text into pieces, each with whether the other text has it not.
+    """Split a text into pieces, each with whether it differs from the other text.
 
     Args:
         before: the other text.
-        after: the one that is split.
+        after: the text that is split.
 
     Returns:
         The pieces of ``after``, which together are all of it.

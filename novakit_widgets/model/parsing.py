@@ -1,4 +1,4 @@
-"""Reading single values of an answer leniently: what can't be one is unknown, and an odd field never fails the rest."""
+"""Tolerant parsing of single values: an unexpected value becomes ``None`` and never fails the whole answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def readable(said: str) -> str:
-    r"""Return a text that can be sent to a page, or written to a file.
-
-    Halves of characters, as JavaScript cuts an emoji, are replaced: no message and no file can hold them.
+    r"""Replace halves of characters (lone surrogates), which neither messages nor files can hold.
 
     Example:
         >>> readable("cut \ud83d") == "cut \ufffd"
@@ -24,7 +22,7 @@ def readable(said: str) -> str:
 
 
 def text(value: object) -> str | None:
-    """Return a text that is not empty, and `readable`.
+    """Return a non-empty text made `readable`; ``None`` for any other value.
 
     Example:
         >>> text("") is text(5) is None
@@ -34,7 +32,7 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """Return a finite number.
+    """Return a finite number; ``None`` for any other value.
 
     Example:
         >>> number("2.5"), number(True), number("nan")
@@ -50,7 +48,7 @@ def number(value: object) -> float | None:
 
 
 def percent(value: object) -> float | None:
-    """Return a number from 0 to 100.
+    """Return a number clipped to 0 to 100; ``None`` for any other value.
 
     Example:
         >>> percent(140)
@@ -61,7 +59,7 @@ def percent(value: object) -> float | None:
 
 
 def time(value: object) -> datetime | None:
-    """Return a moment with time zone, from ISO 8601 or unix seconds.
+    """Return a time with its time zone, from ISO 8601 or Unix seconds; ``None`` for any other value.
 
     Example:
         >>> time("2026-11-23T12:00:00Z"), time("soon")
@@ -69,7 +67,7 @@ def time(value: object) -> datetime | None:
     """
     if not isinstance(value, str):
         return _from_unix(number(value))
-    # Before Python 3.11 fromisoformat knows neither Z nor a fraction of, say, seven digits.
+    # Before Python 3.11 fromisoformat accepts neither Z nor fractions of other than three or six digits.
     iso = re.sub(r"[Zz]$", "+00:00", value.strip())
     iso = re.sub(r"\.(\d+)", lambda found: "." + found[1][:6].ljust(6, "0"), iso, count=1)
     try:

@@ -1,4 +1,4 @@
-"""What a plan has left: the answer of ``GET /quota``, and which of it a job takes."""
+"""Quotas: the answer of ``GET /quota``, and how much a job uses."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _RESETS = ("reset_at", "resets_at", "reset", "period_end", "resetAt", "periodEnd
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One kind of thing that a plan holds.
+    """One quota of a plan.
 
     Attributes:
-        name: the service's, such as ``"video_seconds"``.
+        name: the service's name, such as ``"video_seconds"``.
         remaining: what is left; ``None`` where it is unlimited, or not in the plan.
-        limit: what a whole period holds; ``None`` while unknown.
-        resets_at: when it is full again, with time zone; ``None`` while unknown.
+        limit: the quota of a whole period; ``None`` if unknown.
+        resets_at: when the quota resets, with time zone; ``None`` if unknown.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a plan has left.
+    """The quotas of a plan.
 
     Attributes:
-        plan: the plan's name; ``""`` while unknown.
-        entitled: whether the plan is in force; ``None`` while unknown.
-        period_end: when its buckets are full again, with time zone.
+        plan: the plan's name; ``""`` if unknown.
+        entitled: whether the plan is active; ``None`` if unknown.
+        period_end: when the quotas reset, with time zone.
         buckets: by name, in the service's order.
 
     Example:
@@ -61,7 +61,7 @@ class Quota:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Quota:
-        """Read the answer of ``GET /quota``. An odd field is unknown, and fails nothing.
+        """Parse the answer of ``GET /quota``. Unexpected fields are ignored.
 
         Args:
             body: the answer.
@@ -91,22 +91,22 @@ def _bucket(name: str, said: object, end: datetime | None) -> Bucket:
     remaining, limit = parsing.number(fields.get("remaining")), parsing.number(fields.get("limit"))
     used = parsing.number(fields.get("used"))
     if limit is None and remaining is not None and used is not None:
-        limit = parsing.number(remaining + used)  # of two that are near the largest number the sum is none
+        limit = parsing.number(remaining + used)  # the sum of two very large numbers is infinite
     resets = next((moment for key in _RESETS if (moment := parsing.time(fields.get(key))) is not None), end)
     return Bucket(name, remaining, limit, None if remaining is None else resets)
 
 
 def bucket_of(tool: Tool) -> str:
-    """Return the bucket that a tool's jobs take from, besides ``"credits"``."""
+    """Return the bucket that a tool's jobs use, besides ``"credits"``."""
     return tool.facts.bucket
 
 
 def units_of(tool: Tool, params: Mapping[str, Any]) -> float | None:
-    """Return how much of its bucket a job takes; ``None`` where its parameters don't tell.
+    """Return how many units of its bucket a job uses; ``None`` where the parameters don't tell.
 
     Args:
-        tool: what makes it.
-        params: the service's own parameters.
+        tool: the job's tool.
+        params: parameters by the service's names.
 
     Example:
         >>> from novakit_widgets import Tool

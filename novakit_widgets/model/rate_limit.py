@@ -24,7 +24,7 @@ class RateLimit:
     Attributes:
         limit: requests a minute that the key may make.
         remaining: requests that are left now.
-        reset: when there are more, in unix seconds by the service's clock.
+        reset: when there are more, in Unix seconds by the service's clock.
         sent: requests that this process itself had sent with the key in the minute that ended with this one.
         sent_at: when this one was sent, in monotonic seconds.
     """

@@ -1,4 +1,4 @@
-"""What time and chance are made of."""
+"""Injectable time and randomness."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Clockwork", "utc_now"]
 
 
 def utc_now() -> datetime:
-    """Return the present moment with time zone."""
+    """Return the current time with its time zone."""
     return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
 class Clockwork:
-    """The clocks, the sleep and the dice of whoever is given it, so that tests need not wait for them."""
+    """Injectable time and randomness, so that tests run on virtual time."""
 
     now: Callable[[], datetime] = utc_now
     clock: Callable[[], float] = time.monotonic

@@ -1,4 +1,4 @@
-"""Actions of plain values that rooms above them implement, such as saving a job. The package's ``__init__`` registers them."""
+"""Methods of plain values that higher layers implement, such as saving a job. The package's ``__init__`` registers them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def register(name: str, load: Callable[[], Callable[..., Any]]) -> None:
     """Register an action.
 
     Args:
-        name: of the action.
+        name: the name of the action.
         load: imports and returns the function; called at each use, so that registering costs no import.
 
     Example:
@@ -31,6 +31,6 @@ def action(name: str) -> Callable[..., Any]:
     """Return a registered action.
 
     Args:
-        name: as it was registered.
+        name: the name that it was registered with.
     """
     return _loaders[name]()

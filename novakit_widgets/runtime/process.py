@@ -1,4 +1,4 @@
-"""Naming a process so that another one, perhaps after a restart, can tell whether it still lives."""
+"""Identify a process, so that another one can tell later whether it still runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 __all__ = ["lives", "this_process"]
 
-_TOKEN = secrets.token_hex(4)  # where a process's beginning can't be read, this tells ours from one of the same number
+_TOKEN = secrets.token_hex(4)  # identifies this process where its start time can't be read
 
 
 def this_process() -> str:
-    """Name this process: its host, its number, and what tells it from every other one that had or will have that number.
+    """Return a name for this process that is unique among all processes: its host, its id, and its start time.
 
     Example:
         >>> lives(this_process())
@@ -24,10 +24,10 @@ def this_process() -> str:
 
 
 def lives(name: str) -> bool | None:
-    """Whether a process lives; ``None`` where that can't be told, as for one of another host or container.
+    """Return whether a process runs; ``None`` where that is unknown, as on another host or in another container.
 
     Args:
-        name: what `this_process` said in it.
+        name: the result of `this_process` in that process.
     """
     host, _, rest = name.partition(" ")
     number, _, birth = rest.partition(" ")
@@ -38,21 +38,21 @@ def lives(name: str) -> bool | None:
         return birth == _TOKEN
     if "/" in birth:
         ours = _world()
-        # Another boot or another container has other processes under the same numbers.
+        # Another boot or container reuses the same process ids.
         return _birth(pid) == birth if ours is not None and birth.startswith(f"{ours}/") else None
     if sys.platform == "win32":
-        return None  # there, asking a process is ending it
+        return None  # on Windows os.kill(pid, 0) ends the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return None
-    return None  # a process has the number, but perhaps another one by now
+    return None  # a process has this id, but perhaps another one by now
 
 
 def _world() -> str | None:
-    """Name what a process number is unique in: one boot of a machine, one container. Linux only."""
+    """Return the scope in which process ids are unique: one boot of one container. Linux only."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink().name}"
@@ -61,12 +61,12 @@ def _world() -> str | None:
 
 
 def _birth(pid: int) -> str | None:
-    """Say when a living process began, in ticks since that boot."""
+    """Return the start time of a running process, in ticks since boot."""
     world = _world()
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    # The name in parentheses may hold anything, spaces too; the state follows it, and 19 fields on the beginning.
+    # The name in parentheses may contain spaces; the state follows it, and 19 fields later the start time.
     state, *fields = stat.rpartition(b")")[2].split()
     return None if world is None or state in {b"Z", b"X"} else f"{world}/{fields[18].decode()}"

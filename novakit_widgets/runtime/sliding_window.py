@@ -1,4 +1,4 @@
-"""Sliding windows: at most so many events in any stretch of time. Ours hold back, the sandbox's refuse."""
+"""A sliding window: at most a number of events in any period. Clients wait for room, the sandbox refuses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["SlidingWindow"]
 
 
 class SlidingWindow:
-    """At most so many events in any stretch of so many seconds. Knows no clock: the moment is an argument.
+    """Count events in a sliding window. It has no clock: each method takes the time.
 
     Args:
-        count: events at most.
-        seconds: the stretch.
+        count: the largest number of events in the window.
+        seconds: the length of the window.
 
     Example:
         >>> window = SlidingWindow(1, 10.0)
@@ -30,20 +30,20 @@ class SlidingWindow:
         self._moments: deque[float] = deque()
 
     def used(self, now: float) -> int:
-        """Return how many events the stretch that ends now holds."""
+        """Return the number of events in the window that ends now."""
         while self._moments and self._moments[0] + self.seconds <= now:
             self._moments.popleft()
         return len(self._moments)
 
     def wait(self, now: float, *, under_way: int = 0, ahead: int = 0) -> float:
-        """Return the seconds until another event fits; 0.0 for at once.
+        """Return the seconds until another event is allowed; 0.0 if one is allowed now.
 
         Args:
-            now: the present moment.
-            under_way: events whose moment is not known yet: they count as if they happened now.
-            ahead: events that wait as well, and come before.
+            now: the current time in seconds.
+            under_way: events whose time is not known yet; they count as if they happened now.
+            ahead: events that wait in front of this one.
         """
-        # Each place serves one event in each stretch, in turn: those ahead of us take the first ones, and whole rounds.
+        # Each slot of the window serves one event a period, in turn; events in front take the first slots, or whole rounds.
         rounds, place = divmod(ahead, self.count)
         used = self.used(now)
         index = used + under_way - self.count + place
@@ -53,14 +53,14 @@ class SlidingWindow:
         return free + rounds * self.seconds
 
     def add(self, now: float) -> None:
-        """Note an event, whether it fits or not. Those that no stretch can hold any longer are forgotten, though nobody asks."""
+        """Record an event, whether it is allowed or not. Expired events are dropped."""
         self.used(now)
         self._moments.append(now)
 
     def add_earlier(self, moments: Iterable[float]) -> None:
-        """Note events of which we hear only now."""
+        """Record events of the past."""
         self._moments = deque(sorted((*self._moments, *moments)))
 
     def oldest_leaves(self, now: float) -> float:
-        """Return the seconds until the oldest event leaves the stretch; 0.0 when there is none."""
+        """Return the seconds until the oldest event leaves the window; 0.0 when there is none."""
         return self._moments[0] + self.seconds - now if self.used(now) else 0.0

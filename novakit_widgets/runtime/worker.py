@@ -1,4 +1,4 @@
-"""A thread for what waits for the disk: the event loop must not, and one thread is enough for one file."""
+"""A thread for work that waits for the disk, so that the event loop does not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _T = TypeVar("_T")
 
 
 class DiskThread:
-    """Does one thing after the other, in the order in which it was asked to; begun at the first.
+    """Run functions one after another in one thread, which is started at first use.
 
-    Not `asyncio.to_thread`: SQLite lets one write at a time anyway, and each thread of a pool keeps an arena of malloc's, which
-    is a megabyte that the process never gives back. The thread ends with this object, or with the process, after its work.
+    Not `asyncio.to_thread`: SQLite allows one write at a time anyway, and each thread of a pool keeps about a megabyte of malloc's
+    memory. The thread ends with this object or with the process, after its work.
 
     Args:
-        name: of the thread, for debuggers.
+        name: the name of the thread, for debuggers.
     """
 
     def __init__(self, name: str) -> None:
@@ -33,7 +33,7 @@ class DiskThread:
         self._executor: ThreadPoolExecutor | None = None
 
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
-        """Have some work done there, in the context of the caller, without waiting for it.
+        """Run a function in the thread, with the caller's context, without waiting for it.
 
         Raises:
             RuntimeError: There are no threads here, or the interpreter is shutting down.
@@ -41,28 +41,28 @@ class DiskThread:
         return self._began().submit(contextvars.copy_context().run, work)
 
     async def run(self, work: Callable[[], _T]) -> _T:
-        """Do some work there, and wait for it. It is done even if the waiting is given up: a row is not lost with a task.
+        """Run a function in the thread and await its result. Cancelling the await does not cancel the function.
 
         Args:
-            work: what to do.
+            work: the function.
 
         Raises:
-            Exception: what it raises.
+            Exception: the function raised it.
             RuntimeError: the interpreter is shutting down.
         """
         loop = asyncio.get_running_loop()
         told: asyncio.Future[_T] = loop.create_future()
 
         def over(working: Future[_T]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(_tell, told, working)
 
-        # With the context, a warning goes to the cell that it belongs to.
+        # The context sends a warning to the right cell.
         self._began().submit(contextvars.copy_context().run, work).add_done_callback(over)
         return await told
 
     def _began(self) -> ThreadPoolExecutor:
-        # A forked process has the object, but not the thread.
+        # A forked process inherits the object but not the thread.
         if self._executor is None or self._process != os.getpid():
             self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
             self._process = os.getpid()
@@ -70,7 +70,7 @@ class DiskThread:
 
 
 def _tell(told: asyncio.Future[_T], working: Future[_T]) -> None:
-    # Not in a closure: a future keeps its callbacks, and one that held it would leave each to the garbage collector.
+    # Not in a closure: a callback that held the future would be a reference cycle.
     if told.done():
         return
     error = working.exception()

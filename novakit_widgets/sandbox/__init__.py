@@ -1,16 +1,16 @@
-"""A local NovaKit: the service's HTTP on this machine, with real media, for practice and for tests.
+"""A local NovaKit: the service's HTTP on this machine, with real media, for trying things out and for tests.
 
 Needs the extra: ``pip install "novakit_widgets[sandbox]"``.
 
-It answers as the service is documented to. Where the documentation says nothing, it picks:
+It behaves as the service is documented. Where the documentation leaves something open:
 
-- a prompt or input with the words ``fail please`` makes a job that fails in mid-work, with an ``errorMessage``;
-- what a job has taken of the quota is given back when it fails or is cancelled;
+- a prompt or input with the words ``fail please`` makes a job that fails halfway, with an ``errorMessage``;
+- the charge of a job is refunded when it fails or is cancelled;
 - lists are newest first; ``DELETE`` of an ended job is ``{"success": false}``; a running one can be cancelled;
 - a key may send `burst` requests in any ``burst / requests a minute`` minutes (see `limits`);
 - synchronous generations are no jobs, so ``GET /jobs`` does not list them;
-- videos last 120 seconds at most, and are drawn with fewer lines than asked for (see `studio.video`);
-- a transcription of its own speech has the text that was spoken; of anything else, something plausible.
+- videos last at most 120 seconds, and have fewer lines than requested (see `studio.video`);
+- a transcription of the sandbox's own speech is the spoken text; any other is a plausible text.
 
 Example:
     >>> from novakit_widgets.sandbox import Sandbox
@@ -55,14 +55,14 @@ _EXTRA = ("PIL", "av", "numpy", "starlette", "uvicorn")
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that this package costs nothing until then."""
+    """Import a public name at its first use, so that importing this package stays cheap."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
     from importlib.util import find_spec
 
     if name in ("RequestRecord", "Sandbox"):
-        # All of them, though some are imported later: better now than when the first job fails.
+        # Some are imported later, but a missing one is reported now, before the first job fails.
         missing = [library for library in _EXTRA if find_spec(library) is None]
         if missing:
             raise ImportError(

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         print(_welcome(sandbox), flush=True)  # noqa: T201 # a command's words
-        # In short pieces: on Windows Ctrl-C does not end a wait without a time-out.
+        # With a timeout: on Windows Ctrl-C does not interrupt a wait without one.
         while not ended.wait(0.5):
             pass
     finally:

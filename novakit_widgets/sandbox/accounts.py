@@ -1,4 +1,4 @@
-"""Keys, organisations, plans and quotas: who may do what, and how much of it is left."""
+"""Keys, organisations, plans and quotas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCOPES = ("chat", *(facts.scope for facts in FACTS.values()), "usage", "jobs")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: its code, its name, its kind, and what a month of it holds (``None``: unlimited)."""
+    """A plan: its code, name, kind and monthly quotas (``None`` means unlimited)."""
 
     code: str
     name: str
@@ -63,7 +63,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a generation takes: units of its own bucket, and credits."""
+    """The charge of a generation: units of its bucket, and credits."""
 
     bucket: str
     units: float
@@ -72,11 +72,11 @@ class Charge:
 
 
 class Organisation:
-    """Who owns keys and jobs, and has quotas.
+    """An organisation: the owner of keys, jobs and quotas.
 
     Args:
         org_id: such as ``"org_3f…"``.
-        quotas: what there is of each bucket; ``None`` for no limit.
+        quotas: the amount of each bucket; ``None`` means unlimited.
     """
 
     def __init__(self, org_id: str, quotas: Mapping[str, int | None]) -> None:
@@ -85,12 +85,12 @@ class Organisation:
         self._used = dict.fromkeys(self._limits, 0.0)
 
     def remaining(self, bucket: str) -> float | None:
-        """Return what is left of a bucket; ``None`` for no limit."""
+        """Return the remaining amount of a bucket; ``None`` means unlimited."""
         limit = self._limits.get(bucket)
         return None if limit is None else max(0.0, limit - self._used[bucket])
 
     def shortage(self, charge: Charge) -> dict[str, Any] | None:
-        """Return a 402's body when a charge does not fit, else ``None``."""
+        """Return the body of a 402 if a charge exceeds a quota, else ``None``."""
         for bucket, needed in ((charge.bucket, charge.units), ("credits", charge.credits)):
             left = self.remaining(bucket)
             if left is not None and left < needed:
@@ -105,13 +105,13 @@ class Organisation:
         return None
 
     def take(self, charge: Charge, sign: int = 1) -> None:
-        """Take a charge, or give it back with ``sign=-1``."""
+        """Apply a charge, or refund it with ``sign=-1``."""
         for bucket, units in ((charge.bucket, charge.units), ("credits", charge.credits)):
             if bucket in self._used:
                 self._used[bucket] = max(0.0, self._used[bucket] + sign * units)
 
     def quotas_json(self) -> dict[str, Any]:
-        """Return the buckets as ``GET /quota`` shows them."""
+        """Return the buckets as ``GET /quota`` reports them."""
         return {
             bucket: None
             if limit is None
@@ -126,7 +126,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key opens. The key itself is not in here, only its last four characters."""
+    """The permissions of a key. The key itself is not stored, only its last four characters."""
 
     last4: str
     scopes: frozenset[str]
@@ -136,11 +136,11 @@ class Key:
 
 
 class Accounts:
-    """Every key and organisation of one sandbox; used from any thread.
+    """The keys and organisations of one sandbox. Thread-safe.
 
     Args:
-        plan: the first organisation's plan.
-        quotas: amounts that replace the plan's, by bucket; ``None`` as an amount lifts it.
+        plan: the plan of the first organisation.
+        quotas: amounts that replace those of the plan, by bucket; ``None`` means unlimited.
     """
 
     def __init__(self, plan: str, quotas: Mapping[str, int | None] | None) -> None:
@@ -157,7 +157,7 @@ class Accounts:
     def add_key(
         self, scopes: Iterable[str] | None = None, plan: str | None = None, organisation: str = "default"
     ) -> str:
-        """Make a key and return it: the only time that it is seen."""
+        """Create a key and return it. It is shown this once only."""
         wanted = frozenset(SCOPES if scopes is None else scopes)
         unknown = sorted(wanted.difference(SCOPES))
         if unknown:
@@ -173,10 +173,10 @@ class Accounts:
         return value
 
     def revoke(self, key: str) -> None:
-        """Make a key invalid from now on.
+        """Revoke a key.
 
         Raises:
-            KeyError: this sandbox never made it.
+            KeyError: the key is not one of this sandbox.
         """
         with self._lock:
             if key not in self._keys:
@@ -218,5 +218,5 @@ def _plan(code: str) -> Plan:
 
 
 def _plain(number: float) -> float:
-    """Show a whole number without a point, as JSON from a service would."""
+    """Return a whole number as an int, as a service writes it in JSON."""
     return int(number) if number == int(number) else round(number, 3)

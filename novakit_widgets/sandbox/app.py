@@ -1,4 +1,4 @@
-"""The endpoints."""
+"""The HTTP endpoints of the sandbox."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _GONE = {403: "Forbidden", 404: "Not Found", 410: "Gone"}
 
 
 class Endpoints:
-    """The API's endpoints over one store and one library.
+    """The endpoints of the API, backed by one job store and one media library.
 
     Args:
         store: the jobs.
         library: the media.
-        hold_seconds: how long ``?poll=true`` holds a request; 0 for a server that does not.
-        sync_tools: tools that answer at once even with ``?async=true``.
-        about: what ``GET /sandbox`` says.
-        clock: counts seconds for the limits.
+        hold_seconds: how long ``?poll=true`` holds a request; 0 turns long polling off.
+        sync_tools: tools that answer with the result even with ``?async=true``.
+        about: returns the answer of ``GET /sandbox``.
+        clock: the time in seconds, for the rate limits.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Endpoints:
         return _missing_scope(key, "usage") or JSONAnswer(quota_json(key))
 
     async def _media(self, request: Request) -> Response:
-        # The URL itself is the secret, as on a media host: no key, any page may play it.
+        # As on a media host the URL is the secret: it needs no key, and any page may play it.
         open_to_all = {"Access-Control-Allow-Origin": "*"}
         found = self._library.find(request.path_params["token"])
         status = 404 if found is None else found.gone

@@ -1,6 +1,6 @@
-"""What the service refuses with a 400, in its own words.
+"""Validate parameters as the service does, with its error texts (400).
 
-The rules are those of `novakit_widgets.model.checks`; only the texts are the service's.
+The rules are those of `novakit_widgets.model.checks`; the texts are the service's.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["OPERATIONS", "refusal"]
 
 OPERATIONS = ("edit", "inpainting", "outpainting", "remove_background", "upscale", "variation")
-"""The image edits that the sandbox knows; the documentation names inpainting alone."""
+"""The image edits of the sandbox; the documentation names only inpainting."""
 
-# Undocumented: the sandbox's own, so that nobody renders for minutes.
+# Undocumented: a limit of the sandbox, so that no job renders for minutes.
 _LONGEST_VIDEO = 120.0
 _KINDS = {str: "a string", int: "an integer", float: "a number", bool: "a boolean", dict: "an object", list: "an array"}
 
@@ -28,8 +28,8 @@ def refusal(tool: Tool, params: Mapping[str, Any]) -> str | None:
     """Return the error text for parameters that the service refuses, else ``None``.
 
     Args:
-        tool: the endpoint's tool.
-        params: the request's JSON. A null is as good as left out.
+        tool: the tool of the endpoint.
+        params: the request's JSON. ``null`` equals an omitted parameter.
 
     Example:
         >>> refusal(Tool.VIDEO, {"prompt": "A sunset", "fps": 29})

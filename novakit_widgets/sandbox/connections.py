@@ -1,4 +1,4 @@
-"""The open connections, so that a fault can break one as a network does."""
+"""Track open connections, so that a fault can break one."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Connections"]
 
 
 class Connections:
-    """Every open connection by its client's address."""
+    """The open connections by client address."""
 
     def __init__(self) -> None:
         self._transports: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol(self) -> type[H11Protocol]:
-        """Return uvicorn's own HTTP protocol, with each connection noted here.
+        """Return a subclass of uvicorn's HTTP protocol that records each connection here.
 
-        ``uvicorn.Config(http=…)`` takes a protocol class; ASGI itself gives an application no way to break
-        its connection.
+        ``uvicorn.Config(http=…)`` takes a protocol class. With ASGI alone an application can't break its
+        connection.
         """
         transports = self._transports
 
@@ -42,17 +42,17 @@ class Connections:
         return NotingProtocol
 
     def reset(self, client: tuple[str, int]) -> None:
-        """Break a connection with a TCP reset; what was not yet sent is lost."""
+        """Break a connection with a TCP reset. Unsent data is lost."""
         transport = self._transports.get(client)
         if transport is None:
-            return  # the client was faster
+            return  # the client has closed it already
         sock: Any = transport.get_extra_info("socket")
-        # Lingering for no time makes the kernel send RST where it would send FIN.
+        # A linger time of 0 makes the kernel send RST instead of FIN.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
     def close(self, client: tuple[str, int]) -> None:
-        """Close a connection after what was written has been sent."""
+        """Close a connection after all written data has been sent."""
         transport = self._transports.get(client)
         if transport is not None:
             transport.close()

@@ -1,4 +1,4 @@
-"""Faults on demand: the test mode of the sandbox, for the tests of those who use this package.
+"""Inject faults into the sandbox, for tests of code that uses this package.
 
 Example:
     >>> from novakit_widgets.sandbox import Fault, Sandbox
@@ -30,18 +30,18 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which an answer can go wrong. Make one with the constructors below.
+    """A fault: one way in which an answer goes wrong. Create one with the class methods.
 
     Attributes:
-        name: the constructor that made it.
-        kind: what is done with the request.
-        status_code: of the answer that replaces the service's.
-        headers: of that answer.
-        body: of that answer.
-        seconds: how long it takes.
-        size: bytes of an oversized answer.
-        replaced: fields of every job in the answer, and what they become.
-        removed: fields that every job in the answer lacks.
+        name: the class method that created it.
+        kind: how the request is handled.
+        status_code: the status of the replacing answer.
+        headers: the headers of the replacing answer.
+        body: the body of the replacing answer.
+        seconds: the length of a delay.
+        size: the size of an oversized answer in bytes.
+        replaced: new values for fields of every job in the answer.
+        removed: fields to remove from every job in the answer.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Fault:
         Args:
             code: the HTTP status.
             retry_after: the ``Retry-After`` header: seconds, or an HTTP date as text.
-            body: what is sent as JSON; ``None`` for ``{"error": "…"}``, bytes as they are.
+            body: the body, sent as JSON; ``None`` for ``{"error": "…"}``; bytes are sent unchanged.
         """
         headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
         if retry_after is not None:
@@ -89,51 +89,51 @@ class Fault:
     def not_json(
         cls, body: str = _HTML, *, status_code: int = 200, content_type: str = "text/html; charset=utf-8"
     ) -> Fault:
-        """Answer with something that is no JSON before any work is done, as a captive portal does."""
+        """Answer with a body that is not JSON before any work is done, as a captive portal does."""
         return cls("not_json", "answer", status_code, (("content-type", content_type),), body.encode())
 
     @classmethod
     def huge(cls, size: int) -> Fault:
-        """Answer with correct JSON of so many bytes, without a Content-Length; no work is done."""
+        """Answer with valid JSON of a given size, without a Content-Length; no work is done."""
         return cls("huge", "huge", headers=(("content-type", "application/json"),), size=size)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """Do nothing for so many real seconds, then answer as ever."""
+        """Wait for some real seconds, then answer normally."""
         return cls("delay", "delay", seconds=seconds)
 
     @classmethod
     def redirect(cls, url: str, *, status_code: int = 307) -> Fault:
-        """Send the client elsewhere before any work is done."""
+        """Redirect before any work is done."""
         return cls("redirect", "answer", status_code, (("location", url),))
 
     @classmethod
     def odd_status(cls, status: Any) -> Fault:
-        """Give every job in the answer a status that is not documented."""
+        """Replace the status of every job in the answer by another value."""
         return cls("odd_status", "change", replaced=MappingProxyType({"status": status}))
 
     @classmethod
     def missing_fields(cls, *names: str) -> Fault:
-        """Leave fields out of the answer, and out of every job in it."""
+        """Remove fields from the answer and from every job in it."""
         return cls("missing_fields", "change", removed=names)
 
     @classmethod
     def null_fields(cls, *names: str) -> Fault:
-        """Make fields of the answer null, and those of every job in it."""
+        """Set fields of the answer and of every job in it to null."""
         return cls("null_fields", "change", replaced=MappingProxyType(dict.fromkeys(names)))
 
     @classmethod
     def fields(cls, **values: Any) -> Fault:
-        """Set fields of the answer, and of every job in it, to anything."""
+        """Set fields of the answer and of every job in it to any values."""
         return cls("fields", "change", replaced=MappingProxyType(values))
 
     def changed(self, body: Any) -> Any:
-        """Return an answer's decoded JSON as this fault makes it."""
+        """Return the decoded JSON of an answer, changed by this fault."""
         if not isinstance(body, dict):
             return body
         changed = {name: value for name, value in body.items() if name not in self.removed}
         if isinstance(changed.get("jobs"), list):
-            # A list of jobs has the fields of a job inside, not beside it.
+            # In a list the fields are those of its jobs.
             changed["jobs"] = [self.changed(job) for job in changed["jobs"]]
             return changed
         changed.update(self.replaced)
@@ -141,11 +141,11 @@ class Fault:
 
 
 class InjectedFault:
-    """A fault in wait for its requests.
+    """A fault that waits for matching requests.
 
     Attributes:
-        fault: what is going to happen; ``None`` for random ones.
-        hits: how often it has.
+        fault: the fault; ``None`` for random ones.
+        hits: how many requests it has affected.
     """
 
     def __init__(
@@ -175,11 +175,11 @@ class InjectedFault:
 
     @property
     def spent(self) -> bool:
-        """Whether it will never happen again."""
+        """Whether no further request is affected."""
         return self._times is not None and self.hits >= self._times
 
     def draw(self, method: str, path: str) -> Fault | None:
-        """Return the fault for a request, if it is to have one."""
+        """Return the fault for a request, or ``None``."""
         if self.spent or self._method not in ("*", method) or not fnmatchcase(path, self._path):
             return None
         if self._after > 0:
@@ -192,25 +192,25 @@ class InjectedFault:
 
 
 class FaultPlan:
-    """Every fault in wait; the first injected that fits a request wins. Used from any thread."""
+    """All injected faults; the first that matches a request applies. Thread-safe."""
 
     def __init__(self) -> None:
         self._waiting: list[InjectedFault] = []
         self._lock = threading.Lock()
 
     def add(self, injected: InjectedFault) -> InjectedFault:
-        """Put one behind the others."""
+        """Add a fault after the others."""
         with self._lock:
             self._waiting.append(injected)
         return injected
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all faults."""
         with self._lock:
             self._waiting.clear()
 
     def draw(self, method: str, path: str) -> Fault | None:
-        """Return the fault for a request, if it is to have one."""
+        """Return the fault for a request, or ``None``."""
         with self._lock:
             self._waiting = [injected for injected in self._waiting if not injected.spent]
             for injected in self._waiting:
@@ -221,7 +221,7 @@ class FaultPlan:
 
 
 def usual_faults() -> tuple[Fault, ...]:
-    """Return what goes wrong in a soak test unless it names its own kinds."""
+    """Return the default faults of a soak test."""
     return (
         Fault.status(500),
         Fault.status(502),

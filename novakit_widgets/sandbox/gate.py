@@ -1,4 +1,4 @@
-"""What every request passes first: the log, the faults, the key and the rate limit."""
+"""Middleware of every request: the log, faults, the key and the rate limit."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 __all__ = ["API", "Gate", "RequestRecord"]
 
 API = "/api/v1"
-_LARGEST_BODY = 48 * 1024 * 1024  # bytes; room for a source as a data URI
+_LARGEST_BODY = 48 * 1024 * 1024  # bytes; large enough for a source as a data URI
 _KEPT = 20_000  # requests in the log
 _CHUNK = 64 * 1024
 
 
 @dataclass(slots=True, eq=False)
 class RequestRecord:
-    """One request that arrived.
+    """A request that the sandbox received.
 
     Attributes:
         method: such as ``"GET"``.
-        path: relative to the base URL where it is below it, such as ``"/jobs/job_1"``; else whole (``"/media/…"``).
-        query: the query's fields.
-        body: the decoded JSON; the raw bytes where it is none; ``None`` for an empty body.
-        key: the last four characters of the key, or ``None``.
-        at: when it arrived, as `time.monotonic` counts.
-        status: what was answered; ``None`` while nothing was, or when the connection was reset.
-        fault: the name of the fault that it got.
+        path: relative to the base URL, such as ``"/jobs/job_1"``; for other addresses the whole path (``"/media/…"``).
+        query: the fields of the query.
+        body: the decoded JSON; raw bytes if it is not JSON; ``None`` if it is empty.
+        key: the last four characters of the key; ``None`` without a valid key.
+        at: the time of its arrival, by `time.monotonic`.
+        status: the status of the answer; ``None`` before it, and where the connection was reset.
+        fault: the name of the injected fault.
     """
 
     method: str
@@ -59,16 +59,16 @@ class RequestRecord:
 
 
 class Gate:
-    """An ASGI application around another.
+    """An ASGI middleware.
 
     Args:
-        app: the API itself; finds the `Key` in ``scope["state"]["key"]``, its limiter in ``["limiter"]``.
-        accounts: who has keys.
-        limits: what a key may do.
-        speed: how fast the windows pass.
-        faults: what is to go wrong.
-        connections: what can be broken.
-        closing: set when the server ends.
+        app: the API; it finds the `Key` in ``scope["state"]["key"]``, its limiter in ``["limiter"]``.
+        accounts: the keys.
+        limits: the rate limits.
+        speed: how much faster than real time the rate limits' windows pass.
+        faults: the injected faults.
+        connections: the open connections.
+        closing: set when the server stops.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Gate:
     def _limiter(self, key: Key | None) -> KeyLimiter | None:
         if key is None:
             return None
-        # Keyed by identity: a Key holds no secret to key it by. Kept beside it, so that no id is used again.
+        # By identity, since a Key holds no secret. The key is kept, so that its id is not reused.
         if id(key) not in self._limiters:
             self._keys[id(key)] = key
             self._limiters[id(key)] = KeyLimiter(self._limits, key.plan.code, self._speed)
@@ -179,7 +179,7 @@ class Gate:
 
 
 class _Collected:
-    """Takes an answer in, instead of sending it."""
+    """Collects an answer instead of sending it."""
 
     def __init__(self) -> None:
         self.start: Message = {"type": "http.response.start", "status": 500, "headers": []}
@@ -203,7 +203,7 @@ def _changed(fault: Fault, collected: _Collected) -> bytes:
 
 
 def _noting(send: Send, record: RequestRecord, limiter: KeyLimiter | None) -> Send:
-    """Note the status of what is sent, and give it the rate limit's headers."""
+    """Record the status of an answer, and add the rate limit's headers."""
 
     async def noting(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -218,7 +218,7 @@ def _noting(send: Send, record: RequestRecord, limiter: KeyLimiter | None) -> Se
     return noting
 
 
-# A request without a key has no window of its own; the header is there all the same.
+# A request without a key has no rate limit of its own, but the headers.
 _ANONYMOUS = Verdict(limit=30, remaining=30, reset=0.0)
 
 
@@ -229,7 +229,7 @@ def _limit_headers(verdict: Verdict) -> list[tuple[bytes, bytes]]:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Read a request's body; ``None`` when the client has gone."""
+    """Read the body of a request; ``None`` when the client has disconnected."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -237,7 +237,7 @@ async def _read(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         size += len(message.get("body", b""))
-        # What is too much is read, so that the refusal arrives, but not kept.
+        # An excess is read, so that the refusal arrives, but not kept.
         if size <= _LARGEST_BODY + _CHUNK:
             chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
@@ -277,6 +277,6 @@ async def _pause(closing: asyncio.Event, seconds: float) -> None:
 
 
 async def _until_gone(receive: Receive) -> None:
-    """Wait until uvicorn knows that the connection is gone; it would log an unfinished answer otherwise."""
+    """Wait until uvicorn knows that the connection is closed; otherwise it logs an unfinished answer."""
     while (await receive())["type"] != "http.disconnect":
         pass

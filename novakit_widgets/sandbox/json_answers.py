@@ -1,4 +1,4 @@
-"""The sandbox's JSON: what a client may send, and how it is answered."""
+"""JSON requests and answers of the sandbox."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["JSONAnswer", "decoded"]
 
 
 class JSONAnswer(JSONResponse):
-    """An answer in ASCII: half of a surrogate pair, as JavaScript cuts an emoji, has no UTF-8, and would break every list."""
+    """A JSON answer in ASCII: UTF-8 can't encode half of a surrogate pair, which would break every list."""
 
     def render(self, content: Any) -> bytes:
-        """Write it."""
+        """Encode the content."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def decoded(body: bytes) -> Any:
-    """Read a body; one that is no JSON is given back as it is, and ``None`` is an empty one.
+    """Decode a body; return it unchanged if it is not JSON, and ``None`` if it is empty.
 
     NaN and Infinity, which Python's own reader would take, are no JSON, and a number that no float can hold could not be answered.
 

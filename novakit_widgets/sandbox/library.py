@@ -1,4 +1,4 @@
-"""The media that the sandbox has made: the files, and the URLs that nobody can guess."""
+"""The generated media of the sandbox: files, and URLs that can't be guessed."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ __all__ = ["Library", "Published"]
 
 @dataclass(slots=True)
 class Published:
-    """A file under a URL."""
+    """A file with a URL."""
 
     artifact: Artifact
     job_id: str
     words: str | None
-    gone: int | None = None  # the status that is answered instead of the file
+    gone: int | None = None  # the HTTP status after the URL has expired
 
 
 class Library:
-    """Makes every medium once, and publishes it under a URL of its own for each job.
+    """Renders each medium once, and publishes it under a new URL for each job.
 
     Args:
-        folder: where the files go.
-        canned: make one small medium for each tool and use it for all: for measuring without the work.
+        folder: the folder of the files.
+        canned: use one small medium for all jobs of a tool, for benchmarks without the rendering.
     """
 
     def __init__(self, folder: Path, *, canned: bool) -> None:
@@ -52,10 +52,10 @@ class Library:
         self._lock = threading.Lock()
 
     def make(self, tool: Tool, params: Mapping[str, Any]) -> tuple[Artifact, ...]:
-        """Make the media of one generation; called in a worker thread.
+        """Render the media of one generation. Runs in a worker thread.
 
         Raises:
-            Exception: whatever went wrong in the making. The next one tries again.
+            Exception: rendering failed. The next call tries again.
         """
         if tool is Tool.STT:
             return ()
@@ -92,8 +92,8 @@ class Library:
 
         Args:
             artifact: the file.
-            job_id: whose result it is.
-            words: what is said in it, for a transcription of it.
+            job_id: the job of the result.
+            words: the spoken text, for a transcription of it.
         """
         token = secrets.token_urlsafe(24)
         with self._lock:
@@ -101,11 +101,11 @@ class Library:
         return f"{self.origin}/media/{token}/output{artifact.path.suffix}"
 
     def find(self, token: str) -> Published | None:
-        """Return what a URL's token stands for."""
+        """Return the published file of a URL's token."""
         return self._published.get(token)
 
     def expire(self, job_id: str | None, status: int) -> int:
-        """Make URLs answer with an error from now on; returns how many."""
+        """Let URLs expire, and return how many."""
         with self._lock:
             chosen = [item for item in self._published.values() if item.gone is None and job_id in (None, item.job_id)]
             for item in chosen:
@@ -113,12 +113,12 @@ class Library:
         return len(chosen)
 
     def words_of(self, url: str) -> tuple[str, float | None] | None:
-        """Return what is said in a medium of this sandbox, and its seconds."""
+        """Return the spoken text of a medium of this sandbox, and its length in seconds."""
         found = self._own(url)
         return None if found is None or found.words is None else (found.words, found.artifact.seconds)
 
     def bytes_of(self, address: object) -> bytes | None:
-        """Return the bytes of a data URI or of a medium of this sandbox; nothing is fetched from elsewhere."""
+        """Return the bytes of a data URI or of a medium of this sandbox. Nothing is downloaded."""
         if not isinstance(address, str):
             return None
         if address.startswith("data:"):

@@ -1,11 +1,11 @@
-"""Rate limits: the documented numbers, and the sliding windows that hold them.
+"""Rate limits: the documented numbers, and the sliding windows that enforce them.
 
-A key has two numbers: requests a minute, and a burst. The documentation does not say how they go together, so the
-sandbox picks what fits both: **at most `burst` requests in any `burst / requests a minute` minutes**. So a key may
+A key has two numbers: requests a minute, and a burst. The documentation does not say how they combine, so the
+sandbox does what satisfies both: **at most `burst` requests in any `burst / requests a minute` minutes**. So a key may
 send its whole burst at once, and its long-run average is the documented number. Where both are the same
 (the free plan) this is a plain sliding window of one minute.
 
-A request that was refused does not count: a client that keeps knocking is not locked out for ever.
+A refused request does not count, so that a client that keeps trying is let in again.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def _tool_limits() -> Mapping[str, tuple[int, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key may do in which time, in the sandbox's own seconds (its speed divides them).
+    """The rate limits of a key, in the sandbox's seconds (divided by its speed).
 
     Attributes:
-        requests_per_minute: requests of any kind in a minute, by plan.
+        requests_per_minute: requests of any kind a minute, by plan.
         burst: requests at once, by plan.
-        tools: generations by tool, as ``(how many, in how many seconds)``; a tool left out has no limit.
+        tools: generations by tool, as ``(how many, in how many seconds)``; an omitted tool has no limit.
 
     Example:
         >>> Limits().tools["video"]
@@ -55,19 +55,19 @@ class Limits:
     tools: Mapping[str, tuple[int, float]] = field(default_factory=_tool_limits)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that nothing could pass."""
+        """Refuse limits that no request could satisfy."""
         counts = [*self.requests_per_minute.values(), *self.burst.values(), *(n for n, _ in self.tools.values())]
         if any(count < 1 for count in counts) or any(not seconds > 0 for _, seconds in self.tools.values()):
             raise ValueError("A limit is at least 1 in a time above 0 seconds; leave a tool out to lift its limit.")
 
     @classmethod
     def off(cls) -> Limits:
-        """Return limits so high that nothing reaches them; the headers still say a number."""
+        """Return limits that are never reached; the headers still have a number."""
         return cls(dict.fromkeys(_REQUESTS, _UNLIMITED), dict.fromkeys(_BURST, _UNLIMITED), {})
 
     @classmethod
     def requests_only(cls) -> Limits:
-        """Return the documented requests a minute without the limits of each tool."""
+        """Return the documented requests a minute without limits of tools."""
         return cls(tools={})
 
     @classmethod
@@ -75,10 +75,10 @@ class Limits:
         """Find limits by name.
 
         Args:
-            limits: ``"documented"``, ``"requests"`` (no limits for each tool), ``"off"``, or a Limits.
+            limits: ``"documented"``, ``"requests"`` (no limits of tools), ``"off"``, or a Limits.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: there are no limits of this name.
         """
         if isinstance(limits, Limits):
             return limits
@@ -95,13 +95,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request may pass, and what the headers say.
+    """Whether a request is allowed, and the values of the headers.
 
     Attributes:
         limit: requests a minute.
-        remaining: what is left of them.
-        reset: seconds until more is left.
-        retry_after: seconds until a refused request may come again; ``None`` when it may pass.
+        remaining: requests that are left.
+        reset: seconds until more are left.
+        retry_after: seconds until a refused request may be repeated; ``None`` if it is allowed.
     """
 
     limit: int
@@ -111,16 +111,16 @@ class Verdict:
 
     @property
     def retry_header(self) -> int:
-        """Whole seconds for ``Retry-After``: rounded up, so that who obeys is let in."""
+        """Whole seconds for ``Retry-After``, rounded up, so that a client that waits is let in."""
         return max(1, math.ceil(self.retry_after or 0.0))
 
 
 class KeyLimiter:
-    """The windows of one key.
+    """The sliding windows of one key.
 
     Args:
-        limits: the numbers.
-        plan: the key's plan.
+        limits: the rate limits.
+        plan: the plan of the key.
         speed: how much faster than real time the windows pass.
     """
 
@@ -132,7 +132,7 @@ class KeyLimiter:
         self._tools = {tool: SlidingWindow(count, seconds / speed) for tool, (count, seconds) in limits.tools.items()}
 
     def look(self, now: float) -> Verdict:
-        """Return what the headers say, without counting anything."""
+        """Return the values of the headers, without counting a request."""
         left = min(
             self._limit - self._minute.used(now),
             self._burst.count - self._burst.used(now),
@@ -140,7 +140,7 @@ class KeyLimiter:
         return Verdict(self._limit, max(0, left), self._minute.oldest_leaves(now))
 
     def request(self, now: float) -> Verdict:
-        """Count one request, if it may pass."""
+        """Count one request if it is allowed."""
         wait = self._burst.wait(now)
         if wait > 0:
             return Verdict(self._limit, 0, wait, wait)
@@ -149,10 +149,10 @@ class KeyLimiter:
         return self.look(now)
 
     def generation(self, tool: str, now: float) -> float:
-        """Count one generation of a tool, if it may pass.
+        """Count one generation of a tool if it is allowed.
 
         Returns:
-            0.0, or the seconds until it may come again.
+            0.0 if it is allowed, otherwise the seconds until it may be repeated.
         """
         window = self._tools.get(tool)
         if window is None:

@@ -1,4 +1,4 @@
-"""What a generation costs, and the output data of its job."""
+"""The charge and the output data of a generation."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["charge_for", "model_of", "output_data", "tier_of", "value"]
 
-# The sandbox's own prices; the service's are in its documentation of plans, and change.
+# The sandbox's own prices. Those of the service are in its documentation of plans, and change.
 _CREDITS = {Tool.VIDEO: 10.0, Tool.MUSIC: 20.0, Tool.IMAGE: 4.0, Tool.IMAGE_EDIT: 4.0, Tool.TTS: 0.01, Tool.STT: 0.1}
 _RESOLUTIONS = {"720p": 1.0, "1080p": 2.0, "4k": 4.0}
 _UPSCALES = {"2x": 2.0, "4x": 4.0}
 
 
 def value(tool: Tool, params: Mapping[str, Any], name: str) -> Any:
-    """Return a parameter as given, else its documented default."""
+    """Return the value of a parameter, or its documented default."""
     given = params.get(name)
     return PARAMETERS[tool][name].default if given is None else given
 
 
 def model_of(tool: Tool, params: Mapping[str, Any]) -> str:
-    """Return the model that a generation uses."""
+    """Return the model of a generation."""
     if "model" in PARAMETERS[tool]:
         return str(value(tool, params, "model"))
     return str(params.get("model") or "fal-ai/flux/dev")
@@ -43,7 +43,7 @@ def tier_of(model: str) -> str:
 
 
 def charge_for(tool: Tool, params: Mapping[str, Any], transcript: Mapping[str, Any] | None) -> Charge:
-    """Return what a generation takes of the quotas."""
+    """Return the charge of a generation."""
     multiplier = 1.0
     if tool is Tool.VIDEO:
         units = float(value(tool, params, "duration_seconds"))

@@ -1,4 +1,4 @@
-"""One start of a sandbox: its thread, its loop, its files and its jobs."""
+"""A running sandbox: its thread, event loop, files and jobs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["Running", "Settings"]
 
 _RENDERERS = 2  # threads
-_PATIENCE = 10.0  # seconds until a start or a stop has gone wrong
+_PATIENCE = 10.0  # timeout of a start or a stop, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a sandbox was told; what is in it outlives a stop."""
+    """The settings of a sandbox. They outlive a stop."""
 
     accounts: Accounts
     limits: Limits
@@ -50,10 +50,10 @@ class Settings:
 
 
 class Running:
-    """A sandbox that serves, or has served.
+    """A sandbox that runs, or has run.
 
     Args:
-        settings: what it was told.
+        settings: the settings of the sandbox.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,9 +71,9 @@ class Running:
         self._loop: asyncio.AbstractEventLoop
 
     def start(self, address: tuple[str, int]) -> None:
-        """Serve, and return when requests are answered."""
+        """Start the server, and return when it accepts requests."""
         try:
-            # Bound here, so that a port that is taken is the caller's exception.
+            # Bound here, so that the caller gets the exception of a port in use.
             self._socket = _listen(address)
             host, port = self._socket.getsockname()[:2]
             self.library.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -85,12 +85,12 @@ class Running:
             raise
 
     def finish(self, jobs: Iterable[SandboxJob]) -> None:
-        """Let jobs come to their ends at once."""
+        """End jobs at once."""
         for job in jobs:
             self._loop.call_soon_threadsafe(self.store.finish, job)
 
     def stop(self) -> None:
-        """End the server, its jobs and its files."""
+        """Stop the server and its jobs, and delete its files."""
         self._loop.call_soon_threadsafe(self._server.end)
         self._thread.join(_PATIENCE)
         self._clean_up()
@@ -105,7 +105,7 @@ class Running:
         try:
             asyncio.run(self._run())
         except BaseException as problem:
-            # Told by start(), in the thread of whoever called it.
+            # Raised by start(), in the caller's thread.
             self._problem = problem
             if self._ready.is_set():
                 raise
@@ -153,7 +153,7 @@ class Running:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn, which tells when it serves and lets go of held requests when it ends."""
+    """A uvicorn server that signals when it is ready, and releases held requests when it stops."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event, store: JobStore) -> None:
         super().__init__(config)
@@ -172,8 +172,8 @@ class _Uvicorn(uvicorn.Server):
 
 def _listen(address: tuple[str, int]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    # The protocol is named because asyncio sets TCP_NODELAY only on sockets that do; without it every answer on a
-    # kept connection waits 40 ms for the other side's delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol; without it every answer on a kept connection
+    # waits 40 ms for the client's delayed acknowledgement.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":

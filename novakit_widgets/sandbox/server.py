@@ -1,4 +1,4 @@
-"""Sandbox: the server in a thread of its own."""
+"""The sandbox: a server in its own thread."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Sandbox:
         if not 0 <= hold_seconds < math.inf:
             raise ValueError(f"hold_seconds is a number from 0 on, not {hold_seconds!r}.")
         if not is_loopback(host):
-            # GET /sandbox gives the key to whoever asks.
+            # GET /sandbox tells the key to any client.
             raise ValueError(f"The sandbox serves this machine only: {host!r} is no loopback address.")
         if not 0 <= port < _PORTS:
             raise ValueError(f"port is a number from 0 to {_PORTS - 1}, not {port!r}.")
@@ -119,7 +119,7 @@ class Sandbox:
 
     @property
     def origin(self) -> str:
-        """Where it is, without a path.
+        """The origin: the URL without a path.
 
         Raises:
             RuntimeError: it was never started.
@@ -128,35 +128,35 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Where its API is."""
+        """The base URL of the API."""
         return f"{self.origin}{API}"
 
     @property
     def tool_limits(self) -> Mapping[str, tuple[int, float]]:
-        """How many generations of each tool it takes in how many seconds, before `speed`; the others have no limit."""
+        """The rate limit of each tool, as ``(generations, seconds)`` before `speed`; other tools have no limit."""
         return self._settings.limits.tools
 
     @property
     def is_running(self) -> bool:
-        """Whether it serves."""
+        """Whether the sandbox runs."""
         return self._running is not None
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
-        """What has arrived, oldest first; the last 20,000."""
+        """The last 20,000 requests, oldest first."""
         return tuple(self._state().gate.log)
 
     @property
     def jobs(self) -> Mapping[str, SandboxJob]:
-        """Every job that was submitted with ``?async=true``, by id, oldest first."""
+        """The jobs that were submitted with ``?async=true``, by id, oldest first."""
         return MappingProxyType(dict(self._state().store.jobs))
 
     def start(self) -> Sandbox:
-        """Serve, and return when requests are answered.
+        """Start the sandbox, and return when it accepts requests.
 
         Raises:
-            RuntimeError: it runs already.
-            OSError: the port is taken.
+            RuntimeError: the sandbox runs already.
+            OSError: the port is in use.
         """
         if self._running is not None:
             raise RuntimeError("This sandbox runs already.")
@@ -170,7 +170,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """End it, its jobs and its media; harmless when it does not run."""
+        """Stop the sandbox and its jobs, and delete its media. Does nothing if it does not run."""
         running, self._running = self._running, None
         if running is not None:
             atexit.unregister(self.stop)
@@ -179,7 +179,7 @@ class Sandbox:
     def add_key(
         self, scopes: Iterable[str] | None = None, plan: str | None = None, *, organisation: str = "default"
     ) -> str:
-        """Make another key.
+        """Create another key.
 
         Args:
             scopes: what it may do; ``None`` for everything.
@@ -189,23 +189,23 @@ class Sandbox:
         return self._accounts.add_key(scopes, plan, organisation)
 
     def revoke(self, key: str) -> None:
-        """Make a key invalid: 401 from now on."""
+        """Revoke a key: further requests get a 401."""
         self._accounts.revoke(key)
 
     def inject(
         self, fault: Fault, *, method: str = "*", path: str = "*", times: int | None = 1, after: int = 0
     ) -> InjectedFault:
-        """Let requests go wrong.
+        """Inject a fault into matching requests.
 
         Args:
-            fault: how.
+            fault: the fault.
             method: ``"GET"``, ``"POST"``, … or ``"*"``.
             path: a pattern such as ``"/jobs/*"``, relative to the base URL; ``"/media/*"`` for media.
-            times: how many requests; ``None`` for all from now on.
-            after: how many fitting requests pass before.
+            times: the number of requests; ``None`` for all.
+            after: the number of matching requests that pass before.
 
         Returns:
-            Something that counts its ``hits``.
+            The injected fault, which counts its ``hits``.
         """
         return self._faults.add(InjectedFault([fault], method=method, path=path, times=times, after=after))
 
@@ -218,14 +218,14 @@ class Sandbox:
         method: str = "*",
         path: str = "*",
     ) -> InjectedFault:
-        """Let a share of all requests go wrong, for soak tests.
+        """Inject random faults into a share of all requests, for soak tests.
 
         Args:
             rate: the share, 0.0 to 1.0.
-            kinds: what may happen; ``None`` for a mixture of the usual.
-            seed: makes it repeatable.
-            method: as for `inject`.
-            path: as for `inject`.
+            kinds: the faults to choose from; ``None`` for the default ones.
+            seed: makes the choice repeatable.
+            method: see `inject`.
+            path: see `inject`.
         """
         if not 0 <= rate <= 1:
             raise ValueError(f"rate is a share from 0.0 to 1.0, not {rate!r}.")
@@ -238,11 +238,11 @@ class Sandbox:
         )
 
     def clear_faults(self) -> None:
-        """Let everything go right again."""
+        """Remove all faults."""
         self._faults.clear()
 
     def expire_media(self, job_id: str | None = None, *, status: int = 410, renew: bool = False) -> int:
-        """Make media URLs expire, as those of a real media host do after a while.
+        """Let media URLs expire, as those of a media host do after some time.
 
         Args:
             job_id: whose; ``None`` for all there are.
@@ -261,22 +261,22 @@ class Sandbox:
         return expired
 
     def next_duration(self, *seconds: float) -> None:
-        """Fix how long the next jobs take, one number each, in seconds before `speed`."""
+        """Set the durations of the next jobs, in seconds before `speed`."""
         self._pace.next_seconds.extend(float(number) for number in seconds)
 
     def finish(self, job_id: str | None = None) -> int:
-        """Let jobs that run come to their ends now: a result, or a failure where that is what they come to.
+        """End running jobs now, with the result or failure that they would have had.
 
-        With a long `next_duration` before it, a test decides when a job ends, rather than a clock.
+        After a long `next_duration` a test decides when a job ends.
 
         Args:
-            job_id: which; ``None`` for all that run.
+            job_id: the job; ``None`` for all running jobs.
 
         Returns:
-            How many there are. Each ends as soon as its media are made.
+            The number of jobs. Each ends as soon as its media are rendered.
 
         Raises:
-            RuntimeError: the sandbox does not run.
+            RuntimeError: the sandbox is not running.
         """
         if self._running is None:
             raise RuntimeError("This sandbox does not run.")
@@ -306,7 +306,7 @@ class Sandbox:
 
 
 def _durations(given: Mapping[str, Seconds]) -> dict[str, tuple[float, float]]:
-    """Return the range of every tool's durations: the given, else the documented."""
+    """Return the range of durations of each tool: the given one, else the documented one."""
     chosen = {tool.value: tool.typical_seconds for tool in Tool}
     for name, seconds in given.items():
         low, high = seconds if isinstance(seconds, tuple) else (seconds, seconds)

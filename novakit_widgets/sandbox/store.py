@@ -1,4 +1,4 @@
-"""The jobs on the server's side: their lives, their ends, and who may see them."""
+"""The jobs of the sandbox: their states, results and owners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FAIL_PHRASE", "JobStore", "Pace", "SandboxJob"]
 
 FAIL_PHRASE = "fail please"
-"""A generation with these words in its prompt or input fails in the middle of its work, in any case of letters."""
+"""A job whose prompt or input contains these words, in any case, fails halfway."""
 
 _FAILURE = "The model could not generate a result for this prompt."
 _BROKEN = "Internal error while rendering the result."
@@ -37,16 +37,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class SandboxJob:
-    """One job as the server knows it.
+    """A job of the sandbox.
 
     Attributes:
         id: such as ``"job_1f…"``.
-        tool: what makes it.
-        params: as they arrived.
-        seconds: real seconds from its start to its end, as planned.
-        started_at: when it was accepted, as `time.monotonic` counts.
-        ended_at: when it ended, as `time.monotonic` counts; ``None`` before.
-        status: where it stands.
+        tool: the tool of the job.
+        params: the parameters as they were received.
+        seconds: the planned duration in real seconds.
+        started_at: when the job was accepted, by `time.monotonic`.
+        ended_at: when the job ended, by `time.monotonic`; ``None`` before.
+        status: the current status.
     """
 
     id: str
@@ -77,18 +77,18 @@ class SandboxJob:
 
     @property
     def progress(self) -> int:
-        """Percent: unsteady, but never back, and 100 only when it is completed."""
+        """Progress in percent: unsteady, never decreasing, and 100 only when the job is completed."""
         if self.status is JobStatus.COMPLETED:
             return 100
         if self.status is JobStatus.PENDING:
             return 0
         until = time.monotonic() if self.ended_at is None else self.ended_at
         passed = min(0.999, max(0.0, (until - self.started_at) / self.seconds if self.seconds else 0.0))
-        # Each step is a moment of the job's life at which its progress makes a jump of the same size.
+        # At each step the progress increases by the same amount.
         return int(99 * bisect_right(self.steps, passed) / len(self.steps))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the job as the API shows it."""
+        """Return the job as the API reports it."""
         done = self.status is JobStatus.COMPLETED
         actual = {JobStatus.COMPLETED: self.charge.credits, JobStatus.FAILED: 0, JobStatus.CANCELLED: 0}
         body: dict[str, Any] = {
@@ -114,13 +114,13 @@ class SandboxJob:
 
 @dataclass(slots=True)
 class Pace:
-    """How long jobs take.
+    """The durations of jobs.
 
     Attributes:
         speed: divides every duration.
         durations: seconds by tool, as ``(shortest, longest)``.
-        rng: draws between them.
-        next_seconds: durations for the next jobs, before any drawn.
+        rng: draws a duration from the range.
+        next_seconds: durations of the next jobs, used first.
     """
 
     speed: float
@@ -129,7 +129,7 @@ class Pace:
     next_seconds: deque[float] = field(default_factory=deque)
 
     def draw(self, tool: Tool) -> tuple[float, tuple[float, ...]]:
-        """Return a job's real seconds, and the moments of its life (0 to 1) at which it makes progress."""
+        """Return the duration of a job in real seconds, and the shares of it (0 to 1) after which progress increases."""
         drawn = self.rng.uniform(*self.durations[tool.value])
         seconds = self.next_seconds.popleft() if self.next_seconds else drawn
         waiting = self.rng.uniform(0.03, 0.12)
@@ -138,7 +138,7 @@ class Pace:
 
 
 class JobStore:
-    """Every job; belongs to the server's loop.
+    """The jobs of a sandbox. Use it on the server's event loop.
 
     Args:
         pace: how long they take.
@@ -163,7 +163,7 @@ class JobStore:
         transcript: Mapping[str, Any] | None,
         listed: bool,
     ) -> SandboxJob:
-        """Start a job and take its charge; the caller has checked that it fits."""
+        """Start a job and charge it; the caller has checked the quotas."""
         seconds, steps = self._pace.draw(tool)
         model = model_of(tool, params)
         words = f"{params.get('prompt') or ''} {params.get('input') or ''}".lower()
@@ -193,12 +193,12 @@ class JobStore:
         return job
 
     def find(self, key: Key, job_id: str) -> SandboxJob | None:
-        """Return a job that a key may see."""
+        """Return a job if the key may see it."""
         job = self.jobs.get(job_id)
         return job if job is not None and job.owner is key.organisation else None
 
     def newest(self, key: Key, *, tool: str | None, pending: bool, limit: int) -> list[SandboxJob]:
-        """Return a key's jobs, newest first."""
+        """Return the jobs of a key, newest first."""
         found: list[SandboxJob] = []
         for job in reversed(self.jobs.values()):
             if len(found) == limit:
@@ -212,14 +212,14 @@ class JobStore:
         return found
 
     async def wait(self, job: SandboxJob, seconds: float | None) -> None:
-        """Wait until a job has ended, the time is over, or the server ends."""
+        """Wait until a job ends, the time is over, or the server stops."""
         try:
             await asyncio.wait_for(job.woken.wait(), seconds)
         except asyncio.TimeoutError:
             return
 
     def cancel(self, job: SandboxJob) -> bool:
-        """Cancel a job; ``False`` when it had ended before."""
+        """Cancel a job; return ``False`` if it had ended before."""
         if job.status.is_final:
             return False
         if job.task is not None:
@@ -228,12 +228,12 @@ class JobStore:
         return True
 
     def finish(self, job: SandboxJob) -> None:
-        """Let a job that runs come to its end at once."""
+        """End a running job at once."""
         job.hurried = True
         job.due.set()
 
     async def close(self) -> None:
-        """End every job's task, and let go of everybody who waits for one."""
+        """Cancel the tasks of all jobs, and release all waiting requests."""
         self.closing.set()
         alive = tuple(self._alive)
         tasks = [job.task for job in alive if job.task is not None]
@@ -253,7 +253,7 @@ class JobStore:
             self._end(job, JobStatus.FAILED, _FAILURE)
             return
         making = loop.run_in_executor(self._workers, self._library.make, job.tool, job.params)
-        # A job that is cancelled never looks at what became of its media.
+        # A cancelled job never reads the result of its rendering.
         making.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await self._come(job, began + job.seconds * job.steps[0])
@@ -263,7 +263,7 @@ class JobStore:
         except asyncio.CancelledError:
             making.cancel()
             raise
-        except Exception:  # noqa: BLE001 # whatever broke, the job has to end, and to say so
+        except Exception:  # noqa: BLE001 # whatever fails, the job must end and report it
             _log.exception("The sandbox could not make the media of %s.", job.id)
             self._end(job, JobStatus.FAILED, _BROKEN)
             return
@@ -272,7 +272,7 @@ class JobStore:
 
     @staticmethod
     async def _come(job: SandboxJob, moment: float) -> None:
-        """Wait until a moment of the loop's time, or until the job is to come to its end."""
+        """Wait until a time of the event loop, or until the job is ended early."""
         timer = asyncio.get_running_loop().call_at(moment, job.due.set)
         try:
             await job.due.wait()
@@ -282,7 +282,7 @@ class JobStore:
             job.due.clear()
 
     def publish(self, job: SandboxJob) -> None:
-        """Give a job's media new URLs."""
+        """Publish the media of a job under new URLs."""
         words = str(job.params["input"]) if job.tool is Tool.TTS else None
         job.urls = tuple(self._library.publish(made, job.id, words) for made in job.artifacts)
 

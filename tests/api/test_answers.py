@@ -122,9 +122,7 @@ def test_a_long_wait_is_told_by_the_clock(wait, told, monkeypatch):
 def test_too_many_requests_may_be_the_tools_limit():
     """Which is named where it is known; a request that is no submission has none."""
     submit = replace(SUBMIT, limit=limit_of(Tool.VIDEO))
-    assert (
-        "with this key, or of this tool (documented are 5 in an hour): try" in error_of(429, {}, None, submit).message
-    )
+    assert "with this key, or of this tool (documented: 5 in an hour): try" in error_of(429, {}, None, submit).message
     assert "with this key: try" in error_of(429, {}, None, ACTION).message
 
 
@@ -221,7 +219,7 @@ def test_the_rate_limit_headers():
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"id": "job_1"', b"\xff\xfe\xfd", b"[" * 100_000])
 def test_a_success_that_is_no_json(content):
     """It is unreadable, and the error keeps the beginning of it."""
-    with pytest.raises(UnreadableAnswerError, match="no JSON") as caught:
+    with pytest.raises(UnreadableAnswerError, match="not JSON") as caught:
         answer_of(200, {}, content, ACTION)
     assert caught.value.status_code == 200
     assert len(caught.value.response) <= 2_000
@@ -230,7 +228,7 @@ def test_a_success_that_is_no_json(content):
 
 def test_an_answer_that_is_too_long():
     """It was not read, which is an error only where it would have been a success."""
-    with pytest.raises(UnreadableAnswerError, match="longer") as raised:
+    with pytest.raises(UnreadableAnswerError, match="too long") as raised:
         answer_of(200, {}, None, ACTION)
     assert raised.value.too_long
     with pytest.raises(NotFoundError):

@@ -1,4 +1,4 @@
-"""Makes the media: from a prompt, the same for the same parameters, cheap enough for a classroom's laptop."""
+"""Render media from parameters: reproducible, and fast enough for a classroom's laptop."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["render"]
 
 
 def render(tool: Tool, params: Mapping[str, Any], *, index: int, source: bytes | None, target: Path) -> Artifact:
-    """Make one medium.
+    """Render one medium.
 
     Args:
-        tool: which kind.
-        params: as the service received them; what is left out has its documented default.
-        index: which of several that one generation makes.
-        source: the bytes of an image to start from, where there is one.
-        target: the file, still without its ending.
+        tool: the tool of the job.
+        params: the parameters as they were received; omitted ones have their documented defaults.
+        index: the number of the result, where a generation has several.
+        source: the bytes of an image to start from, or ``None``.
+        target: the file to write, without its suffix.
     """
     if tool is Tool.VIDEO:
         from .video import make_video

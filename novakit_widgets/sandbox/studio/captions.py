@@ -1,4 +1,4 @@
-"""The prompt, written into the picture so that it can be read."""
+"""Draw the prompt into the picture."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Caption"]
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _MOST_LINES = 4
-# Pillow's own font knows Latin letters; for others, what systems usually have.
+# Pillow's own font has Latin letters only; for others try common system fonts.
 _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "Arial Unicode.ttf", "msyh.ttc", "arial.ttf")
 _LATIN = 0x250
 
 
 class Caption:
-    """A panel with wrapped text at the foot of a picture, and a small tag at its head.
+    """A panel with wrapped text at the bottom of a picture, and a small tag at its top.
 
     Args:
         text: the prompt.
         tag: one short line.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
-        scale: of the letters.
+        width: the width of the picture in pixels.
+        height: the height of the picture in pixels.
+        scale: the scale of the letters.
     """
 
     def __init__(self, text: str, tag: str, width: int, height: int, *, scale: float = 1.0) -> None:
@@ -42,7 +42,7 @@ class Caption:
         ]
 
     def put(self, view: NDArray[np.uint8]) -> None:
-        """Write into a picture."""
+        """Draw into a picture."""
         for colour, cover, top, left in self._parts:
             rows, columns = colour.shape[:2]
             place = view[top : top + rows, left : left + columns]

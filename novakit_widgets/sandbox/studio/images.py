@@ -1,4 +1,4 @@
-"""Images: PNGs of the asked size."""
+"""Render images: PNGs of the requested size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UPSCALES = {"2x": 2, "4x": 4}
 
 
 def make_image(params: Mapping[str, Any], index: int, target: Path) -> Artifact:
-    """Make one of the ``n`` images of a generation."""
+    """Render one of the ``n`` images of a generation."""
 
     def wanted(name: str) -> Any:
         return value(Tool.IMAGE, params, name)
@@ -50,7 +50,7 @@ def make_image(params: Mapping[str, Any], index: int, target: Path) -> Artifact:
 
 
 def make_edit(params: Mapping[str, Any], source: bytes | None, target: Path) -> Artifact:
-    """Edit an image: the one that was given, or one made up where its address leads elsewhere."""
+    """Edit the given image; where it is on another host, edit a generated one."""
     prompt = str(params.get("prompt") or "")
     operation = str(params.get("operation") or "edit")
     rng = generator(prompt, operation, params.get("seed"), params.get("image"), params.get("mask"))
@@ -73,7 +73,7 @@ def _before(params: Mapping[str, Any], source: bytes | None) -> Image.Image:
 
 
 def _recolour(before: Image.Image, prompt: str, rng: np.random.Generator) -> Image.Image:
-    """Give it the colours that the words suggest."""
+    """Apply the colours that the words suggest."""
     look = look_of(prompt, rng)
     tinted = ImageOps.colorize(before.convert("L"), look.land[1], look.light, look.sky[-2])
     return Image.blend(before, tinted, 0.7)

@@ -1,4 +1,4 @@
-"""Music: chords, a bass, a melody over them, and drums where the prompt asks for them."""
+"""Render music: chords, bass, melody, and drums where the prompt mentions them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FFT_STEP = 1 << 15  # samples; a length of many twos is fast to transform, and 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """What the words of a prompt ask for."""
+    """The musical style that the words of a prompt suggest."""
 
     beats_per_minute: float
     root: int
@@ -54,7 +54,7 @@ class _Style:
 
 
 def make_music(params: Mapping[str, Any], target: Path) -> Artifact:
-    """Make music of the asked length and format."""
+    """Render music of the requested length and format."""
 
     def wanted(name: str) -> Any:
         return value(Tool.MUSIC, params, name)
@@ -86,7 +86,7 @@ def _style(prompt: str, rng: np.random.Generator) -> _Style:
 
 
 class _Piece:
-    """A piece of so many seconds, mixed into two channels."""
+    """A piece of music, mixed into two channels."""
 
     def __init__(self, style: _Style, seconds: float, rate: int, rng: np.random.Generator) -> None:
         self._style, self._rate, self._rng = style, rate, rng

@@ -1,4 +1,4 @@
-"""What a prompt looks like: the colours, the land and the weather that its words suggest."""
+"""The colours, land and weather that the words of a prompt suggest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Look:
         land: the farthest and the nearest layer.
         shape: of the layers: ``"mountains"``, ``"hills"``, ``"waves"`` or ``"towers"``.
         particles: ``"stars"``, ``"snow"``, ``"rain"``, ``"sparks"`` or ``"dust"``.
-        sun_height: where the light stands, 0.0 at the horizon to 1.0.
+        sun_height: the height of the sun or moon, from 0.0 at the horizon to 1.0.
     """
 
     sky: tuple[Colour, ...]
@@ -137,11 +137,11 @@ def _mentions(text: str, words: str) -> bool:
 
 
 def look_of(prompt: str, rng: np.random.Generator, *, natural: bool = False) -> Look:
-    """Return the look for a prompt; words decide, chance where they say nothing.
+    """Return the look for a prompt. Its words decide; what they leave open is random.
 
     Args:
         prompt: the text.
-        rng: the prompt's own.
+        rng: the random generator of the prompt.
         natural: paler colours (the service's ``style="natural"``).
     """
     text = prompt.lower()
@@ -156,7 +156,7 @@ def look_of(prompt: str, rng: np.random.Generator, *, natural: bool = False) -> 
         if _mentions(text, words):
             look = replace(look, particles=particles)
             break
-    # A little of its own for every prompt, so that two sunsets are two.
+    # A small random change for each prompt, so that two sunsets differ.
     shift = rng.normal(0, 6, 3)
     strength = 0.45 if natural else 1.0
 

@@ -1,4 +1,4 @@
-"""A landscape that moves: sky, light, layers of land that pass at their own speeds, and what is in the air."""
+"""Render a moving landscape: sky, light, layers of land at different speeds, and particles."""
 
 from __future__ import annotations
 

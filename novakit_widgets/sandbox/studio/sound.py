@@ -1,4 +1,4 @@
-"""Writing sound: mp3, wav, opus and aac."""
+"""Write audio files: mp3, wav, opus and aac."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Sound = NDArray[np.float64]
 """Samples from -1.0 to 1.0: one row for a channel."""
 
 RATES = {"mp3": 44_100, "wav": 44_100, "opus": 48_000, "aac": 44_100}
-"""Samples a second by format; opus knows no 44,100."""
+"""Samples a second by format; opus does not support 44,100."""
 
 # Codec, container, ending and type.
 _FORMATS = {
@@ -35,13 +35,13 @@ _BLOCK = 1 << 16
 
 
 def write_sound(sound: Sound, format_name: str, rate: int, target: Path) -> Artifact:
-    """Write samples into a file.
+    """Write samples to a file.
 
     Args:
         sound: one or two rows.
         format_name: ``"mp3"``, ``"wav"``, ``"opus"`` or ``"aac"``.
         rate: samples a second.
-        target: the file, still without its ending.
+        target: the file to write, without its suffix.
     """
     codec, container_name, suffix, mime = _FORMATS[format_name]
     peak = float(np.abs(sound).max()) or 1.0

@@ -1,6 +1,6 @@
-"""Something like speech: syllables of two or three formants, as long as the text takes to say.
+"""Render synthetic speech: syllables of two or three formants, as long as the text takes to speak.
 
-Nobody will understand it, but it has a voice, a pace and a melody, falls at a full stop and rises at a question mark.
+It is not intelligible, but it has a voice, a pace and a melody, falls at a full stop and rises at a question mark.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Unit:
 
 
 def make_speech(params: Mapping[str, Any], target: Path) -> Artifact:
-    """Make speech whose length follows the text and the speed."""
+    """Render speech whose length follows the text and the speed."""
 
     def wanted(name: str) -> Any:
         return value(Tool.TTS, params, name)

@@ -1,4 +1,4 @@
-"""Transcriptions: of the sandbox's own speech what was said, of anything else something plausible."""
+"""Transcriptions: the spoken text of the sandbox's own speech, a plausible text for anything else."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def transcribe(params: Mapping[str, Any], known: tuple[str, float | None] | None
     """Return a transcription as the synchronous endpoint answers it.
 
     Args:
-        params: the request's.
-        known: what is said in the file, and its seconds, where the sandbox has made it.
+        params: the parameters of the request.
+        known: the spoken text and its seconds, where the sandbox has generated the file.
 
     Returns:
         ``text, segments, language, duration``, and ``words`` where they were asked for. ``text`` is in the asked

@@ -1,6 +1,6 @@
 """Videos: h264 in mp4, ready to play while it loads.
 
-The frames are drawn smaller than asked for, to spare a laptop (and a notebook's file): 360 lines on the shorter
+The frames are smaller than requested, which saves time and disk space: 360 lines on the shorter
 side for ``720p``, 540 for ``1080p``, 720 for ``4k``. At 60 frames a second every drawing is shown twice.
 """
 
@@ -48,7 +48,7 @@ def frame_size(resolution: str, aspect_ratio: str) -> tuple[int, int]:
 
 
 def make_video(params: Mapping[str, Any], source: bytes | None, target: Path) -> Artifact:
-    """Make a video of the asked length, frame rate and aspect ratio that shows its prompt."""
+    """Render a video of the requested length, frame rate and aspect ratio that shows its prompt."""
 
     def wanted(name: str) -> Any:
         return value(Tool.VIDEO, params, name)
@@ -86,7 +86,7 @@ def picture(source: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """Return an image's pixels, cut to a size.
 
     Raises:
-        ValueError: it is no image.
+        ValueError: the bytes are not an image.
     """
     try:
         image = Image.open(BytesIO(source)).convert("RGB")
@@ -99,6 +99,6 @@ def picture(source: bytes, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def _mark_progress(view: NDArray[np.uint8], share: float) -> None:
-    """Draw a thin line along the foot: anybody sees that the video moves."""
+    """Draw a progress line at the bottom, which shows that the video moves."""
     thick = max(2, view.shape[0] // 120)
     view[-thick:, : int(view.shape[1] * share)] = (255, 196, 92)

@@ -1,4 +1,4 @@
-"""Many jobs at once: from prompts, dicts or the rows of a table to what is submitted. All are checked before one is sent."""
+"""`nk.batch`: many jobs from prompts, dicts or the rows of a table. All items are checked before the first is submitted."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OURS", "batch", "is_missing", "parse_items"]
 
-MOST_ITEMS = 10_000  # also what ends a generator that has no end
-OURS = ("max_running", "client", "timeout", "embed", "reuse")  # what a batch takes for itself
+MOST_ITEMS = 10_000  # which also stops an endless generator
+OURS = ("max_running", "client", "timeout", "embed", "reuse")  # parameters of the batch rather than of its jobs
 _NAMED = 5  # further items that an error names
 
 
@@ -38,32 +38,30 @@ def batch(
     reuse: bool | None = None,
     **common: Any,
 ) -> JobBoard:
-    """Make many: a queue that keeps to the service's limits, on one board.
+    """Submit many jobs through a queue that respects the service's limits, and show them on one board.
 
-    All items are checked before anything is submitted. Then they start one after the other, as fast as the limits of the tool
-    and of the key allow; each that waits says when it will start. One that fails does not keep the others from going on.
+    All items are checked before anything is submitted. Then jobs start as fast as the limits of the tool and the key allow; each
+    waiting item shows when it will start. A failed job does not stop the others.
 
     Args:
-        endpoint_or_tool: such as ``"video"`` or ``"videos/generations"``.
-        items: prompts (for ``"tts"`` the text, for ``"stt"`` the file), dicts of parameters, or a mixture; any iterable, such as
-            a generator, of at most 10,000. Or a DataFrame: a row is an item, a column a parameter. A value that is ``None`` or
-            NaN counts as not said.
-        max_running: how many of them may run at once, 100 where it is left out; the limits decide besides.
-        client: speaks to the service; where it is left out, one is made from the settings.
-        timeout: seconds to watch each; the default is the tool's (video 300, music 180, else 120).
-        embed: where the finished media go: ``"auto"`` puts up to 8 MB of all together into the notebook, and what is more into
-            ``novakit-media/`` beside it; see `JobWidget` for the others.
-        reuse: as for `JobWidget`: take jobs of the history that asked for the same, instead of paying again.
-        **common: parameters for all of them; an item's own values win.
+        endpoint_or_tool: The tool, such as ``"video"``, or its endpoint ``"videos/generations"``.
+        items: At most 10,000 prompts (for ``"tts"`` texts, for ``"stt"`` files) or dicts of parameters, in any iterable.
+            Or a DataFrame: a row is an item, a column a parameter. Missing values (``None`` or NaN) are omitted.
+        max_running: The most jobs that run at once, 100 by default. The service's limits apply as well.
+        client: See `JobWidget`.
+        timeout: Seconds to watch each job; by default 300 for video, 180 for music, and 120 otherwise.
+        embed: See `JobWidget`. ``"auto"`` embeds up to 8 MB of all results together, and saves the rest in ``novakit-media/``.
+        reuse: See `JobWidget`.
+        **common: Parameters for all items. An item's own values take precedence.
 
     Returns:
         A `JobBoard`, which shows itself, runs in the background, and can be awaited.
 
     Raises:
-        InvalidParameterError: an item is of no use; the message says which, counted from 0 as in ``board[0]``, and why. Nothing
-            was sent or billed.
-        TypeError: a keyword is nearly a documented one.
-        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+        InvalidParameterError: An item is not valid. The message names its index, as in ``board[0]``, and the reason. Nothing was
+            sent or billed.
+        TypeError: A keyword is a likely misspelling.
+        ConfigurationError: The key, the base URL, or an argument is missing or not valid.
 
     Example:
         >>> board = batch("image", ["A lighthouse", {"prompt": "A boat", "seed": 7}], size="512x512")
@@ -93,15 +91,15 @@ Item 1 is refused as well.
 
 
 def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Turn what a user gave into parameters, and check all of them.
+    """Return the checked parameters of all items; see `batch`.
 
     Args:
-        tool: what makes them.
-        items: as for `batch`.
-        common: parameters for all of them; an item's own values win.
+        tool: The tool of all items.
+        items: See `batch`.
+        common: See `batch`.
 
     Raises:
-        InvalidParameterError: there is no item, or one is of no use.
+        InvalidParameterError: There is no item, or one is not valid.
 
     Example:
         >>> parse_items(Tool.TTS, ["Hello", {"input": "Bye", "speed": float("nan")}], {"voice": "echo"})
@@ -113,14 +111,14 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
     for number, item in enumerate(_rows(items)):
         if number >= MOST_ITEMS:
             raise InvalidParameterError(
-                f"There are more than {MOST_ITEMS:,} items. Nothing was sent or billed. Make several batches of them."
+                f"There are more than {MOST_ITEMS:,} items. Nothing was sent or billed. Split them into several batches."
             )
         try:
             params = {**shared, **said(tool, _mapping(tool, item), missing=is_missing)}
             _check(tool, params)
         except InvalidParameterError as error:
             problems.append((number, error.message, error.parameter))
-        except TypeError as error:  # a slip in a name
+        except TypeError as error:  # a likely misspelling of a name
             problems.append((number, str(error), None))
         else:
             parsed.append(params)
@@ -130,18 +128,18 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
             f"item {number}: {message}{_others([other for other, _, _ in problems[1:]])}", parameter=parameter
         )
     if not parsed:
-        raise InvalidParameterError("There is no item, so there is nothing to make. Nothing was sent or billed.")
+        raise InvalidParameterError("There are no items. Nothing was sent or billed.")
     return parsed
 
 
 def _rows(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items of whatever holds them."""
+    """Return an iterator over the items of a list, a generator or a table."""
     if isinstance(items, str | bytes | Path | Mapping) or not _holds_items(items):
         raise InvalidParameterError(
-            f"items is a list of prompts or dicts, or a table, not {type(items).__name__}. Nothing was sent or billed. "
-            "For a single one there are nk.video, nk.image, …"
+            f"items must be a list of prompts or dicts, or a table, not {type(items).__name__}. Nothing was sent or billed. "
+            "Use nk.video, nk.image, … for a single job."
         )
-    if hasattr(items, "columns"):  # a table; its rows are what pandas and polars give them out as
+    if hasattr(items, "columns"):  # a table of pandas or polars
         as_dicts = getattr(items, "to_dicts", None)
         items = as_dicts() if callable(as_dicts) else items.to_dict("records")  # type: ignore[attr-defined]  # pandas
     return itertools.chain(items)
@@ -152,22 +150,22 @@ def _holds_items(items: object) -> bool:
 
 
 def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:
-    """Turn one item into parameters."""
+    """Return the parameters of one item."""
     if isinstance(item, Mapping):
         check_names(tool, item, called="batch()", ours=())
         return item
     if isinstance(item, str) or (tool is Tool.STT and is_source(item)):
         return {main_parameter(tool): item}
-    # Where a column has a hole, or a list a None: the required parameter is what is missing.
+    # A missing value in a column or a list: the check reports the required parameter.
     if is_missing(item):
         return {}
     raise InvalidParameterError(
-        f"it is neither text nor a dict, but {type(item).__name__}. Nothing was sent or billed."
+        f"an item must be text or a dict, not {type(item).__name__}. Nothing was sent or billed."
     )
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, pandas' NaT and NA.
+    """Return whether a value is missing: None, NaN, or pandas' NaT and NA.
 
     Example:
         >>> is_missing(float("nan")), is_missing(0)
@@ -176,20 +174,20 @@ def is_missing(value: object) -> bool:
     if value is None:
         return True
     try:
-        return bool(value != value)  # noqa: PLR0124 # NaN alone is not itself
-    except (TypeError, ValueError):  # NA says neither yes nor no; an array says both
+        return bool(value != value)  # noqa: PLR0124 # only NaN is unequal to itself
+    except (TypeError, ValueError):  # NA and arrays have no truth value
         return type(value).__name__ == "NAType"
-    except ArithmeticError:  # a signalling NaN of decimal, which is refused when it is checked
+    except ArithmeticError:  # a signalling NaN of decimal, which the check refuses
         return False
 
 
 def _check(tool: Tool, params: Mapping[str, Any]) -> None:
     check(tool, params)
-    check_size(tool, params)  # what is common and the item's own were weighed apart
+    check_size(tool, params)  # common and own parameters were measured separately before
 
 
 def _others(numbers: list[int]) -> str:
-    """Say which other items are refused."""
+    """Return a sentence that names the other items that are not valid."""
     if not numbers:
         return ""
     if len(numbers) == 1:

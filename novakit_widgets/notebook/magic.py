@@ -1,4 +1,4 @@
-"""``%%novakit video``: the cell is the prompt, the options stand on the line. ``%load_ext novakit_widgets`` brings it."""
+"""``%%novakit video``: the cell is the prompt, the line has the options. ``%load_ext novakit_widgets`` loads it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ __all__ = ["NovaKitMagics", "complete", "load", "unload"]
 class NovaKitMagics(Magics):
     """The magic ``novakit``, for a line and for a cell."""
 
-    @no_var_expand  # a prompt with a dollar or a brace in it is no template
+    @no_var_expand  # dollars and braces in a prompt are not expanded
     @line_cell_magic
     def novakit(self, line: str, cell: str | None = None) -> JobWidget | None:
-        """Generate with NovaKit: the cell is the prompt, the options stand on the line.
+        """Generate with NovaKit: the cell is the prompt, the line has the options.
 
             %%novakit video --duration-seconds 5 --aspect-ratio 1:1
             A sunset over mountains
@@ -42,16 +42,16 @@ class NovaKitMagics(Magics):
 
         Tools: video, music, image, image_edit (edit_image), tts (speech), stt (transcribe). Each has the service's own
         parameters as options; Tab completes them, and ``%novakit video --help`` explains them. ``name=value`` sends any
-        parameter, also one that is not documented. Besides:
+        parameter, also an undocumented one. Further options:
 
-            --as NAME       also keep the card in this variable
-            --wait          return when the job has ended
+            --as NAME       also assign the card to this variable
+            --wait          wait until the job has ended
             --timeout SEC   seconds to watch the job
             --embed WHERE   auto, inline, file or link
             --reuse         take an equal job of the history instead of paying again
 
-        On a line, options and ``name=value`` stand before the prompt, which is sent as it stands; ``--`` ends them, for a prompt
-        that begins like one of them. Braces and dollars are the prompt's own: for the value of a variable, nk.image(f"…").
+        On a line, write options and ``name=value`` before the prompt, and ``--`` before a prompt that begins like an option.
+        Braces and dollars are sent as they are: to insert a variable, use nk.image(f"…").
 
         The card shows itself and the job runs in the background, as with nk.video(…).
         """
@@ -61,7 +61,7 @@ class NovaKitMagics(Magics):
             return None
         name, waits = ours.pop("as", None), ours.pop("wait", False)
         if name is not None and not name.isidentifier():
-            raise UsageError(f"--as: {name!r} can't be the name of a variable. Nothing was sent or billed.")
+            raise UsageError(f"--as must be a variable name, got {name!r}. Nothing was sent or billed.")
         from ..widgets.card.widget import JobWidget
 
         try:
@@ -77,10 +77,10 @@ class NovaKitMagics(Magics):
 
 
 def complete(text: str) -> list[str]:
-    """Return how the last word of a magic's line can go on: tools, options, and documented values.
+    """Return the completions of the last word of a magic's line: tools, options, and documented values.
 
     Args:
-        text: the line up to the cursor, from ``%novakit`` or ``%%novakit`` on.
+        text: The line up to the cursor, from ``%novakit`` or ``%%novakit`` on.
 
     Example:
         >>> complete("%%novakit video --aspect-ratio 1")
@@ -125,13 +125,13 @@ def _is_known(table: Mapping[str, Parameter], name: str) -> bool:
 
 @context_matcher()  # type: ignore[untyped-decorator]
 def _matcher(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete in the line of the magic; everywhere else there is nothing to say."""
+    """Complete the line of the magic; return no completions elsewhere."""
     text = context.text_until_cursor
     found = complete(text)
     last = "" if not text or text[-1].isspace() else text.split()[-1]
     known = len(last) - len(context.token)  # of the last word, IPython replaces only this token
     completions = [SimpleCompletion(text=word[known:], type="option") for word in found] if known >= 0 else []
-    # All but the completions may be left out; the TypedDict does not say so.
+    # Every key but `completions` is optional, though the TypedDict requires it.
     return {"completions": completions, "suppress": bool(completions)}  # type: ignore[typeddict-item]
 
 
@@ -139,7 +139,7 @@ def load(shell: InteractiveShell) -> None:
     """Add the magic to a shell, its completion, and the settings to ``%config``.
 
     Args:
-        shell: IPython.
+        shell: IPython's shell.
     """
     settings.register(shell)
     shell.register_magics(NovaKitMagics)
@@ -148,10 +148,10 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magic and its completion away again.
+    """Remove the magic and its completion from a shell.
 
     Args:
-        shell: IPython.
+        shell: IPython's shell.
     """
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("novakit", None)

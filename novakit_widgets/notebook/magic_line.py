@@ -1,4 +1,4 @@
-"""What the line of the magic says: a tool, options as a shell has them, and a prompt. A slip is refused before it is billed."""
+"""Parsing the line of the magic: a tool, options as in a shell, and a prompt. Mistakes are refused before anything is billed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["OURS", "help_of", "option_of", "parse"]
 
 _PAIR = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_WORD = re.compile(r"""\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)  # of a shell's line
-_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""", re.DOTALL)  # a whole prompt, as whoever thinks of a shell writes it
-OURS = {  # what is not the service's
-    "as": "NAME: also keep the card in this variable",
-    "wait": "return when the job has ended",
+_WORD = re.compile(
+    r"""\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL
+)  # a word of a shell's line
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""", re.DOTALL)  # a whole prompt in quotes, as in a shell
+OURS = {  # options of the magic rather than of the service
+    "as": "NAME: also assign the card to this variable",
+    "wait": "wait until the job has ended",
     "timeout": "SECONDS to watch the job",
     "embed": "auto, inline, file or link",
     "reuse": "take an equal job of the history instead of paying again",
@@ -38,7 +40,7 @@ OURS = {  # what is not the service's
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that raises what IPython shows in one line, instead of ending the kernel."""
+    """Raises an error that IPython shows in one line, instead of ending the kernel."""
 
     def error(self, message: str) -> NoReturn:
         end = "" if message.endswith("?") else "."
@@ -48,25 +50,25 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Once(argparse.Action):
-    """Keeps a value, and refuses a second one: which of them was meant, nobody knows."""
+    """Stores a value, and refuses a second one."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
         if hasattr(namespace, self.dest):
-            parser.error(f"{option_string} is there twice: say it once")
+            parser.error(f"{option_string} is set twice")
         setattr(namespace, self.dest, values)
 
 
 class _OnceEither(argparse.BooleanOptionalAction):
-    """``--name`` or ``--no-name``, and not both."""
+    """Accepts ``--name`` or ``--no-name``, but not both."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
         if hasattr(namespace, self.dest):
-            parser.error(f"{option_string} stands beside {' or '.join(self.option_strings)}: say one of them, once")
+            parser.error(f"use either {' or '.join(self.option_strings)}, once")
         super().__call__(parser, namespace, values, option_string)
 
 
 def _value_of(parameter: Parameter) -> Any:
-    """Return what reads a parameter's value from the line."""
+    """Return a function that parses a parameter's value."""
 
     def read(text: str) -> Any:
         if parameter.kind is str:
@@ -76,7 +78,7 @@ def _value_of(parameter: Parameter) -> Any:
         try:
             value = json.loads(text.lower() if parameter.kind is bool else text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {_SORTS[parameter.kind]}") from None
+            raise argparse.ArgumentTypeError(f"must be {_SORTS[parameter.kind]}, got {text!r}") from None
         return value
 
     return read
@@ -87,21 +89,21 @@ _SORTS: Mapping[type, str] = {
     float: "a number",
     bool: "true or false",
     dict: "a JSON object",
-    list: "a JSON list, nor words with commas between them",
+    list: "a JSON list or words separated by commas",
 }
 
 
 def _parser_of(tool: Tool) -> _Parser:
-    """Make the parser of one tool's options from its documented parameters."""
+    """Return the parser of a tool's options, made from its documented parameters."""
     parser = _Parser(
         prog=f"%%novakit {tool}",
-        description="The cell, or what is left of the line, is the prompt. Only what you say is sent.",
+        description="The cell, or the rest of the line, is the prompt. Parameters you omit are not sent.",
         argument_default=argparse.SUPPRESS,
         add_help=False,
         allow_abbrev=False,
-        epilog="Other parameters are sent as they are: name=value.",
+        epilog="Write other parameters as name=value; they are sent as they are.",
     )
-    parser.add_argument("words", nargs="*", help="the prompt, where there is no cell; or name=value")
+    parser.add_argument("words", nargs="*", help="the prompt, if there is no cell; or name=value")
     for parameter in PARAMETERS[tool].values():
         if parameter.name == main_parameter(tool):
             continue
@@ -123,17 +125,17 @@ def _parser_of(tool: Tool) -> _Parser:
 
 def _explained(parameter: Parameter) -> str:
     values = ", ".join(map(str, parameter.choices))
-    default = "" if parameter.default is None else f"The service's default: {parameter.default}."
+    default = "" if parameter.default is None else f"Default: {parameter.default}."
     return " ".join(part for part in (parameter.help, f"One of {values}." * bool(values), default) if part)
 
 
 def help_of(tool: Tool) -> str:
-    """Explain a tool's options, in some lines."""
+    """Return the help text of a tool's options."""
     return _parser_of(tool).format_help()
 
 
 def option_of(name: str) -> str:
-    """Return the option of a parameter.
+    """Return the option for a parameter.
 
     Example:
         >>> option_of("aspect_ratio")
@@ -143,17 +145,17 @@ def option_of(name: str) -> str:
 
 
 def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dict[str, Any]]:
-    r"""Read a line of options, and the cell below it.
+    r"""Parse the line of the magic, and the cell below it.
 
     Args:
-        line: a tool and options, such as ``"video --duration-seconds 5 seed=7"``.
-        cell: the prompt; where there is none, it is the line from the first word that is no option, as it stands.
+        line: A tool and options, such as ``"video --duration-seconds 5 seed=7"``.
+        cell: The prompt. Without a cell, the prompt is the line from the first word on that is not an option.
 
     Returns:
-        The tool, what is to be sent, and what is ours: ``as``, ``wait``, ``timeout``, ``embed``, ``reuse``, ``help``.
+        The tool, the parameters to send, and the magic's own options, such as ``wait`` and ``timeout``.
 
     Raises:
-        UsageError: the line is of no use; nothing was sent or billed.
+        UsageError: The line is not valid. Nothing was sent or billed.
 
     Example:
         >>> parse("video --duration-seconds 5 seed=7", "A sunset\n")
@@ -162,7 +164,7 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     name, after = [*line.split(None, 1), "", ""][:2]
     if not name or name.startswith("-"):
         raise UsageError(
-            f"Say which tool: %%novakit TOOL [options], where TOOL is one of {tool_names()}. "
+            f"Name a tool: %%novakit TOOL [options], where TOOL is one of {tool_names()}. "
             "%novakit TOOL --help shows its options."
         )
     try:
@@ -183,12 +185,12 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
     left: list[str] = options.pop("words", [])
     ours = {name[1:]: options.pop(name) for name in list(options) if name.startswith("_")}
     if left:
-        parser.error(f"{' '.join(left)!r} is no option: with %%novakit the prompt is the cell")
+        parser.error(f"unknown option {' '.join(left)!r}: with %%novakit the prompt is the cell")
     if twice := sorted(options.keys() & said):
-        parser.error(f"{twice[0]} is there twice, as {option_of(twice[0])} and as {twice[0]}=…: say it once")
+        parser.error(f"{twice[0]} is set twice, as {option_of(twice[0])} and as {twice[0]}=…")
     main = main_parameter(tool)
     if text and main in said:
-        parser.error(f"{main} is there twice: as {main}=… and as {'the cell' if cell is not None else 'the words'}")
+        parser.error(f"{main} is set twice: as {main}=… and as {'the cell' if cell is not None else 'the words'}")
     prompt = {main: text} if text else {}
     try:
         check_names(tool, said, called="%novakit", ours=[f"--{name}" for name in OURS])
@@ -199,21 +201,21 @@ def parse(line: str, cell: str | None = None) -> tuple[Tool, dict[str, Any], dic
 
 
 def _words_of(text: str) -> list[str]:
-    """Take a line apart as a shell does."""
+    """Split a line into words as a shell does."""
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} can't be read ({error}). Nothing was sent or billed.") from None
+        raise UsageError(f"{text!r} can't be parsed ({error}). Nothing was sent or billed.") from None
 
 
 def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
-    """Take the options and ``name=value`` off the beginning of a line. From the first other word on it is the prompt, as it stands.
+    """Split a line into its options and ``name=value``, and the prompt, which begins with the first other word.
 
     Args:
-        text: the line after the tool.
-        parser: knows the options.
+        text: The line after the tool.
+        parser: The parser of the tool's options.
     """
-    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    options = parser._option_string_actions  # noqa: SLF001 # argparse has no public way
     words: list[str] = []
     at, takes_value = 0, False
     while (found := _WORD.match(text, at)) is not None:
@@ -232,39 +234,39 @@ def _before_prompt(text: str, parser: _Parser) -> tuple[list[str], str]:
     prompt = text[at:].strip()
     for word in prompt.split():
         if word.partition("=")[0] in options:
-            parser.error(f"{word!r} stands behind the first words of the prompt: options stand before it")
+            parser.error(f"{word!r} comes after the beginning of the prompt: write options before it")
     return words, prompt[1:-1] if _QUOTED.fullmatch(prompt) else prompt
 
 
 def _refuse_truth(words: Sequence[str], parser: _Parser) -> None:
-    """Refuse ``--loop true``: a flag takes no value, so that word would be the prompt's first."""
-    options = parser._option_string_actions  # noqa: SLF001 # argparse tells it nowhere else
+    """Refuse ``--loop true``: a flag takes no value, so the word would begin the prompt."""
+    options = parser._option_string_actions  # noqa: SLF001 # argparse has no public way
     for flag, word in itertools.pairwise(words):
         action = options.get(flag)
         if action is not None and action.nargs == 0 and word.lower() in ("true", "false"):
             parser.error(
-                f"{flag} takes no value, and {word!r} stands behind it. Write {' or '.join(action.option_strings)} alone; "
-                f"on a line, a prompt that begins with {word!r} stands behind --"
+                f"{flag} takes no value, got {word!r}. Write {' or '.join(action.option_strings)} alone; "
+                f"write -- before a prompt that begins with {word!r}"
             )
 
 
 def _refuse_other_dashes(word: str, parser: _Parser) -> None:
-    """Refuse ``-seed``, ``—seed`` and ``aspect-ratio=1:1`` as a prompt's first word: two dashes were meant."""
-    bare = word.lstrip("-\N{EN DASH}\N{EM DASH}")  # pages and keyboards make one of two
+    """Refuse ``-seed``, ``—seed`` and ``aspect-ratio=1:1`` as the first word of a prompt: an option is meant."""
+    bare = word.lstrip("-\N{EN DASH}\N{EM DASH}")  # editors turn two dashes into one long dash
     name = f"--{bare.partition('=')[0]}"
     if name in parser._option_string_actions and (bare != word or "=" in word):  # noqa: SLF001
-        parser.error(f"{word!r} is no option. Write {name}; a prompt that begins like this stands behind --")
+        parser.error(f"unknown option {word!r}. Write {name}, or write -- before a prompt that begins like this")
 
 
 def _refuse_unknown(word: str, parser: _Parser) -> NoReturn:
-    """Refuse a word with dashes that is no option, and say which one is nearly the same."""
+    """Refuse an unknown option, and suggest a similar one."""
     name = word.partition("=")[0]
     close = difflib.get_close_matches(name.lower().replace("_", "-"), parser._option_string_actions, n=1, cutoff=0.75)  # noqa: SLF001
-    parser.error(f"{name!r} is no option{f': did you mean {close[0]}?' if close else ''}")
+    parser.error(f"unknown option {name!r}{f': did you mean {close[0]}?' if close else ''}")
 
 
 def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Take the words that are ``name=value`` out of a line; what JSON does not say is text, unless it begins like JSON."""
+    """Split words into ``name=value`` and others. A value that is not JSON is text, unless it begins like JSON."""
     said: dict[str, Any] = {}
     rest: list[str] = []
     for word in words:
@@ -275,18 +277,18 @@ def _pairs(tool: Tool, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]
         name, text = found.groups()
         if name in OURS:
             raise UsageError(
-                f"{name!r} is none of the service's parameters. Write --{name}, with dashes. Nothing was sent or billed."
+                f"{name!r} is an option, not a parameter of the service. Write --{name}. Nothing was sent or billed."
             )
         if name in said:
-            raise UsageError(f"{name} is there twice: say it once. Nothing was sent or billed.")
+            raise UsageError(f"{name} is set twice. Nothing was sent or billed.")
         known = PARAMETERS[tool].get(name)
         try:
             said[name] = json.loads(text) if known is None else _value_of(known)(text)
         except ValueError:
             if text.startswith(("[", "{")):
                 raise UsageError(
-                    f"{name}: {text!r} begins like JSON and is none. Write it without spaces, or in quotes as in "
-                    f"'{name}=[\"a\", 2]'; a prompt that begins like this stands behind --. Nothing was sent or billed."
+                    f"{name}: {text!r} is not valid JSON. Write it without spaces, or in quotes as in "
+                    f"'{name}=[\"a\", 2]'; write -- before a prompt that begins like this. Nothing was sent or billed."
                 ) from None
             said[name] = text
         except argparse.ArgumentTypeError as error:

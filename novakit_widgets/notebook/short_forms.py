@@ -1,7 +1,7 @@
 """One function for each tool, with the documented parameters' names and defaults in its signature.
 
-The defaults that a signature shows are the service's. They are not sent: what you do not say is left out, so the service
-decides, today and after it has changed its mind.
+The defaults in a signature are the service's. Parameters that you omit are not sent, so a default that the service changes takes
+effect at once.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
 __all__ = ["attach", "edit_image", "image", "music", "speech", "transcribe", "video"]
 
 _P = ParamSpec("_P")
-# What a short form takes for the widget rather than for the service.
+# Parameters of the widget rather than of the service.
 _OURS = ("client", "timeout", "embed", "autostart", "reuse")
 
 _NOTE = """
-    {which} ``None`` says nothing. Other keywords are passed on as they are, except those that are a slip of one of these.
-    ``client``, ``timeout`` (seconds to watch), ``embed``, ``autostart`` and ``reuse`` are those of `JobWidget`.
+    Parameters you omit are not sent; the defaults shown are the service's. ``None`` means not set. Other keywords are sent as they
+    are, except likely misspellings. ``client``, ``timeout`` (seconds), ``embed``, ``autostart`` and ``reuse`` are described in
+    `JobWidget`.
 
     Returns:
         A `JobWidget`, which shows itself, runs in the background, and can be awaited.
 
     Raises:
-        InvalidParameterError: the documentation forbids a value. Nothing was sent or billed.
-        TypeError: a keyword is nearly a documented one.
-        MissingKeyError: there is no API key.
+        InvalidParameterError: The service does not accept a value. Nothing was sent or billed.
+        TypeError: A keyword is a likely misspelling.
+        MissingKeyError: There is no API key.
 """
 
 
 def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, JobWidget]]:
-    """Make a short form of a signature: only what the caller said is sent."""
+    """Turn a signature into a short form that sends only the parameters that the caller set."""
 
     def decorate(described: Callable[_P, JobWidget]) -> Callable[_P, JobWidget]:
         signature = inspect.signature(described)
@@ -56,7 +57,7 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
             return _widget(tool, {**given, **others}, ours)
 
         text = inspect.cleandoc(described.__doc__ or "")
-        note = inspect.cleandoc(_NOTE.format(which="Only what you say is sent; a default shown is the service's own."))
+        note = inspect.cleandoc(_NOTE)
         short_form.__doc__ = f"{text}\n\n{note}\n"
         return short_form
 
@@ -92,23 +93,22 @@ def video(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Make a video.
+    """Generate a video from a text prompt.
 
     Args:
-        prompt: what to make, in words.
-        model: the model that makes it.
-        duration_seconds: how long the video is.
+        prompt: A description of the result.
+        model: The model.
+        duration_seconds: The length in seconds.
         resolution: ``"720p"``, ``"1080p"`` or ``"4k"``.
-        fps: frames a second, 30 or 60.
+        fps: Frames per second, 30 or 60.
         aspect_ratio: ``"16:9"``, ``"9:16"``, ``"1:1"``, ``"4:3"`` or ``"3:4"``.
         mode: ``"text_to_video"``, ``"image_to_video"`` or ``"video_to_video"``.
-        source_image: the image to start from, for ``image_to_video``: a URL, a file as a `pathlib.Path`, its bytes, or a picture of
-            Pillow.
-        source_video: the video to start from, for ``video_to_video``: a URL, a file or its bytes.
-        negative_prompt: what to keep out of it.
-        seed: the same seed and prompt give the same result.
-        prompt_optimizer: let the service improve the prompt.
-        loop: make the end meet the beginning.
+        source_image: The first image, for ``image_to_video``: a URL, a `pathlib.Path`, bytes, or a Pillow image.
+        source_video: The original video, for ``video_to_video``: a URL, a `pathlib.Path`, or bytes.
+        negative_prompt: What the result should not contain.
+        seed: The same seed and prompt give the same result.
+        prompt_optimizer: Let the service improve the prompt.
+        loop: Make the video loop seamlessly.
 
     Example:
         >>> video("A sunset over mountains", fps=29)
@@ -116,7 +116,7 @@ def video(
         ...
         novakit_widgets.errors.InvalidParameterError: video: fps must be 30 or 60, got 29. Nothing was sent or billed.
     """
-    raise AssertionError  # the decorator sends what was said
+    raise AssertionError  # the decorator sends the parameters
 
 
 @_short_form(Tool.MUSIC)
@@ -137,17 +137,17 @@ def music(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Make music.
+    """Generate music from a text prompt.
 
     Args:
-        prompt: what to make, in words.
-        model: the model that makes it.
-        duration_seconds: how long the music is; at most 47 with the default model, 60 with the others.
+        prompt: A description of the result.
+        model: The model.
+        duration_seconds: The length in seconds: at most 47 with the default model, 60 with others.
         mode: ``"text_to_music"`` or ``"audio_to_audio"``.
-        source_audio: the sound to start from, for ``audio_to_audio``: a URL, a file as a `pathlib.Path`, or its bytes.
+        source_audio: The original audio, for ``audio_to_audio``: a URL, a `pathlib.Path`, or bytes.
         output_format: ``"mp3"`` or ``"wav"``.
-        negative_prompt: what to keep out of it.
-        model_inputs: what else the model takes.
+        negative_prompt: What the result should not contain.
+        model_inputs: Further parameters of the model.
 
     Example:
         >>> music("Slow jazz", duration_seconds=50)  # doctest: +ELLIPSIS
@@ -176,17 +176,17 @@ def image(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Make images.
+    """Generate images from a text prompt.
 
     Args:
-        prompt: what to make, in words.
-        model: the model that makes it.
-        size: width x height in pixels, such as ``"1024x1024"``.
-        n: how many, 1 to 10.
+        prompt: A description of the result.
+        model: The model.
+        size: Width x height in pixels, such as ``"1024x1024"``.
+        n: The number of images, 1 to 10.
         style: ``"vivid"`` or ``"natural"``.
         upscale: ``"2x"`` or ``"4x"``.
-        negative_prompt: what to keep out of it.
-        seed: the same seed and prompt give the same result.
+        negative_prompt: What the result should not contain.
+        seed: The same seed and prompt give the same result.
 
     Example:
         >>> image("A lighthouse", n=11)
@@ -211,13 +211,13 @@ def edit_image(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Edit an image. The service documents that the parameters depend on the operation, but not which they are.
+    """Edit an image. The parameters depend on the operation; the service does not document which they are.
 
     Args:
-        prompt: what to change, in words.
-        operation: which edit, such as ``"inpainting"``.
-        image: a URL, a file as a `pathlib.Path`, its bytes, or a picture of Pillow.
-        mask: likewise; inpainting needs one.
+        prompt: A description of the change.
+        operation: The kind of edit, such as ``"inpainting"``.
+        image: A URL, a `pathlib.Path`, bytes, or a Pillow image.
+        mask: Like ``image``. Inpainting needs one.
 
     Example:
         >>> edit_image("A red door", operation="inpainting", image="https://example.org/house.png")  # doctest: +ELLIPSIS
@@ -245,16 +245,16 @@ def speech(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Say a text.
+    """Generate speech from a text.
 
     Args:
-        input: what to say, at most 10,000 characters.
-        model: the model that says it.
-        voice: ``"nova"``, ``"alloy"``, ``"echo"``, ``"fable"``, ``"onyx"``, ``"shimmer"``, or one of the model's own.
-        speed: 0.25 to 4.
+        input: The text, at most 10,000 characters.
+        model: The model.
+        voice: ``"nova"``, ``"alloy"``, ``"echo"``, ``"fable"``, ``"onyx"``, ``"shimmer"``, or a voice of the model.
+        speed: The speaking rate, 0.25 to 4.
         response_format: ``"mp3"``, ``"wav"``, ``"opus"`` or ``"aac"``.
-        reference_audio: a voice to imitate: a URL, a file as a `pathlib.Path`, or its bytes.
-        reference_text: what the reference says.
+        reference_audio: A voice to imitate: a URL, a `pathlib.Path`, or bytes.
+        reference_text: The text of the reference audio.
 
     Example:
         >>> speech("")
@@ -283,17 +283,17 @@ def transcribe(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobWidget:
-    """Write down what is said in a sound.
+    """Transcribe speech in an audio file.
 
     Args:
-        file: the sound: a URL or base64 as text, a file as a `pathlib.Path`, or its bytes (at most 5 MB).
-        model: the model that listens.
-        language: such as ``"en"``.
+        file: The audio: a URL or base64 as text, a `pathlib.Path`, or bytes (at most 5 MB).
+        model: The model.
+        language: The language, such as ``"en"``.
         response_format: ``"json"``, ``"text"``, ``"srt"`` or ``"vtt"``.
         timestamp_granularities: ``"segment"``, ``"word"``, or both.
-        diarization: tell the speakers apart.
-        translation: translate to English.
-        model_inputs: what else the model takes.
+        diarization: Label the speakers.
+        translation: Translate to English.
+        model_inputs: Further parameters of the model.
 
     Example:
         >>> transcribe(b"")
@@ -314,17 +314,17 @@ def attach(
     """Pick up a job that was submitted earlier, in this kernel or another. It costs nothing.
 
     Args:
-        job_id: the service's id, such as ``"job_abc123"``.
-        client: speaks to the service; where it is left out, one is made from the settings.
-        timeout: seconds to watch; the default is the tool's.
-        embed: where the finished media go; see `JobWidget`.
+        job_id: The service's id, such as ``"job_abc123"``.
+        client: See `JobWidget`.
+        timeout: See `JobWidget`.
+        embed: See `JobWidget`.
 
     Returns:
         A `JobWidget`, which shows itself, runs in the background, and can be awaited.
 
     Raises:
-        InvalidParameterError: it is no job id.
-        MissingKeyError: there is no API key.
+        InvalidParameterError: The id is not valid.
+        MissingKeyError: There is no API key.
 
     Example:
         >>> attach("job_abc123")  # doctest: +SKIP

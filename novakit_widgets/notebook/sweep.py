@@ -1,4 +1,4 @@
-"""All combinations of some parameters' values, as a table: from lists to jobs. All are checked before one is sent."""
+"""`nk.sweep`: all combinations of several parameters' values. All are checked before the first is submitted."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ __all__ = ["grid_of", "sweep"]
 
 
 def grid_of(tool: Tool, params: Mapping[str, Any]) -> Grid:
-    """Take those parameters that were given several values.
+    """Return the grid of those parameters that have several values.
 
     Args:
-        tool: what the parameters are for: one that takes a list varies where it is given a list of lists.
-        params: by the service's names.
+        tool: The tool. A parameter that takes a list varies when it is a list of lists.
+        params: The parameters, by the service's names.
 
     Raises:
-        InvalidParameterError: nothing varies, or a parameter has no value, the same one twice, too many, or one that can't be
-            sent.
+        InvalidParameterError: No parameter varies, or one has no value, duplicate or too many values, or one that can't be sent.
     """
     axes = []
     for name, given in params.items():
@@ -44,18 +43,18 @@ def grid_of(tool: Tool, params: Mapping[str, Any]) -> Grid:
             axes.append(_axis(tool, name, values))
     if not axes:
         raise InvalidParameterError(
-            f"{tool}: nothing varies. Give at least one parameter a list, such as seed=[1, 2, 3]. Nothing was sent or billed."
+            f"{tool}: no parameter varies. Set at least one to a list, such as seed=[1, 2, 3]. Nothing was sent or billed."
         )
     return Grid(tuple(axes))
 
 
 def _several(tool: Tool, name: str, given: Any) -> tuple[Any, ...] | None:
-    """Return the values that a parameter was given; ``None`` where it is one value."""
+    """Return the values of a parameter that varies; ``None`` for a single value."""
     if isinstance(given, str | bytes | bytearray | memoryview | Path | Mapping) or not isinstance(given, Iterable):
         return None
     if getattr(given, "shape", None) == ():
-        return None  # a scalar of numpy's, which says that it can be iterated over
-    # Copied one by one: a generator may fill the same dict anew for each.
+        return None  # a numpy scalar, which claims to be iterable
+    # Copied one by one: a generator may reuse one dict for all values.
     values = tuple(own(tool, name, value) for value in itertools.islice(given, MOST_ITEMS + 1))
     known = PARAMETERS[tool].get(name)
     takes_lists = known is not None and known.kind is list
@@ -65,34 +64,34 @@ def _several(tool: Tool, name: str, given: Any) -> tuple[Any, ...] | None:
 
 
 def _axis(tool: Tool, name: str, values: Sequence[Any]) -> Axis:
-    """Take a parameter's values, once each: as the service takes them, and as a label says them."""
+    """Return the axis of a parameter: its values as they are sent, and their labels."""
     if not values:
-        raise _refusal(tool, name, "it has no value")
+        raise _refusal(tool, name, "the list is empty")
     if len(values) > MOST_ITEMS:
-        raise _refusal(tool, name, f"it has more than {MOST_ITEMS:,} values")
-    # Converted here already, since 1 and numpy's 1, or two files with the same bytes, are the same job.
+        raise _refusal(tool, name, f"there are more than {MOST_ITEMS:,} values")
+    # Converted first, since 1 and numpy's 1, or two files with the same bytes, are the same job.
     sent = tuple(_sent(tool, name, value) for value in values)
     seen: set[str] = set()
     for value, plain in zip(values, sent, strict=True):
         written = canonical(tool, {name: plain})
         if written in seen:
             what = "the default" if plain is None else repr(str(value.name if isinstance(value, Path) else value)[:40])
-            raise _refusal(tool, name, f"{what} is there twice")
+            raise _refusal(tool, name, f"{what} is given twice")
         seen.add(written)
     return Axis(name, _labels(tool, name, values, sent), sent)
 
 
 def _sent(tool: Tool, name: str, value: Any) -> Any:
-    """Return a value as the service takes it; ``None`` for the service's default."""
+    """Return a value as it is sent; ``None`` for the service's default."""
     plain = said(tool, {name: value}, missing=is_missing).get(name)
-    problem = value_problem(plain)  # such as a row of a table of numpy's
+    problem = value_problem(plain)  # such as a row of a numpy array
     if problem is not None:
         raise _refusal(tool, name, problem)
     return plain
 
 
 def _labels(tool: Tool, name: str, values: Sequence[Any], sent: Sequence[Any]) -> tuple[Any, ...]:
-    """Return what tells the values apart, also when only the history has them: a file's name, or its number."""
+    """Return labels that distinguish the values, also after a restart: a file's name, or its number."""
     takes_files = name in PARAMETERS[tool] and PARAMETERS[tool][name].url
     names = Counter(value.name for value in values if isinstance(value, Path))
     labels = []
@@ -121,30 +120,30 @@ def sweep(
     reuse: bool | None = None,
     **params: Any,
 ) -> JobSweep:
-    """Make all combinations of what is given as lists, on a board that is a labelled table.
+    """Generate all combinations of the parameters that are lists, on a board that is a labelled table.
 
-    How many there are, and what they take of the quota, is shown first; nothing is submitted before somebody presses the button
-    there, or calls `JobSweep.start`.
+    The number of jobs and their share of the quota are shown first. Nothing is submitted until you press the button, or call
+    `JobSweep.start`.
 
     Args:
-        endpoint_or_tool: such as ``"image"`` or ``"images/generations"``.
-        confirm: whether to ask first.
-        max_running: as for `batch`.
-        client: speaks to the service; where it is left out, one is made from the settings.
-        timeout: seconds to watch each; the default is the tool's.
-        embed: as for `batch`.
-        reuse: as for `batch`.
-        **params: the service's own. One that is given a list (or a range, or anything else that holds several values) varies: the
-            last of them along the columns, the others down the rows. ``None`` in a list is the service's default. A parameter
-            that takes a list itself varies where it is given a list of lists.
+        endpoint_or_tool: See `batch`.
+        confirm: Whether to ask before submitting.
+        max_running: See `batch`.
+        client: See `batch`.
+        timeout: See `batch`.
+        embed: See `batch`.
+        reuse: See `batch`.
+        **params: The service's parameters. One that is a list, a range or another iterable varies: the last of them along the
+            columns, the others down the rows. ``None`` in a list is the service's default. A parameter that takes a list varies
+            when it is a list of lists.
 
     Returns:
         A `JobSweep`, which shows itself, and is a sequence of jobs, row by row.
 
     Raises:
-        InvalidParameterError: nothing varies, or the documentation forbids a value. Nothing was sent or billed.
-        TypeError: a keyword is nearly a documented one.
-        ConfigurationError: there is no usable key, base URL, time-out, embed or ``max_running``.
+        InvalidParameterError: No parameter varies, or the service does not accept a value. Nothing was sent or billed.
+        TypeError: A keyword is a likely misspelling.
+        ConfigurationError: The key, the base URL, or an argument is missing or not valid.
 
     Example:
         >>> table = sweep("image", prompt=["A lighthouse", "A boat"], seed=[1, 2, 3], size="512x512", confirm=False)
@@ -156,7 +155,7 @@ def sweep(
     grid = grid_of(tool, params)
     if len(grid) > MOST_ITEMS:
         raise InvalidParameterError(
-            f"{tool}: these are {len(grid):,} combinations, at most {MOST_ITEMS:,} can be made at once. Nothing was sent or billed."
+            f"{tool}: there are {len(grid):,} combinations, at most {MOST_ITEMS:,} can be submitted. Nothing was sent or billed."
         )
     varying = {axis.name for axis in grid.axes}
     fixed = {name: value for name, value in params.items() if name not in varying}

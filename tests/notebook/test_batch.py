@@ -78,7 +78,7 @@ class Scalar:
         return self.value
 
 
-def test_prompts_dicts_and_a_mixture():
+def test_batch_takes_prompts_and_dicts():
     """Text goes into the tool's own main parameter; what is common lies under each item's own values."""
     parsed = parse_items(
         Tool.VIDEO, ["A sunset", {"prompt": "A sunrise", "fps": 30}], {"fps": 60, "aspect_ratio": "1:1"}
@@ -91,14 +91,14 @@ def test_prompts_dicts_and_a_mixture():
     assert parse_items(Tool.STT, ["https://example.org/a.mp3"]) == [{"file": "https://example.org/a.mp3"}]
 
 
-def test_a_generator_is_read_once_and_one_without_end_is_refused():
+def test_batch_reads_generator_once_and_refuses_endless_one():
     """A generator is an iterable like any other, up to a number that nobody means."""
     assert len(parse_items(Tool.IMAGE, (f"Number {number}" for number in range(7)))) == 7
     with pytest.raises(InvalidParameterError, match=f"more than {MOST_ITEMS:,} items"):
         parse_items(Tool.IMAGE, (f"Number {number}" for number in itertools.count()))
 
 
-def test_a_file_becomes_base64(tmp_path):
+def test_batch_encodes_file_as_base64(tmp_path):
     """A path and bytes are uploads; one that is not there is refused with its number."""
     sound = tmp_path / "sound.wav"
     sound.write_bytes(b"RIFF")
@@ -107,7 +107,7 @@ def test_a_file_becomes_base64(tmp_path):
         parse_items(Tool.STT, [sound, tmp_path / "none.wav"])
 
 
-def test_what_is_common_is_weighed_with_each_items_own(sandbox, client):
+def test_batch_measures_common_and_own_parameters_together(sandbox, client):
     """Files that are too large together would make answers that nobody reads: the item that they are too large with is named."""
     head = b"\x89PNG\r\n\x1a\n"
     small, large = head + bytes(100_000), head + bytes(3_000_000)
@@ -123,7 +123,7 @@ def test_what_is_common_is_weighed_with_each_items_own(sandbox, client):
     assert len(parse_items(Tool.IMAGE_EDIT, [{"mask": small}, {"image": small, "mask": large}], common)) == 2
 
 
-def test_rows_of_a_table_with_holes():
+def test_batch_omits_missing_values_of_table():
     """NaN, None and NA say nothing; whole numbers that a hole made floats are whole again; numpy's scalars are Python's."""
     table = Table(
         [
@@ -140,7 +140,7 @@ def test_rows_of_a_table_with_holes():
     assert parse_items(Tool.IMAGE, PolarsTable()) == [{"prompt": "A lighthouse"}]
 
 
-def test_a_real_table():
+def test_batch_takes_pandas_table():
     """As pandas itself gives them out."""
     import pandas as pd  # no other test waits for it
 
@@ -153,12 +153,12 @@ def test_a_real_table():
     ("items", "message"),
     [
         ([], "no item"),
-        ("A sunset", "items is a list .* not str"),
-        ({"prompt": ["A", "B"]}, "items is a list .* not dict"),
-        (5, "items is a list .* not int"),
+        ("A sunset", "items must be a list .* not str"),
+        ({"prompt": ["A", "B"]}, "items must be a list .* not dict"),
+        (5, "items must be a list .* not int"),
         (["A", ""], "item 1: video: Enter a prompt"),
         (["A", None], "item 1: video: Enter a prompt"),
-        (["A", 5], "item 1: it is neither text nor a dict, but int"),
+        (["A", 5], "item 1: an item must be text or a dict, not int"),
         (["A", {"prompt": "B", "fps": 29}], "item 1: video: fps must be 30 or 60, got 29"),
         (["A", {"prompt": "B", "duration_second": 5}], "item 1: .*did you mean 'duration_seconds'"),
         ([{0: "A"}], r"item 0: video: a parameter's name must be text, got 0 \(int\)"),
@@ -168,7 +168,7 @@ def test_a_real_table():
         (["", "B", ""], r"item 0: .* Item 2 is refused as well\."),
     ],
 )
-def test_what_is_of_no_use_is_refused_with_its_number(sandbox, client, items, message):
+def test_batch_refusal_names_the_item(sandbox, client, items, message):
     """The error says which item, why, and that nothing was sent or billed; and nothing was."""
     with pytest.raises(InvalidParameterError, match=message) as caught:
         batch("video", items, client=client)
@@ -189,14 +189,14 @@ def test_what_is_of_no_use_is_refused_with_its_number(sandbox, client, items, me
         ({"embed": "somewhere"}, ConfigurationError),
     ],
 )
-def test_options_of_no_use_are_refused(sandbox, client, options, error):
+def test_batch_refuses_options_that_are_not_valid(sandbox, client, options, error):
     """Each at once; nothing is sent, and no half-made board stays."""
     with pytest.raises(error):
         batch("video", ["A sunset"], client=client, **options)
     assert not sandbox.requests
 
 
-def test_without_a_key_it_says_so(sandbox):
+def test_batch_without_key_raises_missing_key(sandbox):
     """Nothing else is needed to find that out."""
     configure(api_key=None)
     with pytest.raises(ConfigurationError, match="NOVAKIT_API_KEY"):
@@ -217,7 +217,7 @@ def test_without_a_key_it_says_so(sandbox):
     ),
     common=st.fixed_dictionaries({}, optional={"size": st.just("512x512"), "seed": st.one_of(NOTHING, st.just(3))}),
 )
-def test_good_items_keep_their_order_their_values_and_nothing_else(rows, common):
+def test_batch_keeps_order_and_values(rows, common):
     """What comes out is what was said, in order, passes the check, and JSON can say it."""
     parsed = parse_items(Tool.IMAGE, iter(rows), common)
     assert len(parsed) == len(rows)
@@ -240,7 +240,7 @@ JUNK = st.recursive(
 
 
 @given(items=JUNK, tool=st.sampled_from(list(Tool)))
-def test_anything_else_is_refused_in_words(items, tool):
+def test_batch_refuses_anything_else_with_a_message(items, tool):
     """Whatever is given: parameters that can be sent, or one error of ours that says that nothing was."""
     parsed, message = [], ""
     try:

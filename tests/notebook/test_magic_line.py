@@ -39,7 +39,7 @@ def value_of(parameter):
 
 
 @pytest.mark.parametrize(("tool", "parameter"), SETTABLE, ids=lambda one: getattr(one, "name", None) or str(one))
-def test_every_documented_parameter_is_an_option(tool, parameter):
+def test_parse_has_option_for_each_parameter(tool, parameter):
     """As ``--name value`` and as ``name=value``, with the type that the service wants, and nothing else is sent."""
     option = "--" + parameter.name.replace("_", "-")
     if parameter.kind is bool:
@@ -55,7 +55,7 @@ def test_every_documented_parameter_is_an_option(tool, parameter):
 
 
 @given(st.text(), st.text())
-def test_whatever_is_typed_is_sent_or_refused_in_words(line, cell):
+def test_parse_sends_or_refuses_any_line(line, cell):
     """There is no other end, whatever stands on the line, and the cell is never changed but at its ends."""
     problem = ""
     try:
@@ -71,7 +71,7 @@ def test_whatever_is_typed_is_sent_or_refused_in_words(line, cell):
 
 
 @given(st.dictionaries(st.from_regex(r"x_[a-z]{1,8}", fullmatch=True), st.integers() | st.text() | st.booleans()))
-def test_unknown_parameters_are_sent_as_they_are(others):
+def test_parse_sends_unknown_parameters_unchanged(others):
     """What JSON says is that; all else is text."""
     said = {name: value if not isinstance(value, str) else f"'{value}" for name, value in others.items()}
     line = " ".join(
@@ -80,7 +80,7 @@ def test_unknown_parameters_are_sent_as_they_are(others):
     assert parse(f"image {line}", "A boat")[1] == {"prompt": "A boat", **said}
 
 
-def test_what_is_ours_is_not_sent():
+def test_parse_separates_own_options():
     """And a line without a cell ends in the prompt."""
     tool, params, ours = parse("speech --as voice --wait --timeout 9 --embed link --no-reuse --voice echo Good morning")
     assert (tool, params) == (Tool.TTS, {"input": "Good morning", "voice": "echo"})
@@ -107,8 +107,8 @@ def test_what_is_ours_is_not_sent():
         ("prompt=hello", "hello", {}),
     ],
 )
-def test_a_line_ends_in_its_prompt_as_it_stands(line, prompt, others):
-    """Nothing of it is taken for a parameter or for a shell's quotation."""
+def test_line_prompt_is_sent_unchanged(line, prompt, others):
+    """No part of it is parsed as a parameter or as shell quoting."""
     _, params, _ = parse(f"image {line}")
     assert params == ({"prompt": prompt} if prompt else {}) | others
 
@@ -116,8 +116,8 @@ def test_a_line_ends_in_its_prompt_as_it_stands(line, prompt, others):
 @given(
     st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1), st.text(st.characters(exclude_categories=["C"]))
 )
-def test_any_words_are_sent_as_they_stand(first, others):
-    """After ``--``, whatever they are."""
+def test_line_prompt_after_dashes_is_sent_unchanged(first, others):
+    """After ``--``, any words are the prompt."""
     prompt = f"a{first} {others}".strip()
     assume(not any(word.startswith("-") for word in prompt.split()))
     assert parse(f"image --seed 7 -- {prompt}")[1] == {"prompt": prompt, "seed": 7}
@@ -126,14 +126,14 @@ def test_any_words_are_sent_as_they_stand(first, others):
 @pytest.mark.parametrize(
     ("line", "cell", "told"),
     [
-        ("image prompt=hello", "The cell", "prompt is there twice: as prompt=… and as the cell"),
-        ("tts input=hello Good morning", None, "input is there twice"),
-        ("image A boat --seed 7", None, "'--seed' stands behind the first words of the prompt"),
+        ("image prompt=hello", "The cell", "prompt is set twice: as prompt=… and as the cell"),
+        ("tts input=hello Good morning", None, "input is set twice"),
+        ("image A boat --seed 7", None, "'--seed' comes after the beginning of the prompt"),
         ("image --sise 512x512 A boat", None, "did you mean --size[?]"),
         ("image --seed", None, "expected one argument"),
     ],
 )
-def test_what_would_change_the_prompt_is_refused(line, cell, told):
+def test_option_that_would_change_the_prompt_is_refused(line, cell, told):
     """Before anything is billed."""
     with pytest.raises(UsageError, match=told):
         parse(line, cell)
@@ -142,26 +142,26 @@ def test_what_would_change_the_prompt_is_refused(line, cell, told):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("image --seed 7 seed=8 A cat", "seed is there twice"),
-        ("image --seed 7 --seed 8 A cat", "--seed is there twice"),
-        ("image seed=7 seed=8 A cat", "seed is there twice"),
-        ("video --loop --no-loop A cat", "--no-loop stands beside --loop or --no-loop"),
-        ("video --loop loop=false A cat", "loop is there twice"),
-        ("image --as x --as y A cat", "--as is there twice"),
-        ("image as=x A cat", "Write --as, with dashes"),
-        ("image timeout=5 A cat", "Write --timeout, with dashes"),
+        ("image --seed 7 seed=8 A cat", "seed is set twice"),
+        ("image --seed 7 --seed 8 A cat", "--seed is set twice"),
+        ("image seed=7 seed=8 A cat", "seed is set twice"),
+        ("video --loop --no-loop A cat", "use either --loop or --no-loop, once"),
+        ("video --loop loop=false A cat", "loop is set twice"),
+        ("image --as x --as y A cat", "--as is set twice"),
+        ("image as=x A cat", "Write --as[.]"),
+        ("image timeout=5 A cat", "Write --timeout[.]"),
         ("image loras=[1, 2] A cat", "without spaces, or in quotes"),
-        ("image loras={a A cat", "begins like JSON"),
+        ("image loras={a A cat", "is not valid JSON"),
         ("video --loop true A cat", "Write --loop or --no-loop alone"),
         ("video --no-loop False A cat", "Write --loop or --no-loop alone"),
         ("image --wait true A cat", "Write --wait alone"),
         ("image -seed 7 A cat", "--seed"),
-        ("image \N{EM DASH}seed 7 A cat", "is no option"),
-        ("video aspect-ratio=1:1 A cat", "is no option"),
+        ("image \N{EM DASH}seed 7 A cat", "unknown option"),
+        ("video aspect-ratio=1:1 A cat", "unknown option"),
     ],
 )
-def test_a_slip_is_not_sent(line, told):
-    """What it would send instead would be billed: a prompt with a flag's value in it, the one of two seeds, half a list."""
+def test_line_with_mistake_is_refused(line, told):
+    """Otherwise a wrong prompt, one of two seeds, or half a list would be billed."""
     head, _, cell = line.partition(" A cat")
     for slip in ((line, None), (head, f"A cat{cell}")):
         with pytest.raises(UsageError, match=told) as refused:
@@ -169,8 +169,8 @@ def test_a_slip_is_not_sent(line, told):
         assert "Nothing was sent or billed" in str(refused.value)
 
 
-def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
-    """And a list without spaces, or in quotes, is one."""
+def test_line_prompt_that_looks_like_an_option_is_sent_after_dashes():
+    """A list without spaces, or in quotes, is a value."""
     assert parse("video --loop -- True love")[1] == {"loop": True, "prompt": "True love"}
     assert parse("video -- -seed of a fig")[1] == {"prompt": "-seed of a fig"}
     assert parse("video - loop of wire")[1] == {"prompt": "- loop of wire"}
@@ -183,23 +183,23 @@ def test_a_prompt_that_looks_like_a_slip_is_sent_behind_dashes():
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("", r"Say which tool: .* edit_image \(image_edit\), speech \(tts\), transcribe \(stt\)"),
-        ("--seed 7", "Say which tool"),
+        ("", r"Name a tool: .* edit_image \(image_edit\), speech \(tts\), transcribe \(stt\)"),
+        ("--seed 7", "Name a tool"),
         ("vidio", r"NovaKit has no tool 'vidio'\. .* speech \(tts\)"),
-        ("video --seed many", "'many' is not a whole number"),
-        ("video --sede 7", "'--sede' is no option: did you mean --seed[?] Nothing was sent"),
+        ("video --seed many", "must be a whole number, got 'many'"),
+        ("video --sede 7", "unknown option '--sede': did you mean --seed[?] Nothing was sent"),
         ("image --sise=512x512", "did you mean --size[?]"),
         ("video --duration_seconds 5", "did you mean --duration-seconds[?]"),
-        ("video --sparkle", "'--sparkle' is no option[.] Nothing was sent"),
+        ("video --sparkle", "unknown option '--sparkle'[.] Nothing was sent"),
         ("video duration_second=5", "did you mean 'duration_seconds'"),
         ("video fast", "the prompt is the cell"),
         ("video 'open", "No closing quotation"),
         ("video --embed nowhere", "embed"),
-        ("stt model_inputs={", "not a JSON object"),
+        ("stt model_inputs={", "must be a JSON object"),
     ],
 )
-def test_what_is_of_no_use_is_refused(line, told):
-    """In one line that says why."""
+def test_line_that_is_not_valid_is_refused(line, told):
+    """One line tells the reason."""
     with pytest.raises(UsageError, match=told):
         parse(line, "A sunset")
 
@@ -220,6 +220,6 @@ def test_what_is_of_no_use_is_refused(line, told):
         ("novakit ", []),
     ],
 )
-def test_completion(text, found):
-    """Tools, options and documented values; nothing where no magic is."""
+def test_complete_returns_tools_options_and_values(text, found):
+    """Lines without the magic have no completions."""
     assert complete(text) == found

@@ -29,7 +29,7 @@ AXES = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).fla
 
 
 @given(AXES)
-def test_each_combination_is_there_once(axes):
+def test_grid_has_each_combination_once(axes):
     """Row by row: a cell's place follows from its row and its column."""
     grid = Grid(axes)
     made = grid.combinations()
@@ -41,7 +41,7 @@ def test_each_combination_is_there_once(axes):
 
 
 @given(AXES)
-def test_it_is_read_as_it_was_written(axes):
+def test_grid_survives_the_history(axes):
     """What the history keeps brings the table back; what is no table of so many does not."""
     grid = Grid(axes)
     assert Grid.from_json(grid.to_json(), count=len(grid)) == grid
@@ -49,12 +49,12 @@ def test_it_is_read_as_it_was_written(axes):
 
 
 @pytest.mark.parametrize("strange", [None, 3, "ab", [1], [["a"]], [["a", 3]], {"a": [1]}])
-def test_rubbish_in_the_history_is_no_table(strange):
+def test_grid_ignores_unreadable_history(strange):
     """And no error: the jobs are shown in rows."""
     assert Grid.from_json(strange, count=7) is None
 
 
-def test_what_varies_is_what_has_several_values():
+def test_sweep_varies_parameters_with_several_values():
     """Lists, ranges, generators; not a text, not a dict, not the list that a parameter takes itself."""
     grid = grid_of(
         Tool.STT,
@@ -72,7 +72,7 @@ def test_what_varies_is_what_has_several_values():
     assert grid_of(Tool.IMAGE, {"prompt": "A", "seed": range(3)}).rows == [(0,), (1,), (2,)]
 
 
-def test_labels_are_what_json_keeps(tmp_path):
+def test_sweep_labels_are_json(tmp_path):
     """The history has nothing else to tell the values apart by. What is sent are the files themselves."""
     head = b"\x89PNG\r\n\x1a\n"
     files = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "more" / "b.png"]
@@ -93,16 +93,16 @@ def test_labels_are_what_json_keeps(tmp_path):
     assert made[1] == {"image": uris[0], "strength": 2.0, "seed": 7}
 
 
-def test_files_with_the_same_bytes_are_the_same_job(tmp_path):
+def test_sweep_refuses_files_with_equal_bytes(tmp_path):
     """It would be paid for twice."""
     files = [tmp_path / "a.png", tmp_path / "copy.png"]
     for file in files:
         file.write_bytes(b"\x89PNG\r\n\x1a\n0000")
-    with pytest.raises(InvalidParameterError, match=r"image_edit: image: 'copy.png' is there twice"):
+    with pytest.raises(InvalidParameterError, match=r"image_edit: image: 'copy.png' is given twice"):
         grid_of(Tool.IMAGE_EDIT, {"image": files})
 
 
-def test_numpy_and_pandas_are_lists_too():
+def test_sweep_takes_numpy_and_pandas():
     """A scalar of numpy's is one value."""
     grid = grid_of(Tool.IMAGE, {"n": np.int64(2), "seed": np.arange(2)})
     assert [axis.name for axis in grid.axes] == ["seed"]
@@ -111,18 +111,18 @@ def test_numpy_and_pandas_are_lists_too():
 @pytest.mark.parametrize(
     ("params", "why"),
     [
-        ({"prompt": "A"}, "nothing varies"),
-        ({"seed": []}, "seed: it has no value"),
-        ({"seed": [1, 2, 1.0]}, "seed: '1.0' is there twice"),
-        ({"style": ["natural", "vivid", None]}, "style: the default is there twice"),
-        ({"seed": [1, np.int64(1)]}, "seed: '1' is there twice"),
-        ({"seed": [np.float64(7), 8, 7]}, "seed: '7' is there twice"),
-        ({"seed": [1, None, math.nan]}, "seed: the default is there twice"),
+        ({"prompt": "A"}, "no parameter varies"),
+        ({"seed": []}, "seed: the list is empty"),
+        ({"seed": [1, 2, 1.0]}, "seed: '1.0' is given twice"),
+        ({"style": ["natural", "vivid", None]}, "style: the default is given twice"),
+        ({"seed": [1, np.int64(1)]}, "seed: '1' is given twice"),
+        ({"seed": [np.float64(7), 8, 7]}, "seed: '7' is given twice"),
+        ({"seed": [1, None, math.nan]}, "seed: the default is given twice"),
         ({"seed": np.arange(4).reshape(2, 2)}, "seed: can't be sent as JSON"),
         ({"seed": itertools.count()}, "more than 10,000 values"),
     ],
 )
-def test_what_makes_no_table_is_refused(params, why):
+def test_sweep_refuses_what_is_not_valid(params, why):
     """Before anything is sent."""
     with pytest.raises(InvalidParameterError, match=rf"image: .*{why}.*Nothing was sent or billed"):
         grid_of(Tool.IMAGE, params)

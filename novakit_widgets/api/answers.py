@@ -1,4 +1,4 @@
-"""What an HTTP answer of the service means: its rate limit, and the error it stands for. No I/O."""
+"""Decode HTTP answers of the service, and turn errors into exceptions. No I/O."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from ..runtime.clock import utc_now
 
 __all__ = ["HEADERS", "Action", "Answer", "answer_of", "error_of", "retry_after"]
 
-# All that we read; the others are left alone, since an error's traceback may show what its frames hold.
+# The headers that are read. The others are not kept, since a traceback may show the variables of its frames.
 HEADERS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
-_KEPT_BYTES = 2_000  # of an unreadable answer, for the error's ``response``
+_KEPT_BYTES = 2_000  # bytes of an unreadable answer that the error's ``response`` keeps
 _DAY = 86_400
-_LONG_WAIT = 120  # seconds; nobody counts more of them
+_LONG_WAIT = 120  # seconds; a longer wait is shown in minutes
 _MOST_MINUTES = 120
-_LONGEST_WAIT = 30 * _DAY  # seconds; of more, the hour does not matter
-_MESSAGE_LIMIT = 500  # characters of the service's own words that an error repeats
+_LONGEST_WAIT = 30 * _DAY  # seconds; a longer wait is shown in days
+_MESSAGE_LIMIT = 500  # characters of the service's message in an error
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a request was for, so that its error can say what it means for the job.
+    """The purpose of a request, so that its error can say what it means for the job.
 
     Attributes:
         name: such as ``"submit the job"``, for "NovaKit would not …".
-        meaning: what holds when the service refused it, such as ``"Nothing was started or billed."``
-        job_id: the job it is about.
-        reads_jobs: whether it needs a scope to read jobs.
-        limit: how many of the tool's jobs are documented to be let through, in words such as ``"5 in an hour"``.
+        meaning: the consequence of a refusal, such as ``"Nothing was started or billed."``
+        job_id: the id of the job.
+        reads_jobs: whether the request needs a scope for reading jobs.
+        limit: the documented limit of the tool in words, such as ``"5 in an hour"``.
     """
 
     name: str
@@ -59,11 +59,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success, decoded.
+    """A successful answer, decoded.
 
     Attributes:
         status: the HTTP status.
-        body: what its JSON said.
+        body: the decoded JSON.
     """
 
     status: int
@@ -71,12 +71,12 @@ class Answer:
 
 
 def retry_after(headers: Mapping[str, str], body: object, *, now: Callable[[], datetime]) -> float | None:
-    """Find how long the service asks to wait, in seconds.
+    """Return the seconds that the service asks to wait; ``None`` where it does not say.
 
     Args:
         headers: the answer's; ``Retry-After`` may be seconds or a date.
         body: the decoded answer; ``retryAfter`` serves where the header is missing.
-        now: the present moment with time zone, to hold a date against.
+        now: returns the current time with time zone, for a date in the header.
     """
     for value in (headers.get("retry-after"), body.get("retryAfter") if isinstance(body, Mapping) else None):
         seconds = _seconds(value, now)
@@ -86,16 +86,16 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Callable[[], d
 
 
 def answer_of(status: int, headers: Mapping[str, str], content: bytes | None, action: Action) -> Answer:
-    """Decode an answer, and raise it if it is an error.
+    """Decode an answer, or raise the error that it stands for.
 
     Args:
         status: the HTTP status.
-        headers: the answer's, with names in lower case.
-        content: the body; ``None`` when it was too long to be read.
-        action: what the request was for.
+        headers: the headers, with names in lower case.
+        content: the body; ``None`` if it was too long to be read.
+        action: the purpose of the request.
 
     Raises:
-        APIError: it is no success, or can't be read.
+        APIError: the status is not a success, or the body can't be read.
     """
     body, readable = (None, False) if content is None else _decoded(content)
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -125,19 +125,19 @@ def error_of(
     *,
     now: Callable[[], datetime] = utc_now,
 ) -> APIError:
-    """Turn an answer that is no success into the error to raise."""
+    """Return the exception for an answer that is not a success."""
     said = _said(body)
     wait = retry_after(headers, body, now=now) if status in _WITH_RETRY_AFTER else None
     kind, explanation = _explain(status, body, action, None if wait is None else _when(wait, now()))
     verb = "could not" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "would not"
-    # Of a job that it does not know, nobody can say how it is.
+    # Nothing is known of a job that the service does not know.
     meaning = "" if status == HTTPStatus.NOT_FOUND and action.reads_jobs else f"{action.meaning} "
     message = f"NovaKit {verb} {action.name} ({status}{': ' + said if said else ''}). {meaning}{explanation}"
     return kind(message, status, body, job_id=action.job_id, retry_after=wait)
 
 
 def _explain(status: int, body: object, action: Action, when: str | None) -> tuple[type[APIError], str]:
-    """Find the error for a status, and say what to do about it."""
+    """Return the exception class for a status, and what to do about it."""
     again = f", then nk.attach({action.job_id!r})" if action.job_id else ""
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthenticationError, (
@@ -149,7 +149,7 @@ def _explain(status: int, body: object, action: Action, when: str | None) -> tup
             f"The quota is exceeded{_figures(body)}. nk.quota() shows what there is and when it renews."
         )
     if status == HTTPStatus.FORBIDDEN:
-        # Two pages of the documentation name two scopes for jobs, so we name both.
+        # Two pages of the documentation name different scopes for jobs, so both are named.
         scopes = " Reading jobs needs the scope 'usage' or 'jobs'." if action.reads_jobs else ""
         return PermissionDeniedError, (
             f"The key lacks a scope, or the plan a feature or a model tier.{scopes} Change the key in the dashboard{again}."
@@ -179,7 +179,7 @@ def _when(wait: float, now: datetime) -> str:
         return f"{wait:.0f} s"
     if wait >= _LONGEST_WAIT:
         return f"{wait / _DAY:.0f} days"
-    minutes = math.ceil(wait / 60)  # who comes too early is refused once more
+    minutes = math.ceil(wait / 60)  # rounded up, since a request that comes too early is refused
     then = (now + timedelta(seconds=wait + 59)).astimezone()
     if minutes <= _MOST_MINUTES:
         return f"{minutes} minutes (about {then:%H:%M})"
@@ -187,9 +187,9 @@ def _when(wait: float, now: datetime) -> str:
 
 
 def _said(body: object) -> str:
-    """Return the service's own words, bounded and without a key that it may have repeated."""
+    """Return the service's message, shortened and without any key."""
     text = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(text, Mapping):  # some gateways wrap it once more
+    if isinstance(text, Mapping):  # some gateways nest it
         text = text.get("message")
     if not isinstance(text, str):
         return ""
@@ -198,7 +198,7 @@ def _said(body: object) -> str:
 
 
 def _figures(body: object) -> str:
-    """Put the documented figures of a 402 into words."""
+    """Format the documented figures of a 402."""
     if not isinstance(body, Mapping):
         return ""
     names = ("generations_remaining", "generations_needed", "quota_multiplier", "credits_estimated")

@@ -46,7 +46,7 @@ _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter 
 
 
 class _Encoded(str):
-    """Base64 that was made here, so that nobody needs to ask whether it is any."""
+    """Base64 that was encoded here, which needs no further check."""
 
     __slots__ = ()
 
@@ -56,17 +56,17 @@ def _is_none(value: object) -> bool:
 
 
 def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
-    """Leave out what was not said, and give the rest as the service takes it: numpy's scalars as Python's, files as `sendable`.
+    """Omit missing values, and convert the others for the service: scalars of numpy to Python's, sources as `sendable` does.
 
-    It is a copy, however deep: what is asked for is what it says now, and not when it is submitted.
+    The result is a deep copy: later changes to the original have no effect on the submission.
 
     Args:
-        tool: what the parameters are for.
+        tool: the tool of the job.
         params: by the service's names.
-        missing: whether a value says nothing.
+        missing: returns whether a value is missing.
 
     Raises:
-        InvalidParameterError: as for `sendable`; or a value contains itself.
+        InvalidParameterError: see `sendable`; or a value contains itself.
 
     Example:
         >>> said(Tool.IMAGE, {"prompt": "A lighthouse", "seed": None, "n": 2.0})
@@ -85,14 +85,14 @@ def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], b
 
 
 def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what was said as the service takes it, and refuse what its documentation forbids.
+    """Convert parameters for the service, and check them.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names; ``None`` says nothing.
+        tool: the tool of the job.
+        params: parameters by the service's names; ``None`` means not set.
 
     Raises:
-        InvalidParameterError: as for `sendable` and for `novakit_widgets.model.checks.check`.
+        InvalidParameterError: see `sendable` and `novakit_widgets.model.checks.check`.
 
     Example:
         >>> checked(Tool.VIDEO, {"prompt": "A sunset", "seed": None})
@@ -104,7 +104,7 @@ def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own(tool: Tool, name: str, value: Any) -> Any:
-    """Copy a parameter's value, as `novakit_widgets.model.canonical.owned`.
+    """Copy the value of a parameter; see `novakit_widgets.model.canonical.owned`.
 
     Raises:
         InvalidParameterError: it contains itself, or is nested too deeply.
@@ -118,19 +118,19 @@ def own(tool: Tool, name: str, value: Any) -> Any:
 
 
 def _plain(value: object) -> Any:
-    """Turn a scalar of numpy's into Python's own."""
+    """Convert a scalar of numpy to Python's type."""
     take = getattr(value, "item", None)
     return take() if callable(take) and getattr(value, "shape", None) == () else value
 
 
 def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what is on this machine into what the service takes.
+    """Encode sources as text that the service takes.
 
     A file as a `pathlib.Path`, its bytes, or a picture of Pillow becomes a data URI; for a transcription's ``file``, plain base64.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names; those that take no URL stay as they are.
+        tool: the tool of the job.
+        params: parameters by the service's names; those that take no URL are returned unchanged.
 
     Raises:
         InvalidParameterError: a file can't be read, is too large, or is not of the kind that the parameter takes; a picture can't
@@ -150,28 +150,28 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_size(tool: Tool, params: Mapping[str, Any]) -> None:
-    """Refuse files that are too large together.
+    """Check the total size of all files.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names, as they would be sent.
+        tool: the tool of the job.
+        params: encoded parameters by the service's names.
 
     Raises:
-        InvalidParameterError: they are; the message says how large, in MB. Nothing was sent or billed.
+        InvalidParameterError: they are too large; the message has the size in MB. Nothing was sent or billed.
     """
     for name, reason in excess(tool, params).items():
         raise InvalidParameterError(f"{tool}: {name}: {reason}. Nothing was sent or billed.", parameter=name)
 
 
 def excess(tool: Tool, params: Mapping[str, Any]) -> dict[str, str]:
-    """Find whether the files of a job are too large together.
+    """Return whether the files of a job exceed the limit.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names, as they would be sent.
+        tool: the tool of the job.
+        params: encoded parameters by the service's names.
 
     Returns:
-        The reason by the name of the largest; empty where they can be sent.
+        The problem by the name of the largest file; empty if they can be sent.
 
     Example:
         >>> excess(Tool.STT, {"file": "UklGRg=="})
@@ -263,11 +263,11 @@ _A = {"image": "an image", "video": "a video", "audio": "audio"}
 
 
 def address_problem(value: object, *, tool: Tool) -> str | None:
-    """Say in a few words why a text can't be an address of media; ``None`` where it may be, and for all that is no text.
+    """Return why a text can't be a URL of media; ``None`` where it can, and for values other than texts.
 
     Args:
-        value: for a parameter that takes a URL.
-        tool: whose parameter it is; a transcription's may be base64, too.
+        value: the value of a parameter that takes a URL.
+        tool: the tool of the job; a transcription takes base64, too.
 
     Example:
         >>> address_problem("house.png", tool=Tool.IMAGE_EDIT)
@@ -283,8 +283,8 @@ def address_problem(value: object, *, tool: Tool) -> str | None:
 
 
 def _is_base64(text: str) -> bool:
-    """Whether a text is base64 rather than a file's name that happens to have its letters only."""
-    packed = "".join(text.split())  # some write it in lines
+    """Return whether a text is base64, and not a file name that consists of base64's characters."""
+    packed = "".join(text.split())  # base64 may be wrapped
     content = _decoded(packed)
     return content is not None and (len(packed) >= _LONG_NAME or packed.endswith("=") or sniff(content) is not None)
 
@@ -294,13 +294,13 @@ def _short(text: str) -> str:
 
 
 def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: Path) -> list[Path]:
-    """Write what was sent from this machine into files, so that code can name them.
+    """Write the sources of a job into files, so that code can refer to them.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names, as they were sent.
-        folder: where the files go, relative to ``beside``; it is made if it is needed.
-        beside: the notebook's folder.
+        tool: the tool of the job.
+        params: parameters by the service's names, as they were sent.
+        folder: the folder of the files, relative to ``beside``; created if necessary.
+        beside: the folder of the notebook.
 
     Returns:
         The files.
@@ -321,12 +321,12 @@ def write_files(tool: Tool, params: Mapping[str, Any], folder: Path, *, beside: 
 
 
 def named_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[Path, bytes]]:
-    """Give what was sent from this machine the names of files, always the same ones for the same bytes. Nothing is written.
+    """Return file names for the sources of a job, the same ones for the same bytes. Nothing is written.
 
     Args:
-        tool: what the parameters are for.
-        params: by the service's names, as they were sent.
-        folder: where the files would go.
+        tool: the tool of the job.
+        params: parameters by the service's names, as they were sent.
+        folder: the folder that the files would be in.
 
     Returns:
         The parameters, with a `pathlib.Path` for each data URI or base64; and the bytes by path.
@@ -348,7 +348,7 @@ def named_files(tool: Tool, params: Mapping[str, Any], folder: Path) -> tuple[di
 
 
 def _decoded(value: Any) -> bytes | None:
-    """Return the bytes of a data URI or of base64; ``None`` for anything else, such as a URL."""
+    """Return the bytes of a data URI or of base64; ``None`` for other values, such as a URL."""
     if not isinstance(value, str):
         return None
     if value.startswith("data:"):

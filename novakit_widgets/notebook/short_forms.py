@@ -103,7 +103,8 @@ def video(
         fps: Frames per second, 30 or 60.
         aspect_ratio: ``"16:9"``, ``"9:16"``, ``"1:1"``, ``"4:3"`` or ``"3:4"``.
         mode: ``"text_to_video"``, ``"image_to_video"`` or ``"video_to_video"``.
-        source_image: The first image, for ``image_to_video``: a URL, a `pathlib.Path`, bytes, or a Pillow image.
+        source_image: The first image, for ``image_to_video``: a URL, a `pathlib.Path`, an open file, bytes, a Pillow image, an
+            array of pixels, or a finished card or job.
         source_video: The original video, for ``video_to_video``: a URL, a `pathlib.Path`, or bytes.
         negative_prompt: What the result should not contain.
         seed: The same seed and prompt give the same result.
@@ -216,7 +217,8 @@ def edit_image(
     Args:
         prompt: A description of the change.
         operation: The kind of edit, such as ``"inpainting"``.
-        image: A URL, a `pathlib.Path`, bytes, or a Pillow image.
+        image: A URL, a `pathlib.Path`, an open file, bytes, a Pillow image, an array of pixels, or a finished card or
+            job.
         mask: Like ``image``. Inpainting needs one.
 
     Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -163,6 +164,11 @@ def test_batch_takes_pandas_table():
         (["A", {"prompt": "B", "duration_second": 5}], "item 1: .*did you mean 'duration_seconds'"),
         ([{0: "A"}], r"item 0: video: a parameter's name must be text, got 0 \(int\)"),
         ([{"prompt": "A", "camera": object()}], "item 0: video: camera can't be sent as JSON"),
+        ([{"prompt": "A", "camera": Decimal("sNaN")}], "item 0: video: camera can't be sent as JSON"),
+        (
+            [{"prompt": "A", "seed": Decimal("sNaN")}],
+            r"item 0: video: seed must be a whole number, got Decimal\('sNaN'\)",
+        ),
         ([{"prompt": "A", "camera": math.inf}], "item 0: video: camera can't be sent as JSON"),
         (["", "B", "", "", "", "", "", ""], r"item 0: .* Items 2, 3, 4, 5, 6 and 1 more are refused as well\."),
         (["", "B", ""], r"item 0: .* Item 2 is refused as well\."),

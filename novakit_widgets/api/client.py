@@ -1,4 +1,4 @@
-"""One method for each endpoint. The only module that imports httpx."""
+"""One method for each endpoint."""
 
 from __future__ import annotations
 

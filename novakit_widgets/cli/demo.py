@@ -1,4 +1,4 @@
-"""What the demo is made of: a folder, a copy of the notebook, and two processes that end together."""
+"""The parts of the demo: a folder, a copy of the notebook, the sandbox process and the JupyterLab process."""
 
 from __future__ import annotations
 
@@ -33,22 +33,21 @@ __all__ = [
 ]
 
 _NOTEBOOK = "01_quickstart.ipynb"
-_PATIENCE = 20.0  # seconds for a process to end by itself: JupyterLab ends its kernels first
+_PATIENCE = 20.0  # seconds to wait for a process to exit: JupyterLab shuts its kernels down first
 _EXPORT = re.compile(r"\s*export (NOVAKIT_\w+)=(\S+)")
 
 
 class DemoError(Exception):
-    """The demo can't go on; the message says what to do."""
+    """The demo can't continue. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How to reach the demo's sandbox.
+    """The address of the demo's sandbox, and the environment of its kernels.
 
     Attributes:
-        origin: such as ``"http://127.0.0.1:8123"``.
-        environment: for the kernel's process: this one's, with the sandbox in place of the service and of any key, and with
-            a history of the demo's own.
+        origin: The sandbox's address, such as ``"http://127.0.0.1:8123"``.
+        environment: This process's environment, with the sandbox's address and key, and with a history of the demo's own.
     """
 
     origin: str
@@ -56,10 +55,10 @@ class Link:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make the demo's folder, if it is not there, and return it as an absolute path.
+    """Create the demo's folder if it is missing, and return it as an absolute path.
 
     Raises:
-        DemoError: it can't be made.
+        DemoError: The folder can't be created.
     """
     whole = folder
     try:
@@ -67,7 +66,7 @@ def make_folder(folder: Path) -> Path:
         whole.mkdir(parents=True, exist_ok=True)
     except (OSError, NoHomeError) as problem:
         reason = problem.message if isinstance(problem, NoHomeError) else problem.strerror
-        raise DemoError(f"the folder {whole} can't be made ({reason}); name another one with --folder") from None
+        raise DemoError(f"the folder {whole} can't be created ({reason}); choose another one with --folder") from None
     return whole
 
 
@@ -86,7 +85,7 @@ def quickstart() -> Path:
 
 
 def fresh_copy(notebook: Path, folder: Path) -> Path:
-    """Copy a notebook without its outputs into a folder, under a name that takes nobody's work away, and return the copy."""
+    """Copy a notebook without its outputs into a folder, under a name that overwrites nothing, and return the copy."""
     fresh = _without_outputs(notebook)
     for number in count(1):
         copy = folder / (notebook.name if number == 1 else f"{notebook.stem}-{number}{notebook.suffix}")
@@ -99,7 +98,7 @@ def fresh_copy(notebook: Path, folder: Path) -> Path:
 
 
 def _without_outputs(notebook: Path) -> str:
-    """Return a notebook as one that nobody has run: its results are those of another machine."""
+    """Return a notebook without outputs: they come from another machine."""
     document = json.loads(notebook.read_text(encoding="utf-8"))
     for cell in document["cells"]:
         if cell["cell_type"] == "code":
@@ -109,7 +108,7 @@ def _without_outputs(notebook: Path) -> str:
 
 @contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal do what Ctrl-C does, so that no process is left behind."""
+    """Treat SIGTERM and a closed terminal like Ctrl-C, so that no process is left running."""
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
     before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
     try:
@@ -124,15 +123,15 @@ def sandbox(folder: Path, *, speed: float) -> Iterator[Link]:
     """Run a sandbox in a process of its own.
 
     Args:
-        folder: the demo's.
-        speed: how fast its clock runs.
+        folder: The demo's folder.
+        speed: The speed of the sandbox's clock.
 
     Raises:
-        DemoError: it did not start.
+        DemoError: The sandbox did not start.
     """
-    # The same plan and limits as use_sandbox(): a notebook can be run again.
+    # The same plan and limits as use_sandbox(), so that a notebook can be run repeatedly.
     options = ("--speed", f"{speed!r}", "--plan", "business", "--limits", "requests")
-    # No process of the demo needs the user's own key, nor where to find the service.
+    # No process of the demo needs the user's key or the service's address.
     others = {name: value for name, value in os.environ.items() if not name.startswith("NOVAKIT_")}
     with _process([sys.executable, "-m", "novakit_widgets.sandbox", *options], folder, others) as process:
         told = _told_by(process)
@@ -141,7 +140,7 @@ def sandbox(folder: Path, *, speed: float) -> Iterator[Link]:
 
 
 def _told_by(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read the variables that a starting sandbox prints for a shell."""
+    """Return the variables that a starting sandbox prints for a shell."""
     assert process.stdout is not None  # for the type checker
     told: dict[str, str] = {}
     for line in process.stdout:
@@ -150,7 +149,7 @@ def _told_by(process: subprocess.Popen[str]) -> dict[str, str]:
             told[found[1]] = found[2]
         if {"NOVAKIT_SANDBOX_URL", "NOVAKIT_BASE_URL", "NOVAKIT_API_KEY"} <= told.keys():
             return told
-    raise DemoError("the sandbox did not start; it says why above")
+    raise DemoError("the sandbox did not start; see its output above")
 
 
 @contextmanager
@@ -160,16 +159,16 @@ def jupyterlab(
     """Run JupyterLab with a notebook open.
 
     Args:
-        notebook: an absolute path.
-        link: what its kernels are to use.
-        port: its own; ``None`` for the first that is free.
-        browser: whether to open one.
+        notebook: The notebook's absolute path.
+        link: The sandbox that its kernels use.
+        port: JupyterLab's port; ``None`` for the first free one.
+        browser: Whether to open a browser.
     """
     folder = notebook.parent
-    # As the default address the notebook is also in the one that JupyterLab prints.
+    # As the default URL, the notebook is part of the address that JupyterLab prints.
     opened = f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", opened]
-    # Warnings and the address only; and the tabs of the user's own JupyterLab stay as they are.
+    # Print warnings and the address only, and keep the tabs of the user's own JupyterLab.
     command += ["--ServerApp.log_level=WARN", f"--LabApp.workspaces_dir={folder / '.workspaces'}"]
     if port is not None:
         command += [f"--port={port}", "--ServerApp.port_retries=0"]
@@ -185,8 +184,8 @@ def jupyterlab(
 def _process(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], *, stdout: int | None = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a process, and end it in its own time."""
-    # In a session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+    """Start a process, and shut it down at the end."""
+    # In a session of its own: Ctrl-C reaches this process only, which then shuts the others down in order.
     with subprocess.Popen(  # noqa: S603 # this Python, with arguments of our own
         command,
         cwd=folder,
@@ -207,4 +206,4 @@ def _end(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(_PATIENCE)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()  # it hangs, or the user has pressed Ctrl-C again
+        process.kill()  # it hangs, or the user pressed Ctrl-C again

@@ -1,4 +1,4 @@
-"""A notebook from its first cell to its last, in a kernel of the running Python that ends in order."""
+"""Executing a notebook in a kernel of the running Python, with an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CELL_SECONDS = 120  # a cell of a teaching notebook takes some seconds
 
 
 class _ThisPython(AsyncKernelManager):
-    """Starts the kernel of the running Python, whatever other kernels the user has installed."""
+    """Starts a kernel of the running Python, whatever kernels the user has installed."""
 
     @default("kernel_spec_manager")
     def _no_others(self) -> KernelSpecManager:
@@ -40,10 +40,10 @@ class _ThisPython(AsyncKernelManager):
 
 
 class _LikeAPage(NotebookClient):
-    """Takes what replaces an output whenever it comes; nbclient would while that output's own cell runs.
+    """Applies updates of an output at any time; nbclient applies them only while the output's own cell runs.
 
     Attributes:
-        before_start: called when nbclient has put its handlers of signals in place, and before it starts the kernel.
+        before_start: Called after nbclient has set its signal handlers, and before it starts the kernel.
     """
 
     before_start: Callable[[], None]
@@ -73,31 +73,31 @@ def execute(
     """Execute every cell, up to the first that fails.
 
     Args:
-        document: a notebook; its outputs are put into it.
-        folder: where its kernel, that of the running Python, runs.
-        environment: the kernel's.
-        pause: seconds between two cells, for one who reads.
+        document: The notebook, which gets the outputs.
+        folder: The folder of the kernel.
+        environment: The environment of the kernel.
+        pause: Seconds between two cells, for somebody who reads.
 
     Returns:
-        What went wrong.
+        The problems.
     """
 
     async def read(**_cell: object) -> None:
         await asyncio.sleep(pause)
 
     try:
-        # nbclient takes the handlers of signals away; this puts them back.
+        # nbclient removes the signal handlers; this restores them.
         with interrupted_by_signals(), sockets() as config:
             client = _LikeAPage(
                 document,
                 kernel_name="python3",
                 kernel_manager_class=_ThisPython,
                 config=config,
-                # Every start would warn that its sockets, which only this machine reaches, are not encrypted.
+                # Suppresses the warning that its sockets, which only this machine can reach, are not encrypted.
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 timeout=_CELL_SECONDS,
                 resources={"metadata": {"path": str(folder)}},
-                # A finished card is plain HTML; the widgets' state would put all media into the file once more.
+                # A finished card is plain HTML; the widgets' state would store all media a second time.
                 store_widget_state=False,
             )
             client.on_cell_executed = read
@@ -109,9 +109,9 @@ def execute(
 
 @contextmanager
 def sockets() -> Iterator[Config]:
-    """Have a kernel speak over sockets of the file system, where the system has them.
+    """Let a kernel use Unix sockets, where the system has them.
 
-    A port that was free when it was chosen may be somebody else's when the kernel binds it.
+    Another process may take a free TCP port before the kernel binds it.
     """
     if sys.platform == "win32":
         yield Config()
@@ -121,9 +121,9 @@ def sockets() -> Iterator[Config]:
 
 
 async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:
-    """Execute the cells, and end the kernel in order on Ctrl-C, also while it starts.
+    """Execute the cells, and shut the kernel down in order on Ctrl-C, also while it starts.
 
-    nbclient's own handler ends the kernel under its own feet, and one that is starting never.
+    nbclient's own handler kills the kernel while a cell is awaited, and ignores a kernel that is starting.
 
     Raises:
         KeyboardInterrupt: the user, or SIGTERM, interrupted it.
@@ -134,13 +134,13 @@ async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:
 
     def interrupt() -> None:
         interrupted.set()
-        # Asked to end while it answers a cell, a kernel writes a traceback about a closed socket.
+        # A kernel that is shut down during a cell prints a traceback about a closed socket.
         client.shutdown_kernel = "immediate"
         task.cancel()
 
     def take_over() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            # Windows, and threads other than the main one, know no such handlers.
+            # Not available on Windows, and outside the main thread.
             with suppress(RuntimeError):
                 loop.add_signal_handler(number, interrupt)
 
@@ -148,7 +148,7 @@ async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:
     try:
         await client.async_execute(env=dict(environment))
     except (asyncio.CancelledError, DeadKernelError):
-        # A cell that is cancelled says that its kernel has died.
+        # A cancelled cell raises DeadKernelError.
         if not interrupted.is_set():
             raise
         await _end_starting(client)
@@ -156,11 +156,11 @@ async def _cells(client: _LikeAPage, environment: Mapping[str, str]) -> None:
 
 
 async def _end_starting(client: NotebookClient) -> None:
-    """End a kernel that an interrupt found starting; nbclient has ended any other."""
+    """Kill a kernel that was starting when the interrupt came; nbclient has shut down any other."""
     kernel = client.km
     if kernel is None or not kernel.has_kernel:
         return
-    # Killed first: the interrupt that a shutdown begins with would have it write a traceback.
+    # Killed first: a shutdown begins with an interrupt, on which the kernel would print a traceback.
     await ensure_async(kernel.signal_kernel(signal.SIGKILL))
     await ensure_async(kernel.shutdown_kernel(now=True))
     if client.kc is not None:

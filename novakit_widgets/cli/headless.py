@@ -1,7 +1,7 @@
-"""The demo without a page: execute the notebook, keep what came of it, and report on every job.
+"""The demo without a browser: execute the notebook, save the result, and report on every job.
 
-Some notebooks cancel a job or let one fail, to teach what happens then. Such a notebook says in its metadata how its jobs
-are meant to end, one entry a job, in any order; without it all are meant to be completed::
+Some notebooks cancel a job or let one fail. Such a notebook lists in its metadata how its jobs are expected to end, in any
+order; without the list all are expected to be completed::
 
     "novakit_widgets": {"jobs": ["video completed", "video cancelled", "image failed"]}
 """
@@ -39,12 +39,12 @@ _METADATA = "novakit_widgets"
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """What became of one job.
+    """The outcome of one job.
 
     Attributes:
-        job: as the service's list shows it afterwards.
-        media: the type and the bytes of each result, fetched from where the service keeps it.
-        problem: why a result could not be fetched; ``""`` when all were.
+        job: The job as the service lists it afterwards.
+        media: The type and the size in bytes of each result.
+        problem: Why a result could not be downloaded; ``""`` when all were.
     """
 
     job: Job
@@ -61,14 +61,14 @@ class JobLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a notebook.
+    """The outcome of a notebook.
 
     Attributes:
-        jobs: every job, in the order of their submission.
-        seconds: how long the notebook took.
-        notebook: the executed notebook.
-        page: the same as HTML.
-        problems: what did not go as it was meant to; empty when all did.
+        jobs: All jobs, in the order of their submission.
+        seconds: How long the notebook took.
+        notebook: The executed notebook.
+        page: The same as HTML.
+        problems: The differences from what was expected; empty for success.
     """
 
     jobs: tuple[JobLine, ...]
@@ -93,12 +93,12 @@ class Report:
 
 
 def run(notebook: Path, folder: Path, link: Link) -> Report:
-    """Execute a notebook on a sandbox that nobody else uses.
+    """Execute a notebook on a sandbox of its own.
 
     Args:
-        notebook: what to execute; it is not changed.
-        folder: where its kernel runs, and where the executed notebook and its HTML go.
-        link: the sandbox.
+        notebook: The notebook. It is not changed.
+        folder: The folder of the kernel, the executed notebook and its HTML.
+        link: The sandbox.
     """
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     began = time.monotonic()
@@ -117,7 +117,7 @@ def run(notebook: Path, folder: Path, link: Link) -> Report:
 
 
 async def _look_at_jobs(environment: Mapping[str, str]) -> list[JobLine]:
-    """Ask the service for its jobs, as any client with the key can, and fetch their results."""
+    """List the service's jobs, and download their results."""
     client = NovaKitClient(environment["NOVAKIT_API_KEY"], environment["NOVAKIT_BASE_URL"])
     try:
         jobs = await client.list(limit=_MOST_JOBS)
@@ -143,7 +143,7 @@ async def _look_at(client: NovaKitClient, job: Job) -> JobLine:
 
 
 def _not_as_meant(meant: Any, jobs: Sequence[Job]) -> list[str]:
-    """Compare how the jobs ended with how the notebook means them to."""
+    """Return the differences between how the jobs ended and how they were expected to."""
     if meant is None:
         return [f"{job.id} is {job.status}" for job in jobs if job.status != JobStatus.COMPLETED]
     wanted, found = Counter(map(str, meant)), Counter(f"{job.tool} {job.status}" for job in jobs)

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# What the extras bring, by import name.
+# What the extras install, by import name.
 _FOR_SANDBOX = ("av", "numpy", "PIL", "starlette", "uvicorn")
 _FOR_PAGE = (*_FOR_SANDBOX, "ipykernel", "jupyterlab")
 _FOR_HEADLESS = (*_FOR_SANDBOX, "ipykernel", "nbclient", "nbconvert")
-_INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
+_INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: what stands behind the command's name; ``None`` for those of this process.
+        arguments: The arguments after the command's name; ``None`` for this process's.
 
     Returns:
-        The exit status: 0 when all went as it should, 1 when it did not, 2 for arguments that make no sense, and 130
-        when Ctrl-C ended a headless run.
+        The exit status: 0 for success, 1 for failure, 2 for arguments that are not valid, and 130 when Ctrl-C ended a headless
+        run.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    # It parses its own arguments; here it is for the help alone.
+    # It parses its own arguments; this entry is for the help only.
     commands.add_parser(
         "sandbox", add_help=False, help="a local NovaKit, as a process; see: novakit-widgets sandbox --help"
     )

@@ -1,4 +1,4 @@
-"""Batches on disk: all items before the first is submitted, so that a killed kernel's queue can go on in another."""
+"""Batches on disk: all items are written before the first is submitted, so that another kernel can continue the queue."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["BatchItem", "BatchRecord", "Batches", "check_owner", "check_place"]
 
 _T = TypeVar("_T")
 
-LARGEST_ITEM = 1_000_000  # characters of JSON; a batch of pictures as data URIs would make the history a heap of them
-# Where we can't ask whether a process lives, as in another container, one that has been silent for so long is dead.
+LARGEST_ITEM = 1_000_000  # characters of JSON; more, such as images as data URIs, would bloat the history
+# A process of another machine or container that gave no sign of life for this long is presumed dead.
 _SILENCE = timedelta(minutes=5)
 
 
@@ -33,14 +33,14 @@ class _Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One place of a batch, as the history has it.
+    """One item of a batch in the history.
 
     Attributes:
-        tool: what makes it.
-        params: the parameters, whole; ``None`` where they could not be kept and have to be given again.
-        entry: its newest submission; ``None`` before there was one.
-        dropped: whether it was cancelled before it was submitted.
-        job_id: the job of the history that was taken instead of a new one.
+        tool: The tool.
+        params: The whole parameters; ``None`` if they could not be kept and have to be given again.
+        entry: Its newest submission, if any.
+        dropped: Whether it was cancelled before it was submitted.
+        job_id: The job of the history that was reused for it.
     """
 
     tool: Tool
@@ -51,23 +51,23 @@ class BatchItem:
 
     @property
     def waits(self) -> bool:
-        """Whether it was neither submitted nor dropped."""
+        """Whether it is still to be submitted."""
         return not self.dropped and (self.entry is None or self.entry.stage == UNSENT)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """A batch, as the history has it.
+    """A batch in the history.
 
     Attributes:
-        id: our own id of it.
-        base_url: the service that it belongs to.
-        made_at: when, with time zone.
-        items: its places, in order.
-        max_running: how many of its jobs may run at once.
-        timeout: seconds to watch each; ``None`` for the tools'.
-        notebook: where it was started, where known.
-        about: what else whoever shows it wants to know again.
+        id: The id of the batch.
+        base_url: The service that it belongs to.
+        made_at: When it was created, with time zone.
+        items: Its items, in order.
+        max_running: The most of its jobs that run at once.
+        timeout: Seconds to watch each job; ``None`` for the tools' defaults.
+        notebook: The notebook that created it, where known.
+        about: What its board needs besides.
     """
 
     id: str
@@ -84,11 +84,11 @@ class BatchRecord:
 
 
 class Batches:
-    """The batches of one history. Every method may be called on any thread, and in several processes at once.
+    """The batches of one history. Methods may be called on any thread, and by several processes at once.
 
     Args:
-        run: does work on the file; `JobHistory`'s.
-        now: the present moment with time zone.
+        run: Runs work on the file; see `Access.run`.
+        now: Returns the current time, with time zone.
     """
 
     def __init__(self, run: _Runs, *, now: Callable[[], datetime]) -> None:
@@ -96,11 +96,11 @@ class Batches:
         self._now = now
 
     def open(self, record: BatchRecord, *, again: Collection[int] = ()) -> None:
-        """Keep a batch with all its items, at once or not at all; this process owns it.
+        """Write a batch with all its items in one transaction. This process then owns it.
 
         Args:
-            record: the batch. One that was closed is opened again.
-            again: places whose earlier submissions are over and done with: they wait once more.
+            record: The batch. A closed one is opened again.
+            again: Places that are to be submitted again, whatever their earlier submissions became.
         """
 
         def work(database: sqlite3.Connection) -> None:
@@ -122,7 +122,7 @@ class Batches:
                 execute(
                     database,
                     "INSERT INTO batch_items (batch, place, tool, params, job_id, dropped) VALUES (?, ?, ?, ?, ?, ?) "
-                    # But not what is over and done with at a place: it waits for another try, as it did.
+                    # But not `after`: a place that is to be submitted again still is.
                     "ON CONFLICT (batch, place) DO UPDATE SET tool = excluded.tool, params = excluded.params, "
                     "job_id = excluded.job_id, dropped = excluded.dropped",
                     [record.id, place, str(item.tool), _kept(item.params), item.job_id, item.dropped],
@@ -132,7 +132,7 @@ class Batches:
         self._run(work, None, write=True)
 
     def again(self, batch: str, places: Iterable[int]) -> None:
-        """Note that some places wait once more, whatever became of their earlier submissions."""
+        """Mark places that are to be submitted again, whatever their earlier submissions became."""
         self._run(lambda database: self._wait_again(database, batch, places), None, write=True)
 
     @staticmethod
@@ -146,7 +146,7 @@ class Batches:
             )
 
     def drop(self, batch: str, places: Iterable[int]) -> None:
-        """Note that some places that wait are never to be submitted. Those of a batch that was taken over stay as they are."""
+        """Mark waiting places as cancelled, unless another process has taken the batch over."""
         own = "batch = (SELECT id FROM batches WHERE id = ? AND process = ?)"
         statement = f"UPDATE batch_items SET dropped = 1 WHERE {own} AND place = ?"  # noqa: S608 # ours
 
@@ -157,7 +157,7 @@ class Batches:
         self._run(work, None, write=True)
 
     def close(self, batch: str) -> None:
-        """Note that nothing of a batch waits any more: it is not brought back, and its items are no longer kept."""
+        """Close a batch of which nothing waits: it is not restored, and its items are deleted."""
 
         def work(database: sqlite3.Connection) -> None:
             own = "id = ? AND process = ?"
@@ -168,24 +168,24 @@ class Batches:
         self._run(work, None, write=True)
 
     def beat(self, batch: str) -> None:
-        """Note that its process still lives, for those who can't ask."""
+        """Write a sign of life, for machines that can't see this process."""
         values = [self._now().timestamp(), batch, this_process()]
         statement = "UPDATE batches SET seen_at = ? WHERE id = ? AND process = ?"
         self._run(lambda database: _done(execute(database, statement, values)), None, write=True)
 
     def claim(self, *, base_url: str, account: str | None = None, active: Collection[str] = ()) -> list[str]:
-        """Make the batches of dead processes this one's; of two that try, one gets each.
+        """Take over the batches of dead processes. Of two processes that try, only one gets each batch.
 
         Args:
-            base_url: the service.
-            account: none of which something was submitted with another account's key: this one's list does not tell of it.
-            active: the batches that this process is at work on.
+            base_url: The service.
+            account: Only batches of which nothing was submitted with another account.
+            active: The batches that this process works on.
 
         Returns:
-            Their ids, oldest first: those too that are this process's already, and not active.
+            Their ids, oldest first, including batches of this process that are not active.
         """
         tools = [str(tool) for tool in Tool]
-        # An item of a tool that is newer than this package is for a newer one.
+        # Leave batches with tools of a newer version of this package to that version.
         newer = f"SELECT batch FROM batch_items WHERE tool NOT IN ({', '.join('?' for _ in tools)})"  # noqa: S608 # ours
 
         def work(database: sqlite3.Connection) -> list[str]:
@@ -211,7 +211,7 @@ class Batches:
         return self._now() - seen > _SILENCE if alive is None else not alive
 
     def find(self, batch: str) -> BatchRecord | None:
-        """Read a batch that is open; ``None`` where there is none."""
+        """Return an open batch, if any."""
 
         def work(database: sqlite3.Connection) -> BatchRecord | None:
             row = next(iter(execute(database, "SELECT * FROM batches WHERE id = ? AND closed = 0", [batch])), None)
@@ -221,10 +221,10 @@ class Batches:
 
 
 def check_owner(database: sqlite3.Connection, batch: str) -> None:
-    """Refuse to go on with a batch that another process has taken over.
+    """Check that this process still owns a batch.
 
     Raises:
-        JobNotStartedError: it has.
+        JobNotStartedError: Another process has taken it over.
     """
     owner = execute(database, "SELECT process FROM batches WHERE id = ?", [batch]).fetchone()
     if owner is not None and owner["process"] != this_process():
@@ -234,10 +234,10 @@ def check_owner(database: sqlite3.Connection, batch: str) -> None:
 
 
 def check_place(database: sqlite3.Connection, batch: str, place: int) -> None:
-    """Refuse to submit a place that this process does not own, or that was submitted already.
+    """Check that a place may be submitted.
 
     Raises:
-        JobNotStartedError: so it is.
+        JobNotStartedError: Another process owns the batch, or the place was submitted before.
     """
     check_owner(database, batch)
     item = execute(database, "SELECT after FROM batch_items WHERE batch = ? AND place = ?", [batch, place]).fetchone()
@@ -254,12 +254,12 @@ def check_place(database: sqlite3.Connection, batch: str, place: int) -> None:
 
 
 def _kept(params: Mapping[str, Any] | None) -> str | None:
-    """Write parameters as they will be sent; ``None`` when they can't be kept like that."""
+    """Return parameters as JSON; ``None`` if they can't be kept unchanged."""
     try:
         text = json.dumps(dict(params or {}), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None  # nor can they be sent
-    # A key that stands in them never gets into the history, and cleaned of it they would ask for something else.
+    # A key must never get into the history, and without it the parameters would be different ones.
     return None if params is None or len(text) > LARGEST_ITEM or redact(text) != text else text
 
 
@@ -298,4 +298,4 @@ def _record_of(database: sqlite3.Connection, row: sqlite3.Row) -> BatchRecord:
 
 
 def _done(_cursor: object) -> None:
-    """Give nothing back: a cursor is of no use once its connection is closed."""
+    """Return nothing: a cursor is useless after its connection is closed."""

@@ -1,4 +1,4 @@
-"""What a job is likely to take, from what similar ones in the history took."""
+"""Estimating the credits and the duration of a job from similar ones in the history."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate", "estimate", "estimates"]
 
-# What a job shows, not what it takes.
+# Parameters that do not change what a job costs.
 _WORDS = frozenset({"prompt", "negative_prompt", "input", "reference_text", "seed", "voice", "style", "operation"})
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What similar jobs took.
+    """The medians of similar jobs.
 
     Attributes:
-        jobs: how many there were.
-        credits: the median of what they were billed; ``None`` where the service did not tell.
-        seconds: the median from creation to completion; ``None`` likewise.
+        jobs: The number of jobs.
+        credits: The median of the billed credits; ``None`` if unknown.
+        seconds: The median time from creation to completion; ``None`` if unknown.
     """
 
     jobs: int
@@ -39,15 +39,15 @@ class Estimate:
 
 
 def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, Any]) -> Estimate | None:
-    """Take the median of the completed jobs with the same parameters but for words, seeds and sources.
+    """Return the medians of completed jobs with equal parameters, ignoring texts, seeds and sources.
 
     Args:
-        entries: of the history.
-        tool: what makes it.
-        params: the service's own parameters.
+        entries: Rows of the history.
+        tool: The tool.
+        params: The service's parameters.
 
     Returns:
-        ``None`` where there are no such jobs.
+        The estimate; ``None`` without such jobs.
 
     Example:
         >>> estimate([], Tool.VIDEO, {"prompt": "A sunset"}) is None
@@ -57,12 +57,12 @@ def estimate(entries: Iterable[HistoryEntry], tool: Tool, params: Mapping[str, A
 
 
 def estimates(entries: Iterable[HistoryEntry], tool: Tool, items: Iterable[Mapping[str, Any]]) -> list[Estimate | None]:
-    """Do for each of several jobs what `estimate` does for one.
+    """Return the `estimate` of each of several jobs.
 
     Args:
-        entries: of the history.
-        tool: what makes them.
-        items: the service's own parameters of each.
+        entries: See `estimate`.
+        tool: See `estimate`.
+        items: The parameters of each job.
     """
     by_size: dict[str, list[Job]] = {}
     for entry in entries:

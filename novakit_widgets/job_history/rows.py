@@ -1,4 +1,4 @@
-"""What a row of the history says, and how a job becomes one. Every text is cleaned on its way in."""
+"""Rows of the history: reading one, and writing a job as one. Keys are removed from every text that is written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 
 Stage = str
 INTENT, JOB, UNSENT, UNCERTAIN, DISMISSED = "intent", "job", "unsent", "uncertain", "dismissed"
-# A condition for two values, both the account or None. A row without one is of an older version, or of another's list: ours.
+# A condition with two values, both the account or None. Rows without an account, as older versions wrote them, count as ours.
 OURS = "(account IS NULL OR ? IS NULL OR account = ?)"
 LASTING = (
     "job_id",
@@ -68,21 +68,21 @@ class HistoryEntry:
     """One row: a job, or the intent to start one.
 
     Attributes:
-        intent: our own id of the row.
-        base_url: the service that it belongs to.
-        tool: such as ``"video"``.
-        params: the parameters; a text of more than 10,000 characters stands as its digest.
-        stage: ``"intent"`` (the POST was on its way), ``"job"``, ``"unsent"``, ``"uncertain"``, or ``"dismissed"`` (uncertain, and
-            not to be looked up any more).
-        reason: why it is unsent or uncertain.
-        begun_at: when it was begun, with time zone.
-        job: what is known of the job; ``None`` before there is one.
-        files: what was saved of it.
-        notebook: where it was started, where known.
-        note: the user's words.
-        star: whether the user marked it.
-        batch: the batch that it is one of; ``None`` for a job of its own.
-        place: its number there, from 0.
+        intent: The id of the row.
+        base_url: The service that it belongs to.
+        tool: The tool, such as ``"video"``.
+        params: The parameters. Texts of more than 10,000 characters are replaced by a fingerprint.
+        stage: ``"intent"`` (the request was on its way), ``"job"``, ``"unsent"``, ``"uncertain"``, or ``"dismissed"`` (uncertain,
+            and no longer looked up).
+        reason: Why it is unsent or uncertain.
+        begun_at: When the submission began, with time zone.
+        job: The job as last seen; ``None`` without a job.
+        files: The saved files.
+        notebook: The notebook that submitted it, where known.
+        note: The user's note.
+        star: Whether the user starred it.
+        batch: The id of its batch; ``None`` for a single job.
+        place: Its number in the batch, from 0.
     """
 
     intent: str
@@ -104,27 +104,27 @@ class HistoryEntry:
 def execute(
     database: sqlite3.Connection, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()
 ) -> sqlite3.Cursor:
-    """Run one statement. This is the only way in, so no text gets past the cleaning."""
+    """Run one statement. All writes go through here, so that keys are removed from every text."""
     if isinstance(values, Mapping):
         return database.execute(statement, {name: _clean(value) for name, value in values.items()})
     return database.execute(statement, [_clean(value) for value in values])
 
 
 def _clean(value: Any) -> Any:
-    # A lone surrogate, which JSON can say, can't be stored.
+    # A lone surrogate, which JSON can contain, can't be stored.
     return redact(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def written(value: Any, *, whole: bool = False) -> str:
-    """Write a value as JSON; what JSON can't say, the service is not sent either, and it stands as its type.
+    """Return a value as JSON. Values that JSON has no form for, which are never sent, are replaced by their type.
 
     Args:
-        value: parameters, or a result.
-        whole: whether long texts in it are kept, rather than their digests.
+        value: Parameters, or a result.
+        whole: Whether long texts are kept, rather than their fingerprints.
     """
     try:
         return json.dumps(value if whole else bounded(value), ensure_ascii=True, default=_strange)
-    except (ValueError, RecursionError):  # in a circle, too deep, or a number of thousands of digits
+    except (ValueError, RecursionError):  # circular, too deep, or a number of thousands of digits
         return json.dumps({"unreadable": _strange(value)})
 
 
@@ -133,7 +133,7 @@ def _strange(value: object) -> str:
 
 
 def read(text: str | None) -> Any:
-    """Read what `written` wrote; ``None`` where that is no longer readable, so that one odd row costs no other."""
+    """Parse what `written` returned; ``None`` if it is damaged, so that one bad row hides no other."""
     try:
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError):
@@ -141,7 +141,7 @@ def read(text: str | None) -> Any:
 
 
 def digest_of(tool: Tool, params: Mapping[str, Any]) -> str | None:
-    """Return what is equal for parameters that ask for the same; ``None`` for those that JSON can't say."""
+    """Return a fingerprint that equal parameters share; ``None`` if JSON has no form for them."""
     try:
         text = f"{tool} {canonical(tool, params)}"
     except (ValueError, TypeError, RecursionError):
@@ -150,22 +150,21 @@ def digest_of(tool: Tool, params: Mapping[str, Any]) -> str | None:
 
 
 def words_of(params: Mapping[str, Any]) -> str:
-    """Return what a search looks through, without the difference of great and small letters."""
+    """Return the text that a search looks through, case-folded."""
     texts = [params.get(name) for name in ("prompt", "input")]
-    # Redacted before it is cut: half a key is no longer known as one.
+    # Redacted before it is cut: half a key would not be recognised.
     return redact(" ".join(text for text in texts if isinstance(text, str)))[:LONG].casefold()
 
 
 def has_words(text: bytes, job_id: bytes | None, search: str) -> bool:
-    """Whether a row has all words of a search, in any order and without the difference of great and small letters.
+    """Return whether a row has all words of a search, in any order and ignoring case.
 
-    For SQLite, whose own functions know only English letters; as bytes, because a text may hold anything.
+    SQLite calls it, since its own functions fold English letters only. It takes bytes, because a text may contain NUL.
 
     Args:
-        text: what may have a word anywhere in it.
-        job_id: what a word is the beginning of, with ``job_`` or without it: anywhere in its hexadecimal digits, most rows
-            have an ``ad`` or a ``1``.
-        search: the words, folded.
+        text: Contains words anywhere.
+        job_id: Begins with a word, with or without ``job_``. Short words occur inside most ids.
+        search: The words, case-folded.
     """
     folded = text.decode("utf-8", "replace").casefold()
     name = (job_id or b"").decode("utf-8", "replace").casefold()
@@ -174,12 +173,12 @@ def has_words(text: bytes, job_id: bytes | None, search: str) -> bool:
 
 
 def facts_of(job: Job) -> dict[str, Any]:
-    """Return what lasts of a snapshot. What it does not know is left out."""
+    """Return the columns of a snapshot. Unknown values are omitted."""
     facts: dict[str, Any] = {
         "job_id": job.id,
         "status": str(job.status),
         "error": job.error,
-        # What was answered at once, a transcript, say, is kept nowhere else.
+        # The service does not keep a result that it answered at once, such as a transcript.
         "output": None if job.output is None else written(job.output, whole=job.id is None),
         "model": job.model,
         "created_at": None if job.created_at is None else job.created_at.isoformat(),
@@ -191,7 +190,7 @@ def facts_of(job: Job) -> dict[str, Any]:
 
 
 def job_of(row: sqlite3.Row) -> Job | None:
-    """Make a row's job again; ``None`` before there is one."""
+    """Return a row's job; ``None`` without one."""
     if row["stage"] != JOB:
         return None
     body = {
@@ -211,7 +210,7 @@ def job_of(row: sqlite3.Row) -> Job | None:
 
 
 def entry_of(row: sqlite3.Row) -> HistoryEntry:
-    """Read a whole row."""
+    """Return a row as a `HistoryEntry`."""
     params, files = read(row["params"]), read(row["files"])
     return HistoryEntry(
         intent=row["intent"],
@@ -232,7 +231,7 @@ def entry_of(row: sqlite3.Row) -> HistoryEntry:
 
 
 def _moment(seconds: Any) -> datetime:
-    """Read a time; one that is none any more is the first of all, so that its row costs no other."""
+    """Return a time. Invalid timestamps become the epoch, so that one bad row hides no other."""
     try:
         return datetime.fromtimestamp(seconds, tz=timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError):
@@ -240,17 +239,17 @@ def _moment(seconds: Any) -> datetime:
 
 
 def select(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-    """Return the rows that a condition holds for."""
+    """Return the rows that match a condition."""
     return execute(database, f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 # ours
 
 
 def first(database: sqlite3.Connection, where: str, values: Sequence[Any]) -> sqlite3.Row | None:
-    """Return the first of the rows that a condition holds for, if there is one."""
+    """Return the first row that matches a condition, if any."""
     return next(iter(select(database, where, values)), None)
 
 
 def by_id(database: sqlite3.Connection, job_id: str | None, base_url: str) -> sqlite3.Row | None:
-    """Return the row of one service's job, if there is one."""
+    """Return the row of a service's job, if any."""
     return None if job_id is None else first(database, "base_url = ? AND job_id = ?", [base_url, job_id])
 
 
@@ -262,7 +261,7 @@ def insert(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
 
 
 def change(database: sqlite3.Connection, row: sqlite3.Row, facts: Mapping[str, Any]) -> None:
-    """Write what is new: a row that says it already costs no write."""
+    """Update the columns that differ; without a difference nothing is written."""
     news = {name: value for name, value in facts.items() if row[name] != value}
     if news:
         changes = ", ".join(f"{name} = :{name}" for name in news)

@@ -72,12 +72,12 @@ def test_help_names_both_commands(capsys):
     assert "sandbox" in said
 
 
-def test_folder_that_cannot_be_made(tmp_path, capsys):
-    """A folder that can't be made is an error in one line that names the option."""
+def test_demo_folder_that_cannot_be_created_is_refused(tmp_path, capsys):
+    """A folder that can't be created is an error in one line that names the option."""
     (tmp_path / "file").write_text("in the way")
     assert main.main(["demo", "--headless", "--folder", str(tmp_path / "file" / "demo")]) == 1
     said = capsys.readouterr().err
-    assert "can't be made" in said
+    assert "can't be created" in said
     assert "--folder" in said
 
 

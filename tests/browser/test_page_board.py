@@ -94,7 +94,7 @@ async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, profile
         assert widths == [512] * 6
         assert await plain.locator(".nk-result").evaluate_all(_APART)
         await expect(plain.get_by_role("row", name=re.compile("fail please"))).to_contain_text(
-            re.compile("NovaKit could not finish.*failed")
+            re.compile("NovaKit could not finish.*Failed")
         )
         await expect(plain.get_by_role("table").get_by_role("row")).to_have_count(8)
         await reader.close()

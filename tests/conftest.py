@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import inspect
 import os
 import sys
 
@@ -39,6 +41,22 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500
 hypothesis.settings.load_profile("novakit")
 
 
+@pytest.fixture
+async def _own_loop():
+    """The test's own loop is the job loop."""
+    with job_loop.use(asyncio.get_running_loop()):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _job_loop(request):
+    """An async test is a program that owns its process. One without a loop of its own is a script: our thread does the work."""
+    function = getattr(request, "function", None)
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    if inspect.iscoroutinefunction(inner):
+        request.getfixturevalue("_own_loop")
+
+
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("NOVAKIT_") and name != "NOVAKIT_CHROMIUM"]:
@@ -48,7 +66,6 @@ def _fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(keys, "current", keys.KeyHolder())
     monkeypatch.setattr(client, "_default", None)
     registry.forget_all()
-    monkeypatch.setattr(job_loop, "_home", None)
     yield
     stamina.set_testing(False)
 

@@ -64,7 +64,7 @@ async def _queue(who: str, key: str, url: str, count: int, folder: Path) -> _Out
     queue = JobQueue(items, client=client, history=JobHistory(folder / "history.sqlite3"))
     await queue.wait()
     seconds = time.monotonic() - began
-    await queue.leave_loop()
+    await queue.client.aclose()
     return _Outcome(queue.count(PlaceState.COMPLETED), seconds)
 
 

@@ -30,12 +30,13 @@ from ..model.media import is_web_address
 from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
 from ..model.tools import Tool
 from ..runtime.clock import utc_now
-from ..runtime.per_loop import PerLoop
+from ..runtime.loop import here, hops, run
 from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of, retry_after
 from .bodies import job_of_submission, jobs_of, object_of, parsed
-from .connect import CONNECT_SECONDS, READ_SECONDS, HttpClients, unreachable
+from .connect import CONNECT_SECONDS, READ_SECONDS, unreachable
+from .connections import Connections
 from .retry import may_have_arrived, retried, sent_until_taken, worth_reading_again
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class MediaStream:
 class NovaKitClient:
     """Speaks the service's HTTP: answers become Jobs, bad answers become errors, reads are retried.
 
-    It may be used on any event loop, and on several in turn; each has its own connections. `aclose`, or the end of an ``async
-    with``, closes those of the running one.
+    Its methods can be awaited on any event loop; what they do is done on the job loop, to which the connections belong. `aclose`,
+    or the end of an ``async with``, closes them.
 
     Args:
         api_key: ``"sk_"`` and 64 hex digits; where it is left out, see `novakit_widgets.config.settings`.
@@ -112,7 +113,7 @@ class NovaKitClient:
         api_key = settings.veiled(api_key)  # what follows may raise, and a verbose traceback shows the arguments
         self._key = settings.api_key(api_key).value
         self._base_url = settings.base_url(base_url).value
-        self._connections = PerLoop(partial(HttpClients, self._base_url, transport))
+        self._connections = Connections(self._base_url, transport)
         self._rate_limit: RateLimit | None = None
         self._sent = of_account(self.account, "sent", lambda: SlidingWindow(DEFAULT_LIMIT, LIMIT_WINDOW))
 
@@ -140,6 +141,7 @@ class NovaKitClient:
         """The same text for the same key and base URL, of which the key can't be told."""
         return hashlib.sha256(f"{self._base_url} {self._key.reveal()}".encode()).hexdigest()[:16]
 
+    @hops
     async def submit(
         self,
         endpoint: str,
@@ -194,6 +196,7 @@ class NovaKitClient:
             )
         raise uncertain
 
+    @hops
     async def get(self, job_id: str, *, poll: bool = False, retry: bool = True) -> Job:
         """Ask for one job: ``GET /jobs/{id}``.
 
@@ -215,6 +218,7 @@ class NovaKitClient:
         )
         return parsed(answer, Job.from_json, job_id)
 
+    @hops
     async def list(
         self,
         *,
@@ -247,6 +251,7 @@ class NovaKitClient:
         answer = await self._read("jobs", action, {name: value for name, value in query.items() if value}, retry=retry)
         return parsed(answer, jobs_of, None)
 
+    @hops
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job: ``DELETE /jobs/{id}``.
 
@@ -264,6 +269,7 @@ class NovaKitClient:
         answer = await retried(lambda: self._exchange("DELETE", path, action), worth_reading_again)
         return isinstance(answer.body, Mapping) and answer.body.get("success") is True
 
+    @hops
     async def quota(self) -> Mapping[str, Any]:
         """Ask what the plan has left: ``GET /quota``.
 
@@ -278,6 +284,7 @@ class NovaKitClient:
         answer = await self._read("quota", Action("show the quota", "No job is affected."), None)
         return parsed(answer, object_of, None)
 
+    @hops
     async def download(self, url: str, path: str | Path) -> Path:
         """Save a result's media to a file, without the key.
 
@@ -309,6 +316,22 @@ class NovaKitClient:
         Raises:
             MediaError: no such address, or no answer.
         """
+        if here():
+            async with self._open_media(url, start=start, version=version) as stream:
+                yield stream
+            return
+        opened = self._open_media(url, start=start, version=version)
+        stream = await run(opened.__aenter__)
+        try:
+            yield replace(stream, chunks=_from_here(stream.chunks))
+        except BaseException as error:
+            if not await run(partial(opened.__aexit__, type(error), error, error.__traceback__)):
+                raise
+        else:
+            await run(lambda: opened.__aexit__(None, None, None))
+
+    @asynccontextmanager
+    async def _open_media(self, url: str, *, start: int, version: str | None) -> AsyncIterator[MediaStream]:
         if not is_web_address(url):
             raise MediaError("The result's address is no http or https URL, so it was not fetched.")
         import httpx
@@ -347,8 +370,9 @@ class NovaKitClient:
             f"The result could not be fetched ({failure}). The job has ended; fetching again costs nothing."
         )
 
+    @hops
     async def aclose(self) -> None:
-        """Close the connections of the running loop. The client can be used again afterwards.
+        """Close the connections. The client can be used again afterwards.
 
         A request that is under way gets its answer first: cut off, a job that it submits might be started without anybody
         knowing it. This call does not wait for it.
@@ -441,6 +465,16 @@ class NovaKitClient:
     def _sign(self, request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
         return request
+
+
+async def _from_here(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield on this loop what is read on the job loop."""
+
+    async def following() -> bytes | None:
+        return await anext(chunks, None)
+
+    while (chunk := await run(following)) is not None:
+        yield chunk
 
 
 async def _release(response: httpx.Response) -> None:

@@ -24,7 +24,7 @@ def save_job(
 ) -> list[Path]:
     """Save the media of a job; see `Job.save`."""
     caller = client or default_client()
-    return run_blocking(save_all(caller, job, path, on_progress=on_progress), farewell=caller.aclose)
+    return run_blocking(lambda: save_all(caller, job, path, on_progress=on_progress))
 
 
 def save_media(
@@ -36,4 +36,4 @@ def save_media(
 ) -> Path:
     """Save one of them; see `Media.save`."""
     caller = client or default_client()
-    return run_blocking(save(caller, media.url, path, kind=media.kind, on_progress=on_progress), farewell=caller.aclose)
+    return run_blocking(lambda: save(caller, media.url, path, kind=media.kind, on_progress=on_progress))

@@ -23,11 +23,53 @@ if TYPE_CHECKING:
     from ..model.tools import Tool
     from ..runtime.clock import Clockwork
 
-__all__ = ["AT_SERVICE", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
+__all__ = ["AT_SERVICE", "Batch", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
 
 
 class NotItsTurnError(NovaKitError):
     """The job that was to do for a new one is gone, and the new one has to wait for its turn like any other."""
+
+
+class Batch(Protocol):
+    """What of a queue is kept, and what submitting from it needs.
+
+    Attributes:
+        batch_id: our own id of it.
+        places: the items, in order.
+        client: speaks to the service.
+        history: remembers the jobs.
+        max_running: how many may run at once.
+        timeout: seconds to watch each; ``None`` for the tools'.
+        reuse: whether to take jobs of the history.
+        about: what else is kept with it.
+        made_at: when it was made.
+        held: why nothing is submitted though something waits; ``None`` otherwise.
+        made_before: how many of the items the history has completed jobs of.
+    """
+
+    batch_id: str
+    places: tuple[Place, ...]
+    client: NovaKitClient
+    history: JobHistory
+    max_running: int
+    timeout: float | None
+    reuse: bool
+    about: dict[str, Any]
+    made_at: datetime
+    held: NovaKitError | None
+    made_before: int
+
+    def count(self, state: PlaceState) -> int:
+        """Return how many places are in a state."""
+        ...
+
+    def hold(self, error: NovaKitError) -> None:
+        """Submit nothing more until it is resumed."""
+        ...
+
+    def tell(self, place: Place | None) -> None:
+        """Tell the listener of a change."""
+        ...
 
 
 class PlaceState(str, Enum):
@@ -60,7 +102,7 @@ _OF_STATUS: Mapping[str, PlaceState] = {JobStatus.FAILED: PlaceState.FAILED, Job
 class Keeper(Protocol):
     """What a place needs of its queue."""
 
-    def start(self) -> bool:
+    def start(self) -> None:
         """Begin with the queue."""
         ...
 

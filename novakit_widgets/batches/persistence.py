@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..config import settings
 from ..engine.start import notebook
@@ -16,38 +16,15 @@ from ..runtime import loop as job_loop
 from .items import PlaceState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
-    from .items import Place, RunMaker
+    from .items import Batch, Place, RunMaker
 
 __all__ = ["QueueMemory", "restore", "restored_reuse", "shown_params"]
 
 _BEAT = 60.0  # seconds between two signs of life
 _REUSE = "reuse"  # its name among what else is kept
-
-
-class KeptQueue(Protocol):
-    """What the history keeps of a `JobQueue`, whose attributes these are."""
-
-    batch_id: str
-    client: NovaKitClient
-    made_at: datetime
-    max_running: int
-    timeout: float | None
-    reuse: bool
-
-    @property
-    def places(self) -> Sequence[Place]:
-        """The items, in order."""
-        ...
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """What else is kept, for those who show it again."""
-        ...
 
 
 class QueueMemory:
@@ -60,12 +37,13 @@ class QueueMemory:
         kept: whether the history has it as it is now. What it has may be older, and is dropped and closed all the same.
         looked: whether equal jobs were looked for.
         incomplete: the places whose parameters ended with their kernel.
+        writing: the tasks that write, in order.
     """
 
     def __init__(self, history: JobHistory) -> None:
         self._history = history
         self._again: set[int] = set()
-        self._writing: set[asyncio.Task[None]] = set()
+        self.writing: set[asyncio.Task[None]] = set()
         self._on_disk = False
         self.kept = False
         self.looked = False
@@ -85,7 +63,7 @@ class QueueMemory:
         self._again.add(place.number)
         self.kept = False
 
-    async def open(self, queue: KeptQueue) -> None:
+    async def open(self, queue: Batch) -> None:
         """Write all places down, at once or not at all.
 
         Raises:
@@ -99,39 +77,30 @@ class QueueMemory:
             self.kept = False
             raise
 
-    def drop(self, queue: KeptQueue, places: list[int]) -> None:
+    def drop(self, queue: Batch, places: list[int]) -> None:
         """Note that some places are never to be submitted."""
         if places and self._on_disk:
             self._write(partial(self._history.batches.drop, queue.batch_id, places))
 
-    def close(self, queue: KeptQueue) -> None:
+    def close(self, queue: Batch) -> None:
         """Note that nothing of it waits any more."""
         if self._on_disk:
             self.kept = self._on_disk = False
             self._write(partial(self._history.batches.close, queue.batch_id))
 
-    async def beat(self, queue: KeptQueue, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def beat(self, queue: Batch, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Give signs of life, for kernels that can't ask for our process."""
         while True:
             await sleep(_BEAT)
             await self._history.off_loop(self._history.batches.beat, queue.batch_id)
 
-    async def flushed(self) -> None:
-        """Wait until all is written. What a loop began that has ended since is written, too, but nobody is told."""
-        here = asyncio.get_running_loop()
-        while writing := [task for task in self._writing if task.get_loop() is here]:
-            await asyncio.wait(writing)
-
     def _write(self, work: Callable[[], None]) -> None:
         """Have something written, after what is being written; a slow disk must not hold the loop up."""
-        if job_loop.current() is None:
-            work()
-            return
         task = job_loop.spawn(self._history.off_loop(work))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        self.writing.add(task)
+        task.add_done_callback(self.writing.discard)
 
-    def _record(self, queue: KeptQueue) -> BatchRecord:
+    def _record(self, queue: Batch) -> BatchRecord:
         return BatchRecord(
             id=queue.batch_id,
             base_url=queue.client.base_url,

@@ -17,7 +17,7 @@ from ..errors import NovaKitError
 from ..job_history.rows import digest_of
 from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
-from ..runtime.loop_cache import belonging
+from ..runtime.loop_cache import LoopLocal
 from ..runtime.registry import of_account
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class SharedLists:
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
         """Return a list of the newest jobs that was requested after this call; see `NovaKitClient.list`."""
-        coming: dict[tuple[str, str, int | None], _List] = belonging(asyncio.get_running_loop(), _List, dict)
+        coming = _coming.get()
         key = (self._client.account, str(tool), limit)  # a shorter list tells less
         asked = coming.get(key)
         if asked is None or not asked.waits:
@@ -212,6 +212,9 @@ class _List:
         self.waits = False
         allowance_of(client.account).add_request()
         return await client.list(tool=tool, limit=limit)
+
+
+_coming: LoopLocal[dict[tuple[str, str, int | None], _List]] = LoopLocal(dict)
 
 
 def ownership_of(account: str) -> Ownership:

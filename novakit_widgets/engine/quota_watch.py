@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from ..runtime.registry import of_account
 from . import signals
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from datetime import datetime
 
@@ -74,9 +74,7 @@ class QuotaWatch:
         """Ask again whenever a job of the account has ended, until no listener is left."""
         if self._stop is None:
             account = self.client.account
-            self._stop = signals.listen(
-                lambda client, _job: self.ask_soon() if client.account == account and job_loop.current() else None
-            )
+            self._stop = signals.listen(lambda client, _job: self.ask_soon() if client.account == account else None)
 
     def leave(self) -> None:
         """Stop asking automatically."""
@@ -85,12 +83,11 @@ class QuotaWatch:
             self._stop = None
 
     def refresh(self) -> None:
-        """Ask now: in the background, or where no event loop runs, at once. From any thread."""
-        loop = job_loop.home()
-        if loop is None:
-            job_loop.run_blocking(self._ask(), farewell=self.client.aclose)
+        """Ask now: a script waits for the answer, anywhere else it is asked for in the background. From any thread."""
+        if job_loop.running() is None and job_loop.is_ours():
+            job_loop.run_blocking(self._ask)
         else:
-            job_loop.hand_over(loop, lambda: self._ask_after(0.0))
+            job_loop.hand_over(lambda: self._ask_after(0.0))
 
     def ask_soon(self) -> None:
         """Ask as soon as the last request is long enough ago; several calls send one request. On the loop."""
@@ -98,11 +95,10 @@ class QuotaWatch:
         self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
 
     def _ask_after(self, seconds: float) -> None:
-        loop = job_loop.current()
-        assert loop is not None  # for the type checker: this is called on it
+        loop = asyncio.get_running_loop()
         if self._asking_on is loop:
             return  # the question that is waiting will be answered for this one too
-        self._asking_on = loop  # another's may have been closed before it came to ask
+        self._asking_on = loop  # in a forked child, the parent's question is none of ours
         loop.call_later(seconds, lambda: job_loop.spawn(self._ask()))
 
     async def _ask(self) -> None:

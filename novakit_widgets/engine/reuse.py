@@ -49,10 +49,8 @@ def run_of(
     if reuse:
         check_reuse(default_history())
         return JobRun(tool, params, client=client, timeout=timeout, earlier=equal_job)
-    if job_loop.current() is None:
-        return JobRun(tool, params, client=client, timeout=timeout, earlier=_mention_equal)
     run = JobRun(tool, params, client=client, timeout=timeout)
-    job_loop.spawn(_mention_equal(run))  # at once, since a run may wait for the user to start it
+    job_loop.background(lambda: _mention_equal(run))  # at once, since a run may wait for the user to start it
     return run
 
 
@@ -66,8 +64,8 @@ def check_reuse(history: JobHistory) -> None:
         history.require(_REUSE)
 
 
-async def _mention_equal(run: StartingRun, _intent: str = "") -> None:
-    """Add a note about an equal job of the last day. It takes no job instead of a new one."""
+async def _mention_equal(run: StartingRun) -> None:
+    """Add a note about an equal job of the last day."""
     assert run.tool is not None  # for the type checker: it is about to be submitted
     client, history = run.client, run.history
     twin = await history.off_loop(

@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from functools import partial
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..api.client import checked_id
-from ..api.downloads import save_all
 from ..api.retry import nothing_sent, resting
-from ..config import settings
 from ..errors import NovaKitError, SubmissionUncertainError
-from ..job_history.jobs import default_history
-from ..model.canonical import owned
-from ..model.frozen import FrozenDict
 from ..model.job import Job, JobStatus
-from ..model.tools import Tool
 from ..runtime import loop as job_loop
-from ..runtime.clock import Clockwork
-from ..runtime.waiting import Waiters, check_timeout, within
-from . import signals
-from .messages import after_deleting, broken_off, error_of_job, never_submitted, not_ended, nothing_started, unfinished
-from .start import Origin
-from .state import SETTLED, Phase, log_phase
-from .stopwatch import Stopwatch
-from .tracker import tracker_of
+from ..runtime.waiting import check_timeout, within
+from . import unawaited
+from .messages import broken_off, error_of_job, never_submitted, not_ended, nothing_started
+from .state import Phase
+from .watching import WatchedRun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
-    from pathlib import Path
 
     from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
+    from ..model.tools import Tool
+    from ..runtime.clock import Clockwork
     from .start import Earlier
     from .state import Manager
     from .submit import Ticket
-    from .tracker import JobTracker, Watch
 
 __all__ = ["JobRun"]
 
-_PARTING_SECONDS = 10.0
-# Held for a few instructions: threads of a plain script, each with a loop of its own, may go on watching the same job.
-_claiming = threading.Lock()
 
-
-class JobRun:
+class JobRun(WatchedRun):
     """One generation: at most one job, submitted once.
 
-    Its methods may be called from any thread; what they do is done on ``loop``.
+    Its methods can be called from any thread; what they do is done on the job loop. See `RunState` for what is known of it.
 
     Args:
         tool: what makes it; ``None`` for a job that is attached to and of which nothing more is known.
@@ -56,22 +42,11 @@ class JobRun:
         client: speaks to the service.
         timeout: seconds to watch; ``None`` for the tool's.
         history: remembers the job; where it is left out, the one that the settings name.
-        on_change: called on the loop after each change.
+        on_change: as for `RunState`.
         clockwork: time and chance.
         manager: decides when it is submitted; where it is left out, `start` does.
         earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
 
-    Attributes:
-        phase: where it is.
-        job: the newest snapshot; ``None`` until the service has answered.
-        error: why it is not completed; ``None`` while it may be.
-        trouble: why there is no news at the moment, such as a lost connection.
-        cancelling: whether a cancellation was asked for and not answered yet.
-        saved: the files that `configure(save_to=…)` made of the result.
-        note: what else there is to say when nothing is wrong.
-        reused: whether the job is one of the history, taken for a new one.
-        saving: the task that saves them.
-        ticket: of the present or last submission; a queue gives its own.
     """
 
     def __init__(
@@ -87,33 +62,19 @@ class JobRun:
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> None:
-        self.tool = tool
-        self.params: Mapping[str, Any] = FrozenDict(owned(dict(params)))
-        self.client = client
-        self.history = history or default_history()
-        self.timeout = settings.timeout(timeout).value
-        self.phase = Phase.NEW
-        self.job: Job | None = None
-        self.error: NovaKitError | None = None
-        self.trouble: NovaKitError | None = None
-        self.cancelling = False
-        self.saved: tuple[Path, ...] = ()
-        self.note = ""
-        self._said = ""  # of it, what is no longer true at the end
-        self.reused = False
-        self.on_change = on_change
-        self.ticket: Ticket | None = None
-        self._manager = manager
-        self._time = Stopwatch(clockwork or Clockwork())
-        self._origin = Origin(earlier)
-        self._watch: Watch | None = None
-        self._tracker: JobTracker | None = None
-        self._noting: list[asyncio.Task[None]] = []
-        self._asides: list[asyncio.Task[None]] = []
-        self.saving: asyncio.Task[None] | None = None
+        super().__init__(
+            tool,
+            params,
+            client=client,
+            timeout=timeout,
+            history=history,
+            on_change=on_change,
+            clockwork=clockwork,
+            manager=manager,
+            earlier=earlier,
+        )
         self._answering: asyncio.Task[None] | None = None
-        self._waiters = Waiters()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0  # that does what is under way
 
     @classmethod
     def attached(
@@ -170,137 +131,30 @@ class JobRun:
             return run
         run.job = job
         if job.ended:
-            run.phase = Phase.ENDED
             run.error = error_of_job(job)
+            run._move(Phase.ENDED)
         return run
-
-    @property
-    def job_id(self) -> str | None:
-        """The service's id, as soon as there is one."""
-        return self.job.id if self.job is not None else self._origin.attached_to
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self.phase in SETTLED
-
-    @property
-    def elapsed(self) -> float | None:
-        """Seconds since we began with it, or as many as the service took; ``None`` before the beginning.
-
-        A job that was attached to while it ran began when the service accepted it.
-        """
-        if self.job is not None and self.job.ended and self.job.seconds is not None:
-            return self.job.seconds
-        return self._time.seconds
-
-    @property
-    def watch_seconds(self) -> float:
-        """How long one watch lasts, in seconds."""
-        if self.timeout is not None:
-            return self.timeout
-        tool = self.tool or (None if self.job is None else Tool.known(self.job.tool))
-        return tool.timeout if tool is not None else max(member.timeout for member in Tool)
-
-    @property
-    def typical_seconds(self) -> tuple[float, float] | None:
-        """How long such a job usually takes, at least and at most, in seconds."""
-        if self.tool is None:
-            return None
-        least, most = self.tool.typical_seconds
-        speed = settings.speed().value
-        return least / speed, most / speed
 
     # What anybody may ask for, on any thread
 
-    def start(self) -> bool:
-        """Begin, unless it has begun; return whether there is a loop to begin on. One of a queue begins in its turn."""
-        loop = job_loop.home()
-        if loop is None:
-            return False
-        job_loop.hand_over(loop, self._start_here)
-        return True
-
-    def _start_here(self) -> None:
-        if self._manager is None:
-            self.begin()
-        else:
-            self._manager.begin()
-
-    def begin(self, ticket: Ticket | None = None) -> None:
-        """Begin at once, on the running loop, unless it has begun; what was left with a loop that has ended goes on.
-
-        Args:
-            ticket: the queue's, for one of its runs.
-        """
-        self._let_go()
-        if self.phase is Phase.LEFT and self.error is None:
-            self._keep_watching()
-        with _claiming:
-            if self.phase is not Phase.NEW:
-                return
-            self._loop = asyncio.get_running_loop()
-            self.phase = Phase.SUBMITTING
-        self.ticket = ticket
-        self.error = self.trouble = None
-        self._time.start()
-        if self._origin.attached_to is not None and self.job is not None:
-            self._has(self.job)  # known from the history: there is nothing to ask
-            return
-        self._set(Phase.SUBMITTING)
-        self._answering = job_loop.spawn(self._first_answer(self._origin.answer))
+    def start(self) -> None:
+        """Begin, unless it has begun. One of a queue begins in its turn."""
+        job_loop.call(self._start)
 
     def cancel(self) -> None:
-        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id.
-
-        In a plain script, where no loop could do it later, a job that has an id is cancelled at once, which blocks.
-        """
-        loop = self._loop if self._loop is not None and self._loop.is_running() else job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, self._cancel)
-            return
-        self._let_go()
-        attached = self.phase is Phase.NEW and self._manager is None  # a queue cancels its own when it is waited for
-        if self.job_id is not None and (attached or self.phase is Phase.LEFT):
-            # A plain script, with a job that it attaches to or has left: there is no loop that could do it later.
-            job_loop.run_blocking(self._cancel_now(), farewell=self._leave_loop)
-        else:
-            self._cancel()
+        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
+        job_loop.call(self._cancel)
 
     def keep_watching(self) -> None:
-        """Go on watching a job that we left, or that was watched on a loop which has ended."""
-        loop = job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, self._keep_watching)
-        else:
-            self._let_go()  # a plain script: waiting for it goes on watching
+        """Watch a job again that we stopped watching."""
+        job_loop.call(self._keep_watching)
 
     def look_again(self) -> None:
         """Look once more for the job of a submission whose answer was lost. Nothing is submitted.
 
-        A queue does that for its own, when they are tried again. In a plain script, where no loop could do it, it stays lost.
+        A queue does that for its own, when they are tried again.
         """
-        loop = job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, self._look_again)
-
-    async def annotate(self, *, note: str | None = None, star: bool | None = None) -> bool:
-        """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
-
-        Args:
-            note: the words.
-            star: whether it is marked.
-
-        Returns:
-            Whether there is such a row.
-        """
-        intent = "" if self.ticket is None else self.ticket.intent
-        if not intent and self.job_id is not None:
-            row = await self.history.off_loop(self.history.find, self.job_id, base_url=self.client.base_url)
-            intent = "" if row is None else row.intent
-        if intent:
-            await self.history.off_loop(self.history.annotate, intent, note=note, star=star)
-        return bool(intent)
+        job_loop.call(self._look_again)
 
     async def wait(self) -> Job:
         """Wait until it has settled, on any loop. Giving up the waiting does nothing to the job.
@@ -314,21 +168,24 @@ class JobRun:
             JobTimeoutError: we stopped watching; the job goes on.
             NovaKitError: it was refused, or nothing can be learnt of it.
         """
-        while True:
-            # Done before we go on: handed over to another thread's loop, it would be too late for the next question.
-            await job_loop.done_at_home(self._go_on)
-            await self._waiters.until(lambda: self.settled)
-            # Without an error it was left with a loop that has ended. Ours has not.
-            if self.phase is not Phase.LEFT or self.error is not None:
-                return self.result()
+        return await job_loop.run(self._wait)
 
-    def _go_on(self) -> None:
-        """See to it that it is under way, on a loop that runs."""
-        self._let_go()
+    async def _wait(self) -> Job:
+        self.awaited = True
+        self._check_process()
         if self.phase is Phase.NEW:
-            self._start_here()
+            self._start()
         else:
             self._keep_watching()
+        await self._waiters.until(lambda: self.settled)
+        if self.saving is not None:
+            await asyncio.wait((self.saving,))
+        unawaited.review(self)
+        return self.result()
+
+    def _settle(self) -> None:
+        self._watch = None  # they hold each other
+        unawaited.review(self)
 
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, Job]] | None = None
@@ -342,11 +199,10 @@ class JobRun:
         Raises:
             JobTimeoutError: the time is over.
             KeyboardInterrupt: the user interrupted it. The job goes on.
-            LoopStandsStillError: in a thread, while the main thread does not run its loop.
+            LoopStandsStillError: the job loop waits for this call, or can't run nested in this kernel.
         """
         seconds = check_timeout(timeout, waiting=True)
-        waiting = self._wait_for(seconds, wait or self.wait)
-        return job_loop.run_blocking(waiting, farewell=self._leave_loop, timeout=seconds)
+        return job_loop.run_blocking(lambda: self._wait_for(seconds, wait or self.wait), timeout=seconds)
 
     async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
         ended = await within(timeout, wait())
@@ -357,52 +213,15 @@ class JobRun:
         assert timeout is not None  # for the type checker: without one it would have ended
         raise not_ended(timeout, job_id=self.job_id, job=self.job, busy=self._rests)
 
-    async def _leave_loop(self) -> None:
-        await self.part()
-        await tracker_of(self.client).aclose()
-        await self.client.aclose()
-
-    async def part(self) -> None:
-        """Leave the running loop, which is about to be closed, without losing the job. What is on another one stays."""
-        # An answer that is on its way is worth some seconds: without it nobody knows the job.
-        if not self._rests:
-            await job_loop.ended_here([self._answering], timeout=_PARTING_SECONDS)
-        await job_loop.ended_here([self.saving])
-        await job_loop.ended_here(self._noting)
-        if self._loop is asyncio.get_running_loop():
-            self._let_go(loop_ends=True)
-        # Before the connections are closed, because it would open new ones.
-        for task in self._asides:
-            if task.get_loop() is asyncio.get_running_loop():
-                task.cancel()
-        await job_loop.ended_here(self._asides)
-
-    def _let_go(self, *, loop_ends: bool = False) -> None:
-        """Leave a loop that has ended, or stands still as IPython's does between two cells: nothing is heard from it.
-
-        Args:
-            loop_ends: whether it is about to end, and to be left now.
-        """
-        loop = self._loop
-        if self.phase not in (Phase.SUBMITTING, Phase.WATCHING) or loop is None:
+    def _check_process(self) -> None:
+        """In a forked child, leave what only the parent's loop does: its job can be watched here, too."""
+        if self._process in (0, os.getpid()) or self.settled or self.phase is Phase.NEW:
             return
-        if loop.is_running() and not loop_ends:
-            return
-        rests = self._rests
-        watch, self._watch = self._watch, None
-        answering, self._answering = self._answering, None
-        if self.phase is Phase.WATCHING:
-            if watch is not None and self._tracker is not None:
-                watch.on_change = _nothing
-                job_loop.hand_over(loop, partial(self._tracker.stop, watch), closed_ok=True)
-            self._set(Phase.LEFT)
+        self._watch = self._answering = None
+        if self.job is None:
+            self._broke_off("its process was forked")
         else:
-            if answering is not None:
-                job_loop.hand_over(loop, answering.cancel, closed_ok=True)
-            if rests and self._manager is None and self._origin.attached_to is None and not self.cancelling:
-                self._begins_again()  # the service was busy and has taken nothing: whoever waits again submits it
-            else:
-                self._broke_off("its event loop has stopped")
+            self._move(Phase.LEFT)
 
     @property
     def _rests(self) -> bool:
@@ -412,47 +231,66 @@ class JobRun:
     def _begins_again(self) -> None:
         self.trouble = None
         self._time.reset()
-        self._set(Phase.NEW)
+        self._move(Phase.NEW)
 
-    def result(self) -> Job:
-        """Return the completed job, or raise why there is none.
+    # At exit; see `novakit_widgets.engine.unawaited`
 
-        Raises:
-            NovaKitError: as `wait` does.
-            JobError: it has not ended yet.
-            JobNotStartedError: it was not submitted.
+    def at_exit(self) -> str:
+        """Say what nobody has heard of; ``""`` where somebody has awaited it."""
+        return "" if self.awaited else unawaited.named(self)
+
+    def on_the_way(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that are worth some seconds at exit: an answer without which nobody knows the job, and its files."""
+        tasks = (None if self._rests else self._answering, self.saving)
+        return {task for task in tasks if task is not None and not task.done()}
+
+    # What happens on the job loop
+
+    def _start(self) -> None:
+        if self._manager is None:
+            self.begin()
+        else:
+            self._manager.begin()
+
+    def begin(self, ticket: Ticket | None = None) -> None:
+        """Begin at once, unless it has begun. On the job loop.
+
+        Args:
+            ticket: the queue's, for one of its runs.
         """
-        if self.error is not None:
-            raise self.error.with_traceback(None)
-        if self.job is None or not self.job.ended:
-            submitted = self.phase is not Phase.NEW or self.job_id is not None
-            raise unfinished(submitted=submitted, job_id=self.job_id, job=self.job)
-        return self.job
+        if self.phase is not Phase.NEW:
+            return
+        self.ticket = ticket
+        self.error = self.trouble = None
+        self._time.start()
+        if self._manager is None:
+            unawaited.add(self)
+        if self._origin.attached_to is not None and self.job is not None:
+            self._process = os.getpid()
+            self._has(self.job)  # known from the history: there is nothing to ask
+        else:
+            self._ask(self._origin.answer)
 
-    def aside(self, task: asyncio.Task[None]) -> None:
-        """Take charge of what is done beside the job, such as showing it: it ends with the loop that it is on."""
-        self._asides = [other for other in self._asides if not other.done()] + [task]
-
-    # What happens on the loop
+    def _ask(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
+        self._process = os.getpid()
+        self._move(Phase.SUBMITTING)
+        self._answering = job_loop.spawn(self._first_answer(answer))
 
     async def _first_answer(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
         """Begin to watch the job that the service's first answer is about, or take in why there is none."""
         try:
             job = await answer(self)
         except NovaKitError as error:
-            if self._answering is asyncio.current_task():  # not one of a loop that stood still and was left
-                self._refused(error)
+            self._refused(error)
         except BaseException as error:
             # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
-            if self._answering is asyncio.current_task():
-                if nothing_sent(error):
-                    self.give_up(nothing_started(cancelled=self.cancelling))
-                else:
-                    self._broke_off(type(error).__name__)
+            if nothing_sent(error):
+                self.give_up(nothing_started(cancelled=self.cancelling))
+            else:
+                self._broke_off(type(error).__name__)
             raise
         else:
-            if self._answering is asyncio.current_task():
-                self._has(job)
+            self._has(job)
 
     def _refused(self, error: NovaKitError) -> None:
         """Take in that there is no answer about a job."""
@@ -484,176 +322,49 @@ class JobRun:
         self.trouble = None
         uncertain = isinstance(error, SubmissionUncertainError)
         if self.cancelling and (uncertain or self._origin.attached_to is not None):
-            self._say("Not cancelled, since there was no answer about it.")
+            self._mention_cancelling("Not cancelled, since there was no answer about it.")
         if self._origin.attached_to is not None:
             # Nothing is known against the job itself.
-            self._set(Phase.LEFT)
+            self._move(Phase.LEFT)
         else:
-            self._set(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
-
-    def _has(self, job: Job) -> None:
-        """Take the first answer about the job."""
-        self.trouble = None
-        self._learn(job)
-        if self._origin.attached_to is not None and not job.ended:
-            self._note(job)
-            self._time.began_with(job)
-        if job.ended:
-            self._end()
-            return
-        self._observe()
-        if self.cancelling:
-            self._send_cancellation()
-
-    def _learn(self, job: Job) -> None:
-        """Take in a job, and what it tells of one that we attached to."""
-        self.job = job if self.job is None else self.job.advanced(job)
-        self.tool = self.tool or Tool.known(job.tool)
-        if not self.params and job.params:
-            self.params = job.params
-
-    def _observe(self) -> None:
-        assert self.job is not None  # for the type checker
-        self._tracker = tracker_of(self.client)
-        self._watch = self._tracker.watch(self.job, timeout=self.watch_seconds, on_change=self._heard)
-        self._set(Phase.WATCHING)
-
-    def _heard(self) -> None:
-        watch = self._watch
-        if watch is None or self.phase is not Phase.WATCHING:
-            return
-        self.job, self.trouble = watch.job, watch.trouble
-        if self.job.ended:
-            self._end()
-        elif watch.over:
-            self.error = watch.error
-            self._set(Phase.LEFT)
-        else:
-            self._tell()
-
-    def _end(self) -> None:
-        assert self.job is not None  # for the type checker
-        self.error = error_of_job(self.job)
-        self.trouble = None
-        self._say("")
-        self._note(self.job)
-        folder = settings.save_to().value
-        if folder is not None and self.error is None and (self.job.media or self.job.text is not None):
-            self.saving = job_loop.spawn(self._save_to(folder))
-        self._set(Phase.ENDED)
-        signals.tell(self.client, self.job)
-
-    def _note(self, job: Job) -> None:
-        """Keep in the history what is known now; a slow disk must not hold the loop up."""
-        work = self.history.off_loop(
-            self.history.update, job, base_url=self.client.base_url, account=self.client.account
-        )
-        self._noting = [task for task in self._noting if not task.done()] + [job_loop.spawn(work)]
-
-    async def _save_to(self, folder: Path) -> None:
-        """Save the result where every result is to be saved. That it failed is told; the job is done all the same."""
-        assert self.job is not None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)  # its name may have a dot, and would be taken for a file's
-            self.saved = tuple(await save_all(self.client, self.job, folder))
-            if self.job.id is not None:
-                await self.history.off_loop(self.history.saved, self.job.id, self.saved, base_url=self.client.base_url)
-        except (NovaKitError, OSError) as error:
-            self.note = f"Not saved in {folder}: {error}"
-        else:
-            self.note = f"Saved as {', '.join(file.name for file in self.saved)} in {folder}"
-        self._tell()
+            self._move(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
 
     def _cancel(self) -> None:
-        self._let_go()
-        if self.phase is Phase.NEW and self._origin.attached_to is None:
+        attached = self._origin.attached_to is not None
+        if self.phase is Phase.NEW and not attached:
             self.give_up(never_submitted())
-        elif self.phase in (Phase.NEW, Phase.SUBMITTING):
-            self.cancelling = True  # as soon as there is a job, or a loop to cancel it on
+        elif self.cancelling or self.phase not in (Phase.NEW, Phase.SUBMITTING, Phase.WATCHING, Phase.LEFT):
+            self._break_rest()
+        else:
+            self.cancelling = True
             self._break_rest()
             self._tell()
-        elif self.phase in (Phase.WATCHING, Phase.LEFT) and not self.cancelling:
-            self.cancelling = True
-            self._tell()
-            self._send_cancellation()
+            # One that is submitted is cancelled when it has an id, and a queue's is cancelled in its turn.
+            if self.phase in (Phase.WATCHING, Phase.LEFT) or (self.phase is Phase.NEW and self._manager is None):
+                self._send_cancellation()
 
     def _break_rest(self) -> None:
         """Send no further POST where the last one was refused and sits out its Retry-After."""
         if self._answering is not None and self._rests:
             self._answering.cancel()
 
-    def _send_cancellation(self) -> None:
-        if self._manager is None:
-            job_loop.spawn(self.delete())
-        else:
-            self._manager.delete()
-
-    async def _cancel_now(self) -> None:
-        self.cancelling = True
-        self._tell()
-        await self.delete()
-
-    async def delete(self, *, ask: bool = True) -> None:
-        """Cancel the job at the service, and take its own word for what became of it.
-
-        Args:
-            ask: whether to ask for the job afterwards. The tracker tells of one that is watched, too, when it asks for all.
-        """
-        job_id = self.job_id
-        assert job_id is not None  # for the type checker
-        try:
-            cancelled = await self.client.cancel(job_id)
-            if cancelled and not ask and self.phase is Phase.WATCHING:
-                return  # still cancelling, until the tracker tells of the end
-            job = await self.client.get(job_id)
-        except NovaKitError as error:
-            self._say(f"Not cancelled. {error.message}")
-        except BaseException:
-            self.cancelling = False  # a loop that is being closed breaks it off: it can be asked for again
-            raise
-        else:
-            if self.phase is Phase.WATCHING:
-                tracker_of(self.client).heard(job)
-            elif self.phase in (Phase.NEW, Phase.LEFT) and job.ended:
-                self._learn(job)
-                self._end()
-            if self.phase is Phase.WATCHING and cancelled:
-                return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
-            # What the tracker told meanwhile is newer.
-            self._say("" if self.phase is Phase.ENDED else after_deleting(cancelled=cancelled))
-        self.cancelling = False
-        self._tell()
-
-    def _say(self, note: str) -> None:
-        """Note what became of a cancellation, which holds until the next one or the end."""
-        if note or self.note == self._said:
-            self.note = self._said = note
-
     def _keep_watching(self) -> None:
-        self._let_go()
-        with _claiming:
-            if self.phase is not Phase.LEFT:
-                return
-            self._loop = asyncio.get_running_loop()
-            self.phase = Phase.SUBMITTING if self.job is None else Phase.WATCHING
+        self._check_process()
+        if self.phase is not Phase.LEFT:
+            return
         self.error = self.trouble = None
         self._time.go_on()
-        if self.job is not None:
-            self._observe()
+        if self.job is None:
+            self._ask(self._origin.answer)
         else:
-            self._set(Phase.SUBMITTING)
-            self._answering = job_loop.spawn(self._first_answer(self._origin.answer))
+            self._process = os.getpid()
+            self._observe()
 
     def _look_again(self) -> None:
-        with _claiming:
-            if self.phase is not Phase.UNCERTAIN or self._manager is not None:
-                return
-            self._loop = asyncio.get_running_loop()
-            self.phase = Phase.SUBMITTING
-        self.error, self.trouble = None, self.error
-        self._time.start()
-        self._set(Phase.SUBMITTING)
-        self._answering = job_loop.spawn(self._first_answer(self._origin.lost))
+        if self.phase is Phase.UNCERTAIN and self._manager is None:
+            self.error, self.trouble = None, self.error
+            self._time.start()
+            self._ask(self._origin.lost)
 
     def waits(self, _seconds: float, reason: NovaKitError) -> None:
         """Show why its submission has to wait; one that is cancelled waits no more."""
@@ -661,38 +372,3 @@ class JobRun:
         if self.cancelling:
             self._break_rest()
         self._tell()
-
-    def mention(self, note: str) -> None:
-        """Say what else there is to say.
-
-        Args:
-            note: the only thing from now on; ``""`` for nothing.
-        """
-        if note != self.note:
-            self.note = note
-            self._tell()
-
-    def _tell(self) -> None:
-        """Tell the listener. A fault of its own is shown, and costs the job nothing."""
-        try:
-            self.on_change()
-        except Exception as error:  # it is the user's own code, such as an observer
-            self.note = f"Something that observes this job failed: {type(error).__name__}: {error}"
-            with job_loop.complaints("An observer of a job failed"):
-                raise
-
-    def _set(self, phase: Phase) -> None:
-        if phase in SETTLED:
-            log_phase(phase, self.tool, self.job, self.error)
-            # First, because a waiter on another thread takes it up as soon as it is left.
-            self._time.stop()
-            self._watch = None
-            self.cancelling = False
-        self.phase = phase
-        if phase in SETTLED:
-            self._waiters.wake()
-        self._tell()
-
-
-def _nothing() -> None:
-    """Hear no more."""

@@ -30,7 +30,8 @@ from ..limits.schedule import Pace
 from ..limits.tool_limits import allowance_of
 from ..model.job import Job, JobStatus
 from ..model.rate_limit import DEFAULT_RETRY_AFTER
-from ..runtime.loop_cache import belonging
+from ..runtime import loop as job_loop
+from ..runtime.loop_cache import LoopLocal
 from ..runtime.registry import of_account
 from ..runtime.sleep import sleep_or_wake
 
@@ -77,7 +78,7 @@ class Watch:
 
     Attributes:
         job: the newest snapshot.
-        error: why the watching ended without the job having ended; ``None`` otherwise, and when its loop was closed.
+        error: why the watching ended without the job having ended; ``None`` otherwise.
         trouble: why there is no news at the moment ("reconnecting"); ``None`` when all is well.
         over: whether the watching has ended.
         deadline: when it ends at the latest, by the tracker's clock.
@@ -100,7 +101,9 @@ class Watch:
 
 
 class JobTracker:
-    """Watches the jobs of one client on one event loop, within half of the key's requests.
+    """Watches the jobs of one client on the job loop, within half of the key's requests.
+
+    Its methods can be called on any thread, and awaited on any event loop.
 
     Args:
         client: asks the service.
@@ -174,8 +177,12 @@ class JobTracker:
         watch = Watch(job, job.id, deadline=deadline, timeout=timeout, on_change=on_change)
         if job.ended:
             watch.over = True
-            return watch
-        self._watches.setdefault(job.id, []).append(watch)
+        else:
+            job_loop.hand_over(partial(self._add, watch))
+        return watch
+
+    def _add(self, watch: Watch) -> None:
+        self._watches.setdefault(watch.job_id, []).append(watch)
         # What the submission was told: on a busy key the first question has to wait.
         self._budget.observe(self._client.rate_limit, wall=self._wall())
         self._interval = self._pace.first
@@ -184,11 +191,13 @@ class JobTracker:
         self._due = min(self._due, due) if self._helpers else due
         self._wake.set()
         self._arrange()
-        return watch
 
     def stop(self, watch: Watch) -> None:
         """End a watch; the job goes on."""
         watch.over = True
+        job_loop.hand_over(partial(self._remove, watch))
+
+    def _remove(self, watch: Watch) -> None:
         siblings = [other for other in self._watches.get(watch.job_id, ()) if other is not watch]
         if siblings:
             self._watches[watch.job_id] = siblings
@@ -199,8 +208,9 @@ class JobTracker:
     def heard(self, job: Job) -> None:
         """Take in a snapshot that came from elsewhere, such as the answer to a cancellation."""
         if job.id is not None:
-            self._receive(job.id, job)
+            job_loop.hand_over(partial(self._receive, job.id, job))
 
+    @job_loop.hops
     async def aclose(self) -> None:
         """End all watches, and return when no task is left."""
         for watches in list(self._watches.values()):
@@ -241,11 +251,7 @@ class JobTracker:
 
     def _broke(self, task: asyncio.Task[None]) -> None:
         """End all watches when a task ends by something that nobody foresaw: their owners must not wait in vain."""
-        if task.cancelled():
-            if task not in self._stopping:
-                self._abandon()
-            return
-        if (error := task.exception()) is None:
+        if task.cancelled() or (error := task.exception()) is None:
             return
         context = {"message": "A task of JobTracker failed", "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)
@@ -256,15 +262,6 @@ class JobTracker:
                 "watching, or nk.attach(id). Please report this."
             ),
         )
-
-    def _abandon(self) -> None:
-        """End all watches without an error, since it was not us who cancelled a task: the loop is being closed."""
-        watches = self._all()
-        self._watches.clear()  # first, so that nobody starts a task for those that are left
-        self._arrange()
-        for watch in watches:
-            watch.over = True
-            _call(watch)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Cancel a task, and hold it until it is gone. The one that runs now is left to end itself: see `_wanted`."""
@@ -488,12 +485,14 @@ def _call(watch: Watch) -> None:
 
 
 def tracker_of(client: NovaKitClient) -> JobTracker:
-    """Return the one tracker of a client on the running loop.
+    """Return the one tracker of a client.
 
     Args:
         client: whose jobs are to be watched.
     """
-    return belonging(asyncio.get_running_loop(), (JobTracker, client), partial(_new_tracker, client))
+    # Kept with the client, so that it goes with it.
+    tracker: LoopLocal[JobTracker] = vars(client).setdefault("_tracker", LoopLocal(partial(_new_tracker, client)))
+    return tracker.get()
 
 
 def _new_tracker(client: NovaKitClient) -> JobTracker:

@@ -152,4 +152,4 @@ def recover(*, client: NovaKitClient | None = None) -> Recovery:
     from ..runtime.loop import run_blocking
 
     caller = client or default_client()
-    return run_blocking(recover_all(caller, default_history()), farewell=caller.aclose)
+    return run_blocking(lambda: recover_all(caller, default_history()))

@@ -1,51 +1,80 @@
-"""The kernel's event loop: find it, get onto it from any thread, block on it.
+"""The job loop: the one event loop of a process that everything asynchronous of ours runs on.
 
-A callback of a widget may come on any thread, and that thread may have a running loop of its own (ipykernel 7's
-subshells do). So nobody here takes the running loop for the kernel's: the kernel's is the one of the main thread.
+It is
+
+1. in a Jupyter kernel, the kernel's own loop;
+2. where Python has no threads (Pyodide), the running loop;
+3. anywhere else, the loop of a daemon thread of ours, which starts on first use.
+
+A program that owns its process can name its own loop: see `use`. A widget's callback can come on any thread, and that thread
+can have a running loop of its own (ipykernel 7's subshells do), so the running loop is never taken for the job loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
-import signal
 import sys
 import threading
-import warnings
-from concurrent.futures import wait
+import time
+from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ..errors import LoopStandsStillError
+from ..errors import LoopStandsStillError, NovaKitError
+from .futures import result_of
+from .loop_thread import LoopThread, blocked
+from .nesting import run_nested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
+    from collections.abc import Callable, Coroutine, Iterator
 
 __all__ = [
-    "at_home",
+    "background",
+    "call",
     "complaints",
-    "current",
-    "done_at_home",
-    "ended_here",
+    "get",
     "hand_over",
-    "home",
+    "here",
+    "hops",
+    "is_ours",
+    "run",
     "run_blocking",
-    "run_on",
+    "running",
     "spawn",
+    "use",
 ]
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 _STANDS_STILL = 60.0  # seconds; a loop that does not turn for so long is taken to wait for us
 _STALLED = 5.0  # seconds that a loop may do something else, such as an import
+_LOOK = 1.0  # seconds between two looks for an interrupt, which a wait of Windows does not notice
+_QUICK = 1.0  # seconds at the most that a script waits for quick work on our thread
+_ENDING = 5.0  # seconds that an interrupted coroutine has to tidy up
 
-_home: asyncio.AbstractEventLoop | None = None
-_process = os.getpid()  # that has asked for it
+_used: list[asyncio.AbstractEventLoop] = []  # those that programs have named, innermost last
+_thread: LoopThread | None = None
+_starting = threading.Lock()
 # The loop itself keeps weak references only.
 _tasks: set[asyncio.Task[Any]] = set()
 
 
-def current() -> asyncio.AbstractEventLoop | None:
+def _in_child() -> None:
+    """Forget the loops of the process that this one was forked from: they say that they run, and nobody turns them."""
+    global _thread, _starting
+    _used.clear()
+    _tasks.clear()
+    _thread, _starting = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def running() -> asyncio.AbstractEventLoop | None:
     """Return the loop that runs on this thread; ``None`` when none does."""
     try:
         return asyncio.get_running_loop()
@@ -53,56 +82,100 @@ def current() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def home() -> asyncio.AbstractEventLoop | None:
-    """Return the loop that jobs run on; ``None`` when there is none, as in a plain script.
+def get() -> asyncio.AbstractEventLoop:
+    """Return the job loop; our thread starts if it is its loop."""
+    if _used:
+        return _used[-1]
+    if "ipykernel.kernelapp" in sys.modules and (kernel := _kernel_loop()) is not None:
+        return kernel
+    return _start_our_thread() if _thread is None else _thread.loop
 
-    That is the main thread's: the one running now, or the one that was running when this was last asked there.
+
+def here() -> bool:
+    """Whether this code runs on the job loop."""
+    try:
+        return asyncio.get_running_loop() is get()
+    except RuntimeError:
+        return False
+
+
+def is_ours() -> bool:
+    """Whether the job loop is that of our own thread, which always turns and ends with the process."""
+    return not _used and _thread is not None and get() is _thread.loop
+
+
+@contextmanager
+def use(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Make a loop the job loop of this process for a while: for a program that owns its process, and for tests.
+
+    Args:
+        loop: it runs, and outlives the jobs that are begun meanwhile.
+
+    Example:
+        >>> async def main():
+        ...     with use(asyncio.get_running_loop()):
+        ...         return get() is asyncio.get_running_loop()
+        >>> asyncio.run(main())
+        True
     """
-    global _home, _process  # one main thread, one loop
-    running = current()
-    if running is not None and threading.current_thread() is threading.main_thread():
-        _home, _process = running, os.getpid()
-    if _is_a_parents():
-        return running
-    if _home is None or not _home.is_running():
-        _home = _kernel_loop()
-    return _home or running
+    _used.append(loop)
+    try:
+        yield
+    finally:
+        if loop in _used:  # not in a forked child
+            _used.remove(loop)
 
 
 def _kernel_loop() -> asyncio.AbstractEventLoop | None:
-    """Ask ipykernel, for a callback that comes on another thread before a cell has asked for the loop."""
-    kernel = _kernel_application()
-    loop = getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
-    return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
-
-
-def _kernel_application() -> Any:
-    application = sys.modules.get("ipykernel.kernelapp")
-    if application is None or not application.IPKernelApp.initialized():
+    """Return the loop of this process's Jupyter kernel; ``None`` where there is none."""
+    module = sys.modules.get("ipykernel.kernelapp")
+    if module is None or not module.IPKernelApp.initialized():
         return None
-    return application.IPKernelApp.instance()
+    application = module.IPKernelApp.instance()
+    if getattr(getattr(application, "session", None), "pid", os.getpid()) != os.getpid():
+        return None  # forked from a kernel
+    loop = getattr(getattr(application, "io_loop", None), "asyncio_loop", None)
+    if loop is None and threading.current_thread() is threading.main_thread():
+        # Before the kernel starts its loop, as in a startup file: the one that it will take.
+        loop = running() or getattr(sys.modules["tornado.ioloop"].IOLoop.current(), "asyncio_loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_closed() else None
 
 
-def _is_a_parents() -> bool:
-    """Whether a loop runs in the process that this one was forked from: it says so here, too, and nobody turns it."""
-    if _process != os.getpid() and _home is not None and _home.is_running():
-        return True
-    session = getattr(_kernel_application(), "session", None)
-    return session is not None and session.pid != os.getpid() and _kernel_loop() is not None
+def _start_our_thread() -> asyncio.AbstractEventLoop:
+    global _thread
+    if sys.platform == "emscripten":
+        return running() or asyncio.get_event_loop()
+    with _starting:
+        if _thread is None:
+            try:
+                _thread = LoopThread()
+            except RuntimeError:  # no threads here
+                loop = running()
+                if loop is None:
+                    raise NovaKitError(
+                        "Python can't start a thread, and no event loop runs, so nothing was sent or billed. Write 'await' in "
+                        "an asyncio program."
+                    ) from None
+                return loop
+    return _thread.loop
 
 
-def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object], *, closed_ok: bool = False) -> None:
-    """Have work done on a loop: now, when that loop runs on this thread, otherwise as its next step.
+def hand_over(work: Callable[[], object], *, closed_ok: bool = False) -> None:
+    """Have work done on the job loop: now when that runs on this thread, otherwise as its next step.
 
     Args:
-        loop: where; on one that stands still it is done when it goes on.
-        work: quick, and itself safe to be late.
-        closed_ok: whether nothing is to be done on a loop that was closed.
+        work: quick, and itself safe to be late. It runs in the caller's context.
+        closed_ok: whether nothing is to be done when the loop was closed.
 
     Raises:
         RuntimeError: the loop was closed.
     """
-    if current() is loop:
+    loop = get()
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        running = None
+    if running is loop:
         work()
         return
     try:
@@ -112,39 +185,71 @@ def hand_over(loop: asyncio.AbstractEventLoop, work: Callable[[], object], *, cl
             raise
 
 
-def at_home(work: Callable[[], object]) -> None:
-    """Have a callback's work done on the loop that jobs run on, whichever thread the callback came on.
+def call(work: Callable[[], object]) -> None:
+    """Have quick work done on the job loop, as `hand_over` does; a script waits until it is done.
+
+    Where a loop runs on this thread, or the job loop can stand still, as a kernel's does while a cell runs, nobody waits.
 
     Args:
-        work: quick. In a plain script, where there is no loop, it is done at once.
+        work: quick.
     """
-    loop = home()
-    if loop is None:
+    loop, here = get(), running()
+    if here is loop:
         work()
-    else:
-        hand_over(loop, work)
+        return
+    if here is not None or _thread is None or loop is not _thread.loop:
+        loop.call_soon_threadsafe(work)
+        return
+    done = threading.Event()
+
+    def whole() -> None:
+        try:
+            work()
+        finally:
+            done.set()
+
+    loop.call_soon_threadsafe(whole)
+    done.wait(_QUICK)
 
 
-async def done_at_home(work: Callable[[], None]) -> None:
-    """Have quick work done on the loop that jobs run on, and wait until it is."""
-
-    async def done() -> None:
-        work()
-
-    await run_on(home() or asyncio.get_running_loop(), done)
-
-
-async def run_on(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do on one loop what is waited for on this one, which may be another thread's.
+async def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Run a coroutine on the job loop, and wait for its result on any loop.
 
     Args:
-        loop: where; when it has ended, nothing is done.
-        work: makes the coroutine, since a task can only be waited for on its own loop.
+        work: makes the coroutine. Cancelling the waiting cancels the coroutine, too.
+
+    Raises:
+        NovaKitError: no asyncio loop runs here, as under trio.
+        Exception: what the coroutine raises.
     """
-    if current() is loop:
-        await work()
-    elif loop.is_running():
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), loop))
+    if running() is None:
+        raise NovaKitError(
+            "'await' needs asyncio, and another framework runs this. The job goes on; wait for it in a thread, as in "
+            "'await trio.to_thread.run_sync(card.wait)'."
+        )
+    if here():
+        return await work()
+    future = asyncio.run_coroutine_threadsafe(work(), get())
+    try:
+        return await result_of(future)
+    finally:
+        future.cancel()  # of no effect once it is done
+
+
+def hops(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
+    """Let an async function be awaited on any loop; its work is done on the job loop.
+
+    Args:
+        method: the function.
+    """
+
+    @functools.wraps(method)
+    async def hopping(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if here():
+            return await method(*args, **kwargs)
+        return await run(lambda: method(*args, **kwargs))
+
+    return hopping
 
 
 def spawn(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
@@ -155,17 +260,18 @@ def spawn(coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
     return task
 
 
-async def ended_here(tasks: Iterable[asyncio.Task[Any] | None], *, timeout: float | None = None) -> None:
-    """Wait for those tasks that are on the running loop, so many seconds at most. What they raise stays theirs."""
-    here = asyncio.get_running_loop()
-    left = [task for task in tasks if task is not None and not task.done() and task.get_loop() is here]
-    if left:
-        await asyncio.wait(left, timeout=timeout)
+def background(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Start a task on the job loop, from any thread.
+
+    Args:
+        work: makes the coroutine.
+    """
+    hand_over(lambda: spawn(work()))
 
 
 @contextmanager
 def complaints(message: str) -> Iterator[None]:
-    """Show what somebody else's code raises, such as an observer, which must not break off what is being done here.
+    """Report what somebody else's code raises, such as an observer, which must not stop what is being done here.
 
     In a callback or a background task it would be seen nowhere in the notebook, so the running loop's handler is told.
 
@@ -173,155 +279,95 @@ def complaints(message: str) -> Iterator[None]:
         message: what failed.
 
     Raises:
-        Exception: no loop runs, so that whoever called gets to see it.
+        Exception: no loop runs, so the caller sees it.
     """
     try:
         yield
     except Exception as error:
-        loop = current()
+        loop = running()
         if loop is None:
             raise
         loop.call_exception_handler({"message": message, "exception": error})
 
 
-def run_blocking(
-    coroutine: Coroutine[Any, Any, _T],
-    *,
-    farewell: Callable[[], Coroutine[Any, Any, None]] | None = None,
-    timeout: float | None = None,
-) -> _T:
-    """Run a coroutine to its end and return its result, from a cell, a thread, or a plain script.
+def run_blocking(work: Callable[[], Coroutine[Any, Any, _T]], *, timeout: float | None = None) -> _T:
+    """Run a coroutine on the job loop and return its result, from a cell, a thread, or a script.
 
-    In a cell it runs nested in the kernel's running loop, by nest-asyncio2, which is applied here and nowhere else
-    because it changes asyncio for the whole process. Interrupting the kernel ends the coroutine, and only that.
+    In a kernel's cell it runs nested in the kernel's running loop; see `novakit_widgets.runtime.nesting`. Interrupting the
+    kernel ends the coroutine, and only that.
 
     Args:
-        coroutine: what to wait for.
-        farewell: what to do before a loop is closed that was made for this call alone.
-        timeout: seconds after which the coroutine ends by itself. A thread waits as long for a main loop that stands still, but at
+        work: makes the coroutine.
+        timeout: seconds after which the coroutine ends by itself. A thread waits as long for a job loop that stands still, but at
             least 5 s, and at most a minute.
 
     Raises:
         KeyboardInterrupt: the user interrupted it.
-        LoopStandsStillError: a thread waits, and the main thread does not run its loop, since it waits for that thread, say; or
-            this process was forked from one with a loop.
+        LoopStandsStillError: waiting would never end, since the job loop waits for this call.
     """
-    if current() is None and _is_a_parents():
-        coroutine.close()
+    loop = get()
+    if running() is loop:
+        if loop is _kernel_loop():
+            return run_nested(loop, work)
         raise LoopStandsStillError(
-            "This process was forked, as multiprocessing does, from one whose event loop runs, such as a notebook's kernel. That "
-            "loop does not run here, so nothing was sent or billed. In the notebook write nk.batch(…), or use "
-            "multiprocessing.get_context('spawn')."
+            "A blocking call, such as wait() or save(), can't run on the loop that NovaKit's jobs run on, as in an observer: "
+            "it would wait for itself. Write 'await' in a task of that loop, or make the call on another thread. Jobs go on."
         )
-    running, main = current(), home()
-    if running is None and main is None:
-        return asyncio.run(_and_then(coroutine, farewell))
-    if main is not None and running is not main:
-        patience = _STANDS_STILL if timeout is None else min(max(timeout, _STALLED), _STANDS_STILL)
-        return _from_a_thread(coroutine, main, patience)
-    assert running is not None  # for the type checker: what is left
-    return _run_nested(running, coroutine)
+    if not loop.is_running() and threading.current_thread() is threading.main_thread() and loop is _kernel_loop():
+        return loop.run_until_complete(work())  # the kernel has not begun yet, as in a startup file
+    patience = _STANDS_STILL if timeout is None else min(max(timeout, _STALLED), _STANDS_STILL)
+    return _from_a_thread(loop, work, patience)
 
 
-def _from_a_thread(coroutine: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop, patience: float) -> _T:
-    """Wait for a coroutine on the main thread's loop for as long as that turns.
+def _from_a_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, _T]], patience: float) -> _T:
+    """Wait for a coroutine on another thread's loop for as long as that turns.
 
     A cell that waits for its threads keeps the loop, which they wait for, from turning; interrupting the kernel does not free them.
     """
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    while True:
-        turned = threading.Event()
-        loop.call_soon_threadsafe(turned.set)
-        done, _ = wait((future,), timeout=patience)
-        if done:
-            return future.result()
-        if not turned.is_set():
-            future.cancel()
-            raise LoopStandsStillError(
-                f"The event loop of the main thread has stood still for {patience:g} s: its cell may be waiting for this thread, "
-                "which waits for the loop. Nothing of NovaKit moves until that cell has ended; then its jobs go on. In a cell "
-                "write nk.batch(…) or 'await asyncio.gather(…)' in place of threads."
-            )
+    begun: list[asyncio.Task[Any]] = []
+    ended, given_up = threading.Event(), threading.Event()
 
-
-async def _and_then(coroutine: Coroutine[Any, Any, _T], farewell: Callable[[], Coroutine[Any, Any, None]] | None) -> _T:
-    task = asyncio.current_task()
-    assert task is not None  # for the type checker
-    try:
-        # Python 3.11's asyncio.run does the same; before it, an interrupt could land in the middle of a submission.
-        with _interrupt_ends(task, asyncio.get_running_loop()) as interrupted:
-            try:
-                return await coroutine
-            except asyncio.CancelledError:
-                if interrupted.is_set():
-                    raise KeyboardInterrupt from None
-                raise
-    finally:
-        if farewell is not None:
-            await farewell()
-
-
-def _run_nested(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, _T]) -> _T:
-    _warn_of_the_old_one()
-    import nest_asyncio2
-
-    nest_asyncio2.apply(loop)
-    task = loop.create_task(coroutine)
-    with _interrupt_ends(task, loop) as interrupted, _ready_kept(loop):
+    async def whole() -> _T:
+        task = asyncio.current_task()
+        if given_up.is_set() or task is None:
+            raise asyncio.CancelledError
+        begun.append(task)
         try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if interrupted.is_set():
-                raise KeyboardInterrupt from None
-            raise
+            return await work()
+        finally:
+            ended.set()
 
-
-@contextmanager
-def _ready_kept(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Leave the outer run of a loop as many ready handles as it has counted.
-
-    asyncio's own ``_run_once`` counts the handles that are ready and then takes so many. The first nested run of a kernel happens
-    inside such a step, takes handles of its own, and the kernel's loop dies of "pop from an empty deque". (The patched
-    ``_run_once`` looks first.)
-    """
-    ready: Sized = getattr(loop, "_ready", ())
-    counted = len(ready)
     try:
-        yield
+        blocked.add(threading.current_thread())
+        future = asyncio.run_coroutine_threadsafe(whole(), loop)
+        asked, turned = time.monotonic(), _turn_of(loop)
+        while not wait((future,), timeout=_LOOK).done:
+            if time.monotonic() - asked < patience:
+                continue
+            if not turned.is_set():
+                given_up.set()
+                future.cancel()
+                raise LoopStandsStillError(
+                    f"The event loop of NovaKit's jobs has stood still for {patience:g} s: the cell or observer that it runs may "
+                    "be waiting for this thread, which waits for the loop. Nothing of NovaKit moves until that has ended; then "
+                    "its jobs go on. In a cell write nk.batch(…) or 'await asyncio.gather(…)' in place of threads."
+                )
+            asked, turned = time.monotonic(), _turn_of(loop)
+        return future.result()
+    except CancelledError:
+        raise asyncio.CancelledError from None
+    except KeyboardInterrupt:
+        given_up.set()
+        for task in begun:
+            loop.call_soon_threadsafe(task.cancel)
+            ended.wait(_ENDING)  # such as for a download to take its unfinished file away
+        raise
     finally:
-        for _ in range(counted - len(ready)):
-            loop.call_soon(_nothing)
+        blocked.discard(threading.current_thread())
 
 
-def _nothing() -> None:
-    """Fill a place."""
-
-
-@contextmanager
-def _interrupt_ends(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> Iterator[threading.Event]:
-    """Let SIGINT end one task, rather than land in whatever background task is running at that moment."""
-    interrupted = threading.Event()
-
-    def end(_number: int, _frame: object) -> None:
-        interrupted.set()
-        loop.call_soon_threadsafe(task.cancel)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # signals are the main thread's alone
-        return
-    before = signal.signal(signal.SIGINT, end)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _warn_of_the_old_one() -> None:
-    if hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2"):
-        warnings.warn(
-            "The archived package nest_asyncio has already changed asyncio in this kernel. With it, cells that are queued "
-            "behind this one can stay [*] for ever. Restart the kernel without nest_asyncio.apply(), or write "
-            "'await job' in place of 'job.wait()'.",
-            RuntimeWarning,
-            stacklevel=5,
-        )
+def _turn_of(loop: asyncio.AbstractEventLoop) -> threading.Event:
+    """Return what is set when the loop turns."""
+    turned = threading.Event()
+    loop.call_soon_threadsafe(turned.set)
+    return turned

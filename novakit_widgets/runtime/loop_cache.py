@@ -1,38 +1,39 @@
-"""What belongs to one event loop, and goes with it."""
+"""What belongs to the job loop, such as the one painter of all cards."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from . import loop as job_loop
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
-__all__ = ["belonging"]
+__all__ = ["LoopLocal"]
 
 _T = TypeVar("_T")
-_ATTRIBUTE = "_novakit_widgets"
 
 
-def belonging(loop: asyncio.AbstractEventLoop, key: Hashable, make: Callable[[], _T]) -> _T:
-    """Return the one thing of a kind that a loop has, made when it is first asked for.
-
-    It is kept with the loop itself: timers, tasks and events hold their loop, and a dictionary with weak keys would let no loop
-    go whose value holds it. A plain script has a loop for each time that it waits.
+class LoopLocal(Generic[_T]):
+    """One thing of the job loop, made at the first need; where the job loop is another, as in a forked child, it is made anew.
 
     Args:
-        loop: whose.
-        key: of what kind.
         make: makes it.
 
     Example:
-        >>> import asyncio
-        >>> loop = asyncio.new_event_loop()
-        >>> belonging(loop, "numbers", list) is belonging(loop, "numbers", list)
+        >>> numbers = LoopLocal(list)
+        >>> numbers.get() is numbers.get()
         True
-        >>> loop.close()
     """
-    kept: dict[Hashable, _T] = vars(loop).setdefault(_ATTRIBUTE, {})
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._kept: tuple[asyncio.AbstractEventLoop, _T] | None = None
+
+    def get(self) -> _T:
+        """Return it."""
+        loop = job_loop.get()
+        if self._kept is None or self._kept[0] is not loop:
+            self._kept = (loop, self._make())
+        return self._kept[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,17 @@ _T = TypeVar("_T")
 
 _accounts: dict[str, dict[Hashable, Any]] = {}
 _lock = threading.RLock()  # making one thing may ask for another
+
+
+def _in_child() -> None:
+    """Forget what belongs to the process that this one was forked from, where its tasks wait for it."""
+    global _lock
+    _accounts.clear()
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def of_account(

@@ -1,13 +1,11 @@
-"""Waiting on one loop for what happens on another, which may be another thread's."""
+"""Waiting on the job loop for what happens there."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError
-from . import loop as job_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Waiters:
-    """Those who wait for one thing, each on a loop of its own."""
+    """Those who wait for one thing, on the job loop."""
 
     def __init__(self) -> None:
         self._futures: set[asyncio.Future[None]] = set()
@@ -36,21 +34,15 @@ class Waiters:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._futures.add(future)
             try:
-                # Between the question and the entry it may have happened on another thread, which would not wake us.
-                if not done():
-                    await future
+                await future
             finally:
                 self._futures.discard(future)
 
     def wake(self) -> None:
-        """Have everybody ask again. From any thread; whose loop was closed asks no more."""
-        for future in list(self._futures):
-            job_loop.hand_over(future.get_loop(), partial(_free, future), closed_ok=True)
-
-
-def _free(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+        """Have everybody ask again."""
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
 
 
 async def within(timeout: float | None, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import contextvars
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
+
+from .futures import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
 __all__ = ["DiskThread"]
 
@@ -50,16 +51,7 @@ class DiskThread:
             Exception: the function raised it.
             RuntimeError: the interpreter is shutting down.
         """
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[_T] = loop.create_future()
-
-        def over(working: Future[_T]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-                loop.call_soon_threadsafe(_tell, told, working)
-
-        # The context sends a warning to the right cell.
-        self._began().submit(contextvars.copy_context().run, work).add_done_callback(over)
-        return await told
+        return await result_of(self.submit(work))
 
     def _began(self) -> ThreadPoolExecutor:
         # A forked process inherits the object but not the thread.
@@ -67,14 +59,3 @@ class DiskThread:
             self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
             self._process = os.getpid()
         return self._executor
-
-
-def _tell(told: asyncio.Future[_T], working: Future[_T]) -> None:
-    # Not in a closure: a callback that held the future would be a reference cycle.
-    if told.done():
-        return
-    error = working.exception()
-    if error is None:
-        told.set_result(working.result())
-    else:
-        told.set_exception(error)

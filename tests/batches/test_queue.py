@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
+from loops import leave
+from programs import run_program
 
 from novakit_widgets import NovaKitClient, Sandbox, settings
 from novakit_widgets.batches.queue import JobQueue, PlaceState
@@ -51,7 +53,7 @@ async def queue_of(nothing_left, history):
 
     yield make
     for queue in made:
-        await queue.leave_loop()
+        await leave(queue)
 
 
 async def nap(_seconds):
@@ -71,14 +73,6 @@ def free_port():
     """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
-
-
-async def ended_as_by_run():
-    """End all other tasks, as `asyncio.run` does in the end: then their connections can be closed, which it does not do."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def states(queue):
@@ -327,7 +321,7 @@ async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
         await asyncio.wait_for(queue.wait(), 30)
         assert states(queue) == {"completed": 3}
         assert len(sandbox.jobs) == 3
-        await queue.leave_loop()
+        await leave(queue)
 
 
 async def test_cancel_all(serve, queue_of, monkeypatch):
@@ -535,7 +529,7 @@ async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue
     assert len(sandbox.jobs) == 3
     (row,) = [entry for entry in history.entries() if entry.job.id == again.places[1].run.job_id]
     assert (row.batch, row.place) == (again.batch_id, 1)
-    await again.leave_loop()
+    await leave(again)
 
 
 async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
@@ -571,7 +565,7 @@ async def test_a_fault_of_ours_holds_the_queue(serve, queue_of, nothing_left, mo
     """Whatever it is, it is told to the loop and shown, and nobody waits for ever."""
     sandbox = serve()
     queue = queue_of(sandbox, ["one"])
-    monkeypatch.setattr(queue, "_submit", lambda place: 1 / 0)
+    monkeypatch.setattr(queue._submitting, "_submit", lambda place: 1 / 0)
     await asyncio.wait_for(queue.wait(), 20)
     assert "fault of novakit_widgets itself (ZeroDivisionError" in str(queue.held)
     assert [type(problem["exception"]) for problem in nothing_left] == [ZeroDivisionError]
@@ -596,7 +590,7 @@ async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
 
 @pytest.mark.parametrize("why", ["time-out", "404"])
 def test_a_plain_script_watches_again_what_was_left(serve, history, why):
-    """Without a loop retry() notes it, and the next wait goes on watching; nothing more is submitted."""
+    """retry() goes on watching, and nothing more is submitted."""
     sandbox = serve(speed=1.0)
     settings.configure(limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -619,44 +613,36 @@ def test_a_plain_script_watches_again_what_was_left(serve, history, why):
 
 
 def test_a_plain_script_that_stops_waiting_keeps_its_batch(serve, history):
-    """Its jobs run on, so that another process can watch them; once they are cancelled there is nothing to watch."""
+    """Its jobs run on; once they are cancelled there is nothing to watch, and nothing is kept for another process."""
     sandbox = serve(speed=1.0)
     settings.configure(limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     queue = JobQueue([(Tool.IMAGE, {"prompt": "one"})], client=client, history=history)
     sandbox.next_duration(1_000_000.0)
-
-    async def until_it_runs():
-        queue.start()
-        await until(lambda: states(queue) == {"running": 1})
-
-    assert queue.wait_blocking(None, until_it_runs) is True
-    assert states(queue) == {"left": 1}
-    assert queue.wait_blocking(0.1) is False
-    assert states(queue) == {"left": 1}
+    assert queue.wait_blocking(0.3) is False
+    script_until(lambda: states(queue) == {"running": 1})
     assert not queue.settled
     assert history.batches.find(queue.batch_id) is not None
     queue.cancel()
-    assert states(queue) == {"cancelled": 1}
+    script_until(lambda: states(queue) == {"cancelled": 1})
     assert queue.settled
-    asyncio.run(until(lambda: history.batches.find(queue.batch_id) is None))
+    script_until(lambda: history.batches.find(queue.batch_id) is None)
+
+
+def script_until(condition):
+    """Wait for something in a test that has no loop."""
+    asyncio.run(until(condition))
 
 
 def test_a_plain_script(serve, history):
-    """Without a loop it runs while it is waited for, and the next wait goes on where it was."""
+    """It begins at the call, and goes on whether somebody waits or not."""
     sandbox = serve(speed=100.0, limits="off", durations={"image": 30})
     settings.configure(speed=100.0, limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(6)]
     queue = JobQueue(items, client=client, history=history, max_running=2)
-    assert queue.start() is False
-
-    async def until_one_is_made():
-        queue.start()
-        await until(lambda: sandbox.jobs)
-
-    assert queue.wait_blocking(None, until_one_is_made) is True
-    assert 0 < len(sandbox.jobs) < 6
+    queue.start()
+    script_until(lambda: len(sandbox.jobs) > 2)
     assert queue.wait_blocking(20) is True
     assert states(queue) == {"completed": 6}
     assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(6)]
@@ -668,13 +654,13 @@ def test_a_plain_script(serve, history):
 
 
 @pytest.mark.parametrize("how", ["looks for twins", "counts what was submitted"])
-def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypatch, how):
-    """What it was reading in the history is read by the next wait: nothing is paid again, and no limit is forgotten."""
+async def test_a_queue_that_ends_before_the_first_is_submitted(serve, history, monkeypatch, how):
+    """What it was reading in the history is read when it goes on: nothing is paid again, and no limit is forgotten."""
     sandbox = serve()
     settings.configure(speed=sandbox.speed, limits={"image": (3, 1_000_000)})
     items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("one", "two")]
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
-    assert JobQueue(items, client=client, history=history).wait_blocking(20) is True
+    await JobQueue(items, client=client, history=history).wait()
     registry.forget_all()  # as a new process begins
     again = JobQueue([*items, (Tool.IMAGE, {"prompt": "three"})], client=client, history=history, reuse=True)
     method = "twins" if how == "looks for twins" else "begun"
@@ -686,27 +672,23 @@ def test_a_wait_that_ends_before_the_first_is_submitted(serve, history, monkeypa
         assert ended.wait(20)
         return read(*args, **kwargs)
 
-    async def give_up():
+    with monkeypatch.context() as patch:
+        patch.setattr(history, method, slowly)
         waiting = asyncio.ensure_future(again.wait())
         await until(reading.is_set)
         waiting.cancel()
-        leaving = asyncio.ensure_future(again.leave_loop())
-        await until(again._tasks["pump"].done)
+        again._tasks["submit"].cancel()
+        await until(again._tasks["submit"].done)
         ended.set()
-        await leaving
-
-    with monkeypatch.context() as patch:
-        patch.setattr(history, method, slowly)
-        asyncio.run(give_up())
-    assert again.wait_blocking(20) is True
+    await asyncio.wait_for(again.wait(), 20)
     assert states(again) == {"completed": 3}
     assert len(sandbox.jobs) == 3
     assert again._allowance.wait(Tool.IMAGE) > 0.0  # three are all that it lets through
+    await client.aclose()
 
 
-@pytest.mark.parametrize("gives_up", ["the first", "the second"])
-def test_of_two_threads_that_wait_one_gives_up(serve, history, gives_up):
-    """In a plain script the first thread's loop does the work; when it leaves, the other's goes on, and each job is made once."""
+def test_of_two_threads_that_wait_one_gives_up(serve, history):
+    """The other one gets what it waits for, and each job is made once."""
     sandbox = serve(speed=100.0, durations={"image": 100})
     settings.configure(speed=100.0, limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -714,16 +696,14 @@ def test_of_two_threads_that_wait_one_gives_up(serve, history, gives_up):
         [(Tool.IMAGE, {"prompt": str(number)}) for number in range(4)], client=client, history=history, max_running=1
     )
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the first" else 20)
-        asyncio.run(until(lambda: queue._loop is not None))
-        second = threads.submit(queue.wait_blocking, 0.5 if gives_up == "the second" else 20)
-        assert [first.result(30), second.result(30)] == [gives_up == "the second", gives_up == "the first"]
+        waiting = [threads.submit(queue.wait_blocking, seconds) for seconds in (0.5, 20)]
+        assert [one.result(30) for one in waiting] == [False, True]
     assert states(queue) == {"completed": 4}
     assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(4)]
 
 
-def test_a_loop_that_ends_leaves_the_jobs(serve, history):
-    """An `asyncio.run` of one's own, with a time-out: the next wait goes on where it was, on another loop."""
+def test_a_programs_loop_that_ends_does_not_end_the_jobs(serve, history):
+    """An `asyncio.run` of one's own, with a time-out: the jobs are watched on, and the next wait has them."""
     sandbox = serve(speed=100.0, limits="off", durations={"image": 100})
     settings.configure(speed=100.0, limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -733,14 +713,54 @@ def test_a_loop_that_ends_leaves_the_jobs(serve, history):
         waiting = asyncio.ensure_future(queue.wait())
         await until(lambda: sum("poll" in request.query for request in sandbox.requests) == 4)
         waiting.cancel()
-        await ended_as_by_run()
-        await client.aclose()
 
     asyncio.run(give_up())
-    assert states(queue) == {"left": 4}
+    assert states(queue) == {"running": 4}
     assert queue.wait_blocking(20) is True
     assert states(queue) == {"completed": 4}
     assert len(sandbox.jobs) == 4
+
+
+def test_a_batch_under_way_in_a_forked_process_is_refused():
+    """Two processes would submit what waits, so the child is told to wait for it in the parent."""
+    ended = run_program("""
+        import multiprocessing, os
+        os.environ["NOVAKIT_HISTORY"] = "off"
+        import novakit_widgets as nk
+
+        def child(told, board):
+            try:
+                board.wait(20)
+            except nk.NovaKitError as error:
+                told.put(str(error))
+
+        with nk.Sandbox(speed=20, limits="off") as s:
+            nk.configure(api_key=s.api_key, base_url=s.base_url, limits="off")
+            board = nk.batch("image", ["x", "y"])
+            context = multiprocessing.get_context("fork")
+            told = context.SimpleQueue()
+            process = context.Process(target=child, args=(told, board))
+            process.start()
+            print("forked" in told.get(), len(board.wait(30)), len(s.jobs))
+            process.join(20)
+    """)
+    assert (ended.stdout.split(), ended.stderr) == (["True", "2", "2"], "")
+
+
+async def test_a_batch_is_done_when_its_files_are_there(serve, history, tmp_path):
+    """With configure(save_to=…): waiting, and each place that is told of as ended."""
+    sandbox = serve()
+    settings.configure(save_to=tmp_path / "all", limits="off")
+    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)]
+    queue = JobQueue(items, client=client, history=history)
+    async for place in queue.settled_places():
+        assert len(place.run.saved) == 1
+    await queue.wait()
+    files = [file.name for file in (tmp_path / "all").iterdir()]
+    assert len(files) == 3
+    assert not any(name.startswith(".") for name in files)
+    await client.aclose()
 
 
 async def test_from_other_threads(serve, queue_of):
@@ -766,7 +786,7 @@ async def test_a_thousand_are_lean(sandbox):
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size < 60_000 * 1000
-    queue._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=lambda: 0.0)
+    queue._submitting._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=lambda: 0.0)
     looks, count = [], queue._lines._count
     queue._lines._count = lambda: looks.append(1) or count()
     times = [place.starts_at for place in queue.places]

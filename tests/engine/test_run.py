@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import threading
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import pytest
 import stamina
+from programs import run_program
 from runs import FOREVER, image, until
 
 from novakit_widgets import NovaKitClient, settings
 from novakit_widgets.batches.queue import JobQueue
-from novakit_widgets.engine import run as module
 from novakit_widgets.engine import start
 from novakit_widgets.engine.messages import error_of_job
 from novakit_widgets.engine.run import JobRun
@@ -32,6 +33,7 @@ from novakit_widgets.errors import (
     JobFailedError,
     JobNotStartedError,
     JobTimeoutError,
+    LoopStandsStillError,
     NotFoundError,
     NovaKitConnectionError,
     PermissionDeniedError,
@@ -71,8 +73,8 @@ async def test_from_new_to_ended(client):
     assert (run.phase, run.job_id, run.elapsed, run.settled) == (Phase.NEW, None, None, False)
     with pytest.raises(JobNotStartedError):
         run.result()
-    assert run.start() is True
-    assert run.start() is True, "starting twice starts once"
+    run.start()
+    run.start()  # starting twice starts once
     job = await run.wait()
     assert listener.phases == [Phase.SUBMITTING, Phase.WATCHING, Phase.ENDED]
     assert job.status == JobStatus.COMPLETED
@@ -165,10 +167,10 @@ async def test_cancelled_before_it_was_submitted(client, sandbox):
 
 
 def test_cancelled_before_it_was_submitted_in_a_plain_script():
-    """Without any loop it is the same."""
+    """It is the same, and done when the call returns."""
     run = image(NovaKitClient("sk_" + "a" * 64))
-    assert run.start() is False
     run.keep_watching()
+    assert run.phase is Phase.NEW
     run.cancel()
     assert run.phase is Phase.REFUSED
 
@@ -225,35 +227,33 @@ async def test_cancelled_while_a_submission_sits_out_a_429(client, sandbox, tmp_
     assert history.lost(base_url=client.base_url, asked=[(Tool.IMAGE, run.params)]) == []
 
 
-def test_a_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandbox):
-    """Nothing was on its way, so there is certainly no job."""
+def test_a_programs_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandbox):
+    """The submission is not that loop's: it goes on, and is made as soon as the service takes it."""
     stamina.set_testing(False)
-    sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
+    sandbox.inject(Fault.status(429, retry_after=1), method="POST", times=1)
     run = image(script_client)
 
     async def give_up():
         run.start()
         await until(lambda: run.trouble is not None)
-        await script_client.aclose()
 
     asyncio.run(give_up())
-    assert run.phase is Phase.REFUSED
-    with pytest.raises(JobNotStartedError, match="nothing was started or billed"):
-        run.result()
+    assert run.phase is Phase.SUBMITTING
+    assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
 
 
 def test_a_script_that_waits_too_short_for_a_busy_service_waits_again(script_client, sandbox, tmp_path):
-    """A 429 is sat out; whoever gives up meanwhile is told that nothing was taken, and submits it by waiting again."""
+    """A 429 is sat out; whoever gives up meanwhile is told that nothing was taken yet, and waits again."""
     stamina.set_testing(False)
-    refused = sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=1)
+    refused = sandbox.inject(Fault.status(429, retry_after=2), method="POST", times=1)
     history = JobHistory(tmp_path / "history.sqlite3")
     run = image(script_client, history=history)
-    with pytest.raises(JobTimeoutError, match=r"has not been submitted within 4 s.*Nothing is started or billed"):
-        run.wait_blocking(4.0)
+    with pytest.raises(JobTimeoutError, match=r"has not been submitted within 1 s.*Nothing is started or billed"):
+        run.wait_blocking(1.0)
     assert refused.hits == 1
     assert not run.settled
     assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
-    assert [entry.stage for entry in history.entries()] == ["job", "unsent"]
+    assert [entry.stage for entry in history.entries()] == ["job"]
 
 
 async def test_cancelled_while_a_submission_is_refused(client, sandbox, monkeypatch):
@@ -631,7 +631,7 @@ async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
     """A callback on a thread with a running loop of its own only hands work over: all of it happens on the main loop."""
     sandbox.next_duration(FOREVER)
     loop = asyncio.get_running_loop()
-    assert job_loop.home() is loop
+    assert job_loop.get() is loop
     loops = set()
 
     def elsewhere(work):
@@ -642,7 +642,7 @@ async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
 
     run = image(client)
     run.on_change = lambda: loops.add(asyncio.get_running_loop())
-    assert await asyncio.to_thread(elsewhere, run.start) is True
+    await asyncio.to_thread(elsewhere, run.start)
     await until(lambda: run.phase is Phase.WATCHING)
     attached = JobRun.attached(run.job_id, client=client)
     await asyncio.to_thread(elsewhere, attached.start)
@@ -655,7 +655,6 @@ async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
 async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbox):
     """It does not get the old time-out once more, but the job."""
     sandbox.next_duration(FOREVER)
-    assert job_loop.home() is asyncio.get_running_loop()
     run = image(client, timeout=0.1)
     with pytest.raises(JobTimeoutError):
         await run.wait()
@@ -668,7 +667,6 @@ async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbo
 async def test_another_thread_gives_up(client, sandbox):
     """A loop that is gone with its waiter is no trouble to the others."""
     sandbox.next_duration(200.0)
-    assert job_loop.home() is asyncio.get_running_loop()
     run = image(client)
     run.start()
 
@@ -706,11 +704,12 @@ def script_client(sandbox):
     """A client for tests that have no loop, as a plain script has none."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     yield client
-    assert not client._connections, "every loop's connections were closed before the loop"
+    job_loop.run_blocking(tracker_of(client).aclose)
+    job_loop.run_blocking(client.aclose)
 
 
 def test_threads_that_begin_at_once_submit_once(script_client, sandbox):
-    """Each has a loop of its own, as in a plain script, and all wait for one run."""
+    """As in a plain script: all wait for one run."""
     before = len(sandbox.jobs)
     for _ in range(10):
         run = image(script_client)
@@ -727,7 +726,7 @@ def test_threads_that_begin_at_once_submit_once(script_client, sandbox):
 
 
 def test_a_plain_script_waits(script_client):
-    """wait_blocking makes a loop, and leaves nothing on it."""
+    """It gets the job, and the same one again."""
     run = image(script_client)
     job = run.wait_blocking()
     assert job.status == JobStatus.COMPLETED
@@ -735,32 +734,40 @@ def test_a_plain_script_waits(script_client):
 
 
 def test_a_plain_script_waits_again(script_client, sandbox):
-    """After a time-out the job is left, not lost: the next wait watches it on a new loop, and it is billed once."""
+    """After a time-out the job goes on: the next wait waits for the same job, and it is billed once."""
     sandbox.next_duration(FOREVER)
     before = set(sandbox.jobs)
     run = image(script_client)
-    left_on_its_loop(run, script_client)  # it has its id, however long the submission took
+    run.start()
+    script_until(lambda: run.phase is Phase.WATCHING)
     with pytest.raises(JobTimeoutError, match=r"0\.5 s") as caught:
         run.wait_blocking(0.5)
     assert caught.value.job_id == run.job_id
     assert f"nk.attach({run.job_id!r})" in str(caught.value)
-    assert run.phase is Phase.LEFT
+    assert run.phase is Phase.WATCHING
     ends_soon(sandbox, run)
     assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
     assert len(set(sandbox.jobs) - before) == 1
 
 
+def script_until(condition):
+    """Wait for something in a test that has no loop."""
+    asyncio.run(until(condition))
+
+
 def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
-    """There is no loop any more, so it is done at once."""
+    """In the background; what is not done is said."""
     sandbox.next_duration(FOREVER)
-    run = image(script_client)
+    run = image(script_client, timeout=0.1)
     with pytest.raises(JobTimeoutError):
-        run.wait_blocking(0.1)
+        run.wait_blocking()
+    assert run.phase is Phase.LEFT
     sandbox.inject(Fault.status(403), method="DELETE")
     run.cancel()
-    assert (run.phase, run.cancelling) == (Phase.LEFT, False)
+    script_until(lambda: "Not cancelled" in run.note and not run.cancelling)
+    assert run.phase is Phase.LEFT
     run.cancel()
-    assert run.phase is Phase.ENDED
+    script_until(lambda: run.phase is Phase.ENDED)
     assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
     with pytest.raises(JobCancelledError):
         run.wait_blocking()
@@ -768,20 +775,18 @@ def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
 
 
 def test_a_plain_script_cancels_a_job_of_yesterday(script_client, sandbox):
-    """Attached to and cancelled: without a loop it is done at once, and what is not done is said."""
+    """Attached to and cancelled, without being watched; what is not done is said."""
     sandbox.next_duration(FOREVER)
-    run = image(script_client)
-    with pytest.raises(JobTimeoutError):
-        run.wait_blocking(0.1)
-    attached = JobRun.attached(run.job_id, client=script_client)
+    job = job_loop.run_blocking(lambda: script_client.submit("image", {"prompt": "x"}))
+    attached = JobRun.attached(job.id, client=script_client)
     sandbox.inject(Fault.status(403), method="DELETE")
     attached.cancel()
-    assert "Not cancelled" in attached.note
-    assert (attached.phase, attached.cancelling) == (Phase.NEW, False)
+    script_until(lambda: "Not cancelled" in attached.note and not attached.cancelling)
+    assert attached.phase is Phase.NEW
     attached.cancel()
-    assert attached.phase is Phase.ENDED
+    script_until(lambda: attached.phase is Phase.ENDED)
     assert attached.tool is Tool.IMAGE
-    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
+    assert sandbox.jobs[job.id].status is JobStatus.CANCELLED
     with pytest.raises(JobCancelledError):
         attached.wait_blocking()
 
@@ -792,7 +797,7 @@ def test_a_plain_script_is_interrupted(script_client, sandbox):
     run = image(script_client)
 
     def interrupt():
-        asyncio.run(until(lambda: run.phase is Phase.WATCHING))
+        script_until(lambda: run.phase is Phase.WATCHING)
         os.kill(os.getpid(), signal.SIGINT)
 
     user = threading.Thread(target=interrupt)
@@ -800,207 +805,65 @@ def test_a_plain_script_is_interrupted(script_client, sandbox):
     with pytest.raises(KeyboardInterrupt):
         run.wait_blocking()
     user.join()
-    assert run.phase is Phase.LEFT
+    assert run.phase is Phase.WATCHING
     ends_soon(sandbox, run)
     assert run.wait_blocking(10.0).status == JobStatus.COMPLETED
 
 
-def test_an_answer_on_its_way_is_worth_some_seconds(script_client, sandbox):
-    """A time-out in the middle of the submission does not lose the job's id."""
-    sandbox.next_duration(FOREVER)
-    sandbox.inject(Fault.delay(0.3), method="POST")
+def test_a_wait_that_is_over_in_mid_post_loses_nothing(script_client, sandbox):
+    """The submission goes on, and the next wait has its job."""
+    sandbox.inject(Fault.delay(0.5), method="POST")
     run = image(script_client)
     with pytest.raises(JobTimeoutError, match="The job has not ended") as caught:
         run.wait_blocking(0.1)
     assert "None" not in str(caught.value)
-    assert run.phase is Phase.LEFT
-    assert run.job_id in sandbox.jobs
-    run.cancel()
+    assert run.phase is Phase.SUBMITTING
+    assert run.wait_blocking(30.0).id in sandbox.jobs
 
 
-def test_an_answer_that_does_not_come(script_client, sandbox, monkeypatch):
-    """After those seconds we say that there may be a job; an attached one is only left."""
-    monkeypatch.setattr(module, "_PARTING_SECONDS", 0.05)
-    made = len(sandbox.jobs)
-    late = sandbox.inject(Fault.delay(0.6), times=2)
+@pytest.mark.parametrize("again", [lambda run: run.wait_blocking(30.0), lambda run: asyncio.run(run.wait())])
+def test_a_programs_loop_that_ends_does_not_end_the_job(script_client, sandbox, again):
+    """It is watched on the job loop, whoever waits for it where."""
+    sandbox.next_duration(FOREVER)
     run = image(script_client)
-
-    async def until_it_has_come():
-        waiting = asyncio.create_task(run.wait())
-        await until(lambda: late.hits == 1)
-        waiting.cancel()
-        raise JobTimeoutError("It takes too long.")
-
-    with pytest.raises(JobTimeoutError):
-        run.wait_blocking(None, until_it_has_come)
-    assert run.phase is Phase.UNCERTAIN
-    with pytest.raises(SubmissionUncertainError, match="may run and be billed"):
-        run.wait_blocking()
-    attached = JobRun.attached("job_unknown", client=script_client)
-    with pytest.raises(JobTimeoutError, match="job_unknown"):
-        attached.wait_blocking(0.05)
-    assert attached.phase is Phase.LEFT
-    assert type(attached.error) is JobError
-    assert "not affected" in str(attached.error)
-    with pytest.raises(NotFoundError):
-        attached.wait_blocking()
-    asyncio.run(until(lambda: len(sandbox.jobs) > made))  # or it would take the next test's duration
-
-
-def left_on_its_loop(run, client):
-    """Wait for a run on a loop that ends while its job runs, as `asyncio.run` and a time-out of one's own make it."""
 
     async def give_up():
         waiting = asyncio.ensure_future(run.wait())
         await until(lambda: run.phase is Phase.WATCHING)
-        await asyncio.sleep(0.02)
         waiting.cancel()
-        await client.aclose()
 
     asyncio.run(give_up())
-
-
-def wait_on_a_loop(run, client):
-    async def wait():
-        try:
-            return await run.wait()
-        finally:
-            await client.aclose()
-
-    return asyncio.run(wait())
-
-
-@pytest.mark.parametrize("again", [lambda run, _: run.wait_blocking(30.0), wait_on_a_loop])
-def test_a_loop_that_ends_leaves_the_job(script_client, sandbox, again):
-    """Nothing is heard on it any more, so the job is left: whoever waits watches it on another loop."""
-    sandbox.next_duration(FOREVER)
-    run = image(script_client)
-    left_on_its_loop(run, script_client)
-    assert (run.phase, run.error) == (Phase.LEFT, None)
-    run.keep_watching()
-    ends_soon(sandbox, run)
-    assert again(run, script_client).status == JobStatus.COMPLETED
-
-
-def test_what_was_left_with_its_loop_can_be_watched_on(script_client, sandbox):
-    """On the next loop, without anybody waiting for it."""
-    sandbox.next_duration(FOREVER)
-    run = image(script_client)
-    left_on_its_loop(run, script_client)
-
-    async def watch_on():
-        run.keep_watching()
-        sandbox.finish(run.job_id)
-        await until(lambda: run.phase is Phase.ENDED)
-        await run._leave_loop()
-
-    asyncio.run(watch_on())
-    assert run.result().status == JobStatus.COMPLETED
-
-
-def test_what_was_left_with_its_loop_can_be_cancelled(script_client, sandbox):
-    """There is no loop, so it is done at once."""
-    sandbox.next_duration(FOREVER)
-    run = image(script_client)
-    left_on_its_loop(run, script_client)
-    run.cancel()
-    assert isinstance(run.error, JobCancelledError)
-    assert sandbox.jobs[run.job_id].status is JobStatus.CANCELLED
-
-
-@pytest.fixture
-def paused(script_client):
-    """A loop that stands still between two cells, as IPython's does in a terminal."""
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.run_until_complete(script_client.aclose())
-    # What was cancelled needs some steps to be gone, and a row of the history its time on the disk.
-    if left := asyncio.all_tasks(loop):
-        _, left = loop.run_until_complete(asyncio.wait(left, timeout=2.0))
-    assert not left, left
-    loop.close()
-
-
-def test_a_loop_that_stands_still(script_client, sandbox, paused):
-    """A blocking wait goes on elsewhere; when the loop goes on, it knows of the end and asks for nothing more."""
-    sandbox.next_duration(FOREVER)
-    run = image(script_client)
-    paused.run_until_complete(stay(run, Phase.WATCHING))
     assert run.phase is Phase.WATCHING
     ends_soon(sandbox, run)
-    job = run.wait_blocking(30.0)
-    assert job.status == JobStatus.COMPLETED
-    assert paused.run_until_complete(run.wait()) is job
+    assert again(run).status == JobStatus.COMPLETED
 
 
-def test_a_loop_that_goes_on(script_client, sandbox, paused):
-    """The job comes back to it."""
+def test_a_loop_that_stands_still_between_two_cells(script_client, sandbox):
+    """As IPython's does in a terminal: the job ends meanwhile, and the loop is told when it goes on."""
+    paused = asyncio.new_event_loop()
     sandbox.next_duration(FOREVER)
     run = image(script_client)
-    paused.run_until_complete(stay(run, Phase.WATCHING))
-    with pytest.raises(JobTimeoutError):
-        run.wait_blocking(0.2)
-    assert run.phase is Phase.LEFT
-    ends_soon(sandbox, run)
-    assert paused.run_until_complete(run.wait()).status == JobStatus.COMPLETED
+    waiting = paused.create_task(run.wait())
+    paused.run_until_complete(until(lambda: run.phase is Phase.WATCHING))
+    sandbox.finish(run.job_id)
+    script_until(lambda: run.phase is Phase.ENDED)
+    assert not waiting.done()
+    assert paused.run_until_complete(waiting) is run.job
+    paused.close()
 
 
-def test_a_loop_that_stands_still_in_mid_post(script_client, sandbox, paused):
-    """Nobody reads the answer, so there may be a job; nothing is sent when the loop goes on."""
-    sandbox.inject(Fault.delay(0.3), method="POST")
-    run = image(script_client)
-    paused.run_until_complete(stay(run, Phase.SUBMITTING))
-    with pytest.raises(SubmissionUncertainError, match="has stopped"):
-        run.wait_blocking(5.0)
-    paused.run_until_complete(asyncio.sleep(0.01))
-    assert run.phase is Phase.UNCERTAIN
-
-
-def test_a_loop_that_stands_still_while_a_job_is_looked_for(script_client, sandbox, paused):
-    """It is asked for again, and the first question is of no account any more."""
-    earlier = image(script_client)
-    job_id = earlier.wait_blocking(30.0).id
-    sandbox.inject(Fault.delay(0.3), path=f"*/jobs/{job_id}")
-    run = JobRun.attached(job_id, client=script_client)
-    paused.run_until_complete(stay(run, Phase.SUBMITTING))
-    job = run.wait_blocking(5.0)
-    assert paused.run_until_complete(run.wait()) is job
-
-
-async def stay(run, phase):
-    """Begin, and leave the loop in a phase."""
-    run.start()
-    await until(lambda: run.phase is phase)
-    await asyncio.sleep(0.02)
-
-
-def test_a_thread_that_leaves_does_not_leave_the_others(script_client, sandbox):
-    """Three threads wait for one job, and the one on whose loop it is watched gives up, as does another: the third watches it."""
+def test_a_thread_that_gives_up_does_not_leave_the_others(script_client, sandbox):
+    """Three threads wait for one job, and two of them give up: the third hears of its end."""
     sandbox.next_duration(FOREVER)
     run = image(script_client)
-    watched, others_wait = threading.Event(), threading.Event()
-
-    async def until_the_others_wait():
-        waiting = asyncio.create_task(run.wait())
-        await until(lambda: run.phase is Phase.WATCHING)
-        watched.set()
-        await asyncio.to_thread(others_wait.wait, 30.0)
-        waiting.cancel()
-        raise JobTimeoutError("It takes too long.")
-
-    async def to_the_end():
-        others_wait.set()
-        return await run.wait()
-
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(run.wait_blocking, None, until_the_others_wait)
-        assert watched.wait(30.0)
-        second = pool.submit(run.wait_blocking, 0.1)
-        third = pool.submit(run.wait_blocking, 30.0, to_the_end)
-        for impatient in (first, second):
+        impatient = [pool.submit(run.wait_blocking, 0.1) for _ in range(2)]
+        third = pool.submit(run.wait_blocking, 30.0)
+        script_until(lambda: run.phase is Phase.WATCHING)
+        for one in impatient:
             with pytest.raises(JobTimeoutError):
-                impatient.result(30.0)
-        # By somebody else, so that only who still watches it hears of it.
+                one.result(30.0)
+        # By somebody else, so that only who watches it hears of it.
         asyncio.run(cancelled_elsewhere(sandbox, run.job_id))
         with pytest.raises(JobCancelledError):
             third.result(30.0)
@@ -1013,9 +876,9 @@ async def cancelled_elsewhere(sandbox, job_id):
     await client.aclose()
 
 
-def test_many_threads_of_a_plain_script(sandbox):
-    """A pool of threads, each waiting for its own job with its own loop and the same client."""
-    client = NovaKitClient(sandbox.api_key, sandbox.base_url)
+def test_many_threads_of_a_plain_script(script_client, sandbox):
+    """A pool of threads, each waiting for its own job with the same client."""
+    client = script_client
 
     def make(seed):
         return JobRun(Tool.IMAGE, {"prompt": "x", "seed": seed}, client=client, timeout=20).wait_blocking()
@@ -1048,14 +911,12 @@ async def test_results_are_saved_where_all_are(client, sandbox, tmp_path, monkey
     settings.configure(save_to=tmp_path / "all")
     run = image(client)
     await run.wait()
-    await run.saving
     assert [file.parent for file in run.saved] == [tmp_path / "all"]
     assert all(isinstance(file, Path) and file.stat().st_size for file in run.saved)
     assert run.note.startswith(f"Saved as {run.saved[0].name}")
     sandbox.inject(Fault.status(410), path="/media/*", times=None)
     run = image(client)
     job = await run.wait()
-    await run.saving
     assert job.status == JobStatus.COMPLETED
     assert run.saved == ()
     assert run.note.startswith("Not saved in")
@@ -1080,12 +941,88 @@ async def test_a_listener_that_fails_costs_the_job_nothing(client, nothing_left)
     nothing_left.clear()
 
 
-def test_a_listener_that_fails_without_a_loop():
-    """There is nobody to tell but the caller."""
+def test_a_listener_that_fails_in_a_script(caplog):
+    """The job loop logs it, since nobody else could be told."""
     run = image(NovaKitClient("sk_" + "a" * 64))
     run.on_change = lambda: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        run.cancel()
+    run.cancel()
+    assert "ZeroDivisionError" in run.note
+    assert "An observer of a job failed" in caplog.text
+
+
+def test_a_listener_is_called_in_the_context_of_its_maker(script_client):
+    """So that what it prints goes to the cell that made the run, whoever is told first; what it sets stays its own."""
+    cell = contextvars.ContextVar("cell", default=0)
+    seen = []
+
+    def make(number):
+        cell.set(number)
+        run = image(script_client)
+
+        def listener():
+            seen.append((number, cell.get()))
+            cell.set(100)
+
+        run.on_change = listener
+        return run
+
+    runs = [contextvars.copy_context().run(make, number) for number in range(1, 8)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.wait_blocking(30.0)
+    assert {number for number, _ in seen} == set(range(1, 8))
+    assert all(number == its_cell for number, its_cell in seen)
+
+
+def test_a_blocking_call_of_a_listener_is_refused_at_once(script_client, caplog):
+    """On the job loop it would wait for itself; the job is completed all the same."""
+    run, refused = image(script_client), []
+
+    def listener():
+        try:
+            run.wait_blocking(30.0)
+        except LoopStandsStillError as error:
+            refused.append(error)
+
+    run.on_change = listener
+    assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
+    assert refused
+    assert not caplog.records
+
+
+def test_a_run_under_way_in_a_forked_process():
+    """The child watches the parent's job on a loop of its own; what has no id yet stays the parent's."""
+    ended = run_program("""
+        import multiprocessing, os
+        os.environ["NOVAKIT_HISTORY"] = "off"
+        import novakit_widgets as nk
+        from novakit_widgets.sandbox import Fault
+
+        def child(told, card, other):
+            try:
+                other.wait(20)
+            except nk.SubmissionUncertainError as error:
+                told.put(str(error))
+            told.put(card.wait(20).id)
+            told.put(nk.image("z").wait(20).status)
+
+        with nk.Sandbox(speed=20, durations={"image": 20}) as s:
+            nk.configure(api_key=s.api_key, base_url=s.base_url)
+            card = nk.image("x")
+            while card.job_id is None:
+                pass
+            s.inject(Fault.delay(1.5), method="POST")
+            other = nk.image("y")
+            context = multiprocessing.get_context("fork")
+            told = context.SimpleQueue()
+            process = context.Process(target=child, args=(told, card, other))
+            process.start()
+            print("forked" in told.get(), told.get() == card.job_id, told.get())
+            process.join(20)
+            print(card.wait(20).status, other.wait(20).status, process.exitcode)
+    """)
+    assert (ended.stdout.split(), ended.stderr) == (["True", "True", "completed", "completed", "completed", "0"], "")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from batcher import go_on
 from killing import kill_batches
+from loops import leave, owning
 
 from novakit_widgets import NovaKitClient, Sandbox, settings
 from novakit_widgets.batches import queue
@@ -172,14 +173,14 @@ def test_a_batch_that_goes_on_knows_what_was_submitted_before(history):
             while not (queue._allowance.seeded and (sandbox.requests or queue.places[0].reason)):
                 await asyncio.sleep(0.01)
             reason = queue.places[0].reason
-            await queue.leave_loop()
+            await leave(queue)
             return reason
 
         history.batches.claim(base_url=sandbox.base_url)
-        assert asyncio.run(asyncio.wait_for(goes_on(client), 20)) == "2 images in 1e+06 s"
+        assert owning(asyncio.wait_for(goes_on(client), 20)) == "2 images in 1e+06 s"
         assert not sandbox.requests
         another = NovaKitClient(sandbox.add_key(), sandbox.base_url)
-        assert asyncio.run(asyncio.wait_for(goes_on(another), 20)) == ""
+        assert owning(asyncio.wait_for(goes_on(another), 20)) == ""
         assert sandbox.requests
 
 
@@ -309,7 +310,7 @@ def test_the_queue_is_where_it_was(sandbox, history):
         await client.aclose()
         return job
 
-    job = asyncio.run(before())
+    job = owning(before())
     begun(history, sandbox.base_url, 0, "arrived")
     begun(history, sandbox.base_url, 1, "never arrived")
 
@@ -324,9 +325,9 @@ def test_the_queue_is_where_it_was(sandbox, history):
         await asyncio.wait_for(queue.wait(), 20)
         assert [str(place.state) for place in queue.places] == ["completed"] * 3
         assert queue.places[0].run.job_id == job.id
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(after())
+    owning(after())
     assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {
         "arrived": 1,
         "never arrived": 1,
@@ -349,9 +350,9 @@ def test_a_result_that_the_history_lacks_is_asked_for(sandbox, history):
         await asyncio.wait_for(queue.wait(), 20)
         assert [str(place.state) for place in queue.places] == ["completed", "waiting"]
         assert queue.places[0].run.result().media
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(main())
+    owning(main())
     assert len(sandbox.jobs) == 1
 
 
@@ -368,7 +369,7 @@ def test_without_a_loop_a_running_job_is_running(sandbox, history):
 
     intent = history.begin(Tool.IMAGE, {"prompt": "runs"}, base_url=sandbox.base_url, batch="b1", place=0)
     sandbox.next_duration(60.0 * sandbox.speed)
-    history.started(intent, asyncio.run(submitted()), base_url=sandbox.base_url)
+    history.started(intent, owning(submitted()), base_url=sandbox.base_url)
     queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
     assert [str(place.state) for place in queue.places] == ["running", "waiting"]
     assert "1 of 2" in str(queue.held)
@@ -391,16 +392,16 @@ def test_what_was_dropped_stays_dropped(sandbox, history):
         while not sandbox.jobs:
             await asyncio.sleep(0.01)
         queue.cancel_place(queue.places[1])
-        await queue.leave_loop()  # as far as it gets
+        await leave(queue)  # as far as it gets
         record = history.batches.find(queue.batch_id)
         again = JobQueue.restored(record, client=client, history=history)
         assert [str(place.state) for place in again.places] == ["running", "cancelled", "waiting"]
         again.cancel()
         await asyncio.wait_for(again.wait(), 20)
         assert [str(place.state) for place in again.places] == ["cancelled"] * 3
-        await again.leave_loop()
+        await leave(again)
 
-    asyncio.run(main())
+    owning(main())
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["a"]
 
 
@@ -420,12 +421,12 @@ def test_what_is_cancelled_after_another_try_does_not_come_back(history, what):
         else:
             queue.cancel()
         assert queue.settled is (what == "all")
-        await queue.leave_loop()
+        await leave(queue)
         return queue.batch_id
 
     with Sandbox(speed=300.0, limits="off", quotas={"image_generations": 1}, media="canned", seed=1) as sandbox:
         settings.configure(speed=sandbox.speed, limits="off")
-        batch = asyncio.run(main(sandbox))
+        batch = owning(main(sandbox))
     found = history.batches.find(batch)
     if what == "one":
         assert [item.waits for item in found.items] == [False, False, False, True]
@@ -453,10 +454,10 @@ def test_a_batch_whose_lost_answer_was_found_is_closed(sandbox, history):
         queue.cancel_place(queue.places[0])
         await asyncio.wait_for(queue.wait(), 20)
         assert queue.settled
-        await queue.leave_loop()
+        await leave(queue)
         return queue.batch_id
 
-    assert history.batches.find(asyncio.run(main())) is None
+    assert history.batches.find(owning(main())) is None
 
 
 def test_what_is_cancelled_before_it_is_kept_is_not_kept(sandbox, history, monkeypatch):
@@ -480,11 +481,11 @@ def test_what_is_cancelled_before_it_is_kept_is_not_kept(sandbox, history, monke
         queue.cancel()
         assert queue.settled
         cancelled.set()
-        await asyncio.wait_for(queue._tasks["pump"], 20)
-        await queue.leave_loop()
+        await asyncio.wait_for(queue._tasks["submit"], 20)
+        await leave(queue)
         return queue.batch_id
 
-    assert history.batches.find(asyncio.run(main())) is None
+    assert history.batches.find(owning(main())) is None
 
 
 @pytest.mark.parametrize("moment", ["before it begins", "in mid-work"])
@@ -509,9 +510,9 @@ def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
         await asyncio.wait_for(queue.wait(), 20)
         assert isinstance(queue.held, JobNotStartedError)
         assert "taken this batch over" in str(queue.held)
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(main())
+    owning(main())
     assert len(sandbox.jobs) == (0 if moment == "before it begins" else 1)
 
 
@@ -528,7 +529,7 @@ def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse)
         first.start()
         while not sandbox.jobs:
             await asyncio.sleep(0.01)
-        await first.leave_loop()
+        await leave(first)
         between = JobQueue(items[1:2], client=client, history=history)
         await asyncio.wait_for(between.wait(), 20)
         queue = JobQueue.restored(history.batches.find(first.batch_id), client=client, history=history)
@@ -537,9 +538,9 @@ def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse)
         await asyncio.wait_for(queue.wait(), 20)
         assert [str(place.state) for place in queue.places] == ["cancelled", "completed", "completed"]
         assert (queue.places[1].run.job_id == between.places[0].run.job_id) is reuse
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(main())
+    owning(main())
     made = Counter(job.params["prompt"] for job in sandbox.jobs.values())
     assert made == {"a": 1, "b": 1 if reuse else 2, "c": 1}
 
@@ -554,9 +555,9 @@ def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, h
         await client.submit("image", {"prompt": "twice"})
         made = JobQueue([(Tool.IMAGE, {"prompt": "made since"})], client=client, history=history)
         await asyncio.wait_for(made.wait(), 20)
-        await made.leave_loop()
+        await leave(made)
 
-    asyncio.run(before())
+    owning(before())
     begun(history, sandbox.base_url, 0, "twice")
 
     async def after():
@@ -564,9 +565,9 @@ def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, h
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
         assert [str(place.state) for place in queue.places] == ["completed"] * 3
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(after())
+    owning(after())
     assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {"twice": 2, "made since": 1}
 
 
@@ -598,9 +599,9 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
         await asyncio.wait_for(queue.wait(), 20)
         assert queue.places[0].state is PlaceState.COMPLETED
         assert queue.places[0].run.job_id != job.id
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(main())
+    owning(main())
     assert len(sandbox.jobs) == 2
 
 
@@ -613,7 +614,7 @@ def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
         await client.submit("image", {"prompt": "arrived"})
         await client.aclose()
 
-    asyncio.run(before())
+    owning(before())
     begun(history, sandbox.base_url, 0, "arrived")
     fault = sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
 
@@ -630,9 +631,9 @@ def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
             await asyncio.sleep(0.01)
         await asyncio.wait_for(queue.wait(), 20)
         assert [str(place.state) for place in queue.places] == ["completed", "completed"]
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(after())
+    owning(after())
     assert len(sandbox.jobs) == 2
 
 
@@ -654,9 +655,9 @@ def test_an_item_too_large_to_be_kept(sandbox, history):
         queue.retry(queue.places)
         await asyncio.wait_for(queue.wait(), 20)
         assert queue.places[0].state is PlaceState.REFUSED
-        await queue.leave_loop()
+        await leave(queue)
 
-    asyncio.run(after())
+    owning(after())
     assert len(sandbox.jobs) == 1
 
 
@@ -669,12 +670,12 @@ def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
         client = NovaKitClient(sandbox.api_key, sandbox.base_url)
         queue = JobQueue([(Tool.IMAGE, {"prompt": "a"}), (Tool.IMAGE, {"prompt": "b"})], client=client, history=history)
         await asyncio.wait_for(queue.wait(), 20)
-        await queue.leave_loop()
+        await leave(queue)
         return queue.count(PlaceState.COMPLETED)
 
-    assert asyncio.run(work(JobHistory(None))) == 2
+    assert owning(work(JobHistory(None))) == 2
     with pytest.warns(HistoryWarning):
-        assert asyncio.run(work(JobHistory(folder))) == 2
+        assert owning(work(JobHistory(folder))) == 2
 
 
 def test_boards_of_a_recovery(sandbox, history):
@@ -696,7 +697,7 @@ def test_boards_of_a_recovery(sandbox, history):
         assert len(board) == 2
         await client.aclose()
 
-    asyncio.run(main())
+    owning(main())
     assert len(sandbox.jobs) == 2
 
 
@@ -710,7 +711,7 @@ def test_the_recovery_says_what_it_found(sandbox, history):
         await client.aclose()
         return outcome
 
-    outcome = asyncio.run(main())
+    outcome = owning(main())
     assert "1 batch with 2 waiting" in repr(outcome)
     assert "BatchRecord of 2" in repr(outcome.batches)
 

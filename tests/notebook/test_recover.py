@@ -12,6 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 from killing import kill
+from loops import owning
 from runs import until
 
 from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncertainError, Tool, batch, configure
@@ -49,7 +50,7 @@ def go(sandbox, work):
         finally:
             await client.aclose()
 
-    return asyncio.run(main())
+    return owning(main())
 
 
 async def nap(_seconds):
@@ -344,7 +345,7 @@ def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path
         await run.client.aclose()
         return found
 
-    assert asyncio.run(look()) is None
+    assert owning(look()) is None
     assert JobWidget("image", PARAMS, reuse=True).wait().id in sandbox.jobs
     assert len(sandbox.jobs) == 1
 
@@ -362,7 +363,7 @@ def test_reuse_takes_a_result_without_a_job_id(tmp_path):
             waiting.close()
             return waiting.run.note
 
-        assert "reuse=True shows that" in asyncio.run(mentioned())
+        assert "reuse=True shows that" in owning(mentioned())
         card = JobWidget("tts", params, reuse=True)
         again = card.wait()
         assert (again.id, again.media) == (None, first.media)

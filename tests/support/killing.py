@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batcher import go_on
+from loops import leave, owning
 
 from novakit_widgets import NovaKitClient, settings
 from novakit_widgets.batches.queue import PlaceState
@@ -82,7 +83,7 @@ def kill(times: int, folder: Path, *, jobs: int = 0, seed: int = 7) -> Toll:
             process.wait()
             process.stdout.close()
             toll.kills += 1
-            outcome = asyncio.run(_recover(client, history))
+            outcome = owning(_recover(client, history))
             toll.recovered += len(outcome.found)
             toll.never_started += len(outcome.unsent)
             toll.unclear += len(outcome.unclear)
@@ -92,7 +93,7 @@ def kill(times: int, folder: Path, *, jobs: int = 0, seed: int = 7) -> Toll:
         toll.doubled = sum(count - 1 for count in Counter(known).values())
         prompts = Counter(job.params["prompt"] for job in sandbox.jobs.values())
         toll.doubled += sum(count - 1 for count in prompts.values())
-        toll.unfinished = asyncio.run(_unfinished(client, known))
+        toll.unfinished = owning(_unfinished(client, known))
     return toll
 
 
@@ -151,7 +152,7 @@ def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30,
                 if not nth and _open(path):  # else it was killed before it had begun
                     toll.batches += 1
                     wanted.update(f"batch {number} {item // 2}" for item in range(count))
-            queues = asyncio.run(_finish(client, history))
+            queues = owning(_finish(client, history))
             toll.unfinished += sum(
                 place.state is not PlaceState.COMPLETED for queue in queues for place in queue.places
             )
@@ -178,7 +179,7 @@ async def _finish(client, history):
     for queue in queues:
         queue.resume()
         await queue.wait()
-        await queue.leave_loop()
+        await leave(queue)
     return queues
 
 

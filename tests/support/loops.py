@@ -6,13 +6,25 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from novakit_widgets.engine.tracker import tracker_of
+from novakit_widgets.runtime import loop as job_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from novakit_widgets import NovaKitClient
+    from novakit_widgets.batches.queue import JobQueue
 
 _T = TypeVar("_T")
+
+
+def owning(main: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine as a program that owns its process: its loop is the job loop."""
+
+    async def whole() -> _T:
+        with job_loop.use(asyncio.get_running_loop()):
+            return await main
+
+    return asyncio.run(whole())
 
 
 def go(main: Callable[[], Coroutine[Any, Any, _T]], client: NovaKitClient) -> _T:
@@ -31,4 +43,18 @@ def go(main: Callable[[], Coroutine[Any, Any, _T]], client: NovaKitClient) -> _T
                 await asyncio.gather(*left, return_exceptions=True)
             await client.aclose()
 
-    return asyncio.run(whole())
+    return owning(whole())
+
+
+async def leave(queue: JobQueue) -> None:
+    """End a queue as its kernel's end does, with what it has told the disk; and close its client's connections."""
+    tasks = [task for task in queue._tasks.values() if not task.done()]
+    for task in tasks:
+        task.cancel()
+    tasks += queue.on_the_way()
+    if tasks:
+        await asyncio.wait(tasks)
+    while queue._memory.writing:
+        await asyncio.wait(list(queue._memory.writing))
+    await tracker_of(queue.client).aclose()
+    await queue.client.aclose()

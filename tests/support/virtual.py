@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from novakit_widgets.errors import NotFoundError, NovaKitError
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.rate_limit import RateLimit
+from novakit_widgets.runtime import loop as job_loop
 
 
 class _NoWait(selectors.DefaultSelector):
@@ -46,7 +47,8 @@ def run(main):
     """Run a coroutine on a loop of its own; whatever it left behind, or nobody looked at, is a failure."""
     loop = VirtualLoop()
     try:
-        result = loop.run_until_complete(main)
+        with job_loop.use(loop):
+            result = loop.run_until_complete(main)
         for _ in range(5):  # what was cancelled in the last step needs some more to be gone
             loop.run_until_complete(asyncio.sleep(0))
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]

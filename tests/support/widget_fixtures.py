@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from novakit_widgets import NovaKitClient, Sandbox
+from novakit_widgets.engine.tracker import tracker_of
+from novakit_widgets.runtime import loop as job_loop
 
 
 @pytest.fixture
@@ -16,8 +18,11 @@ def sandbox():
 
 @pytest.fixture
 def client(sandbox):
-    """A client of that sandbox."""
-    return NovaKitClient(sandbox.api_key, sandbox.base_url)
+    """A client of that sandbox. What still runs for it ends with the test, and its connections before the sandbox."""
+    made = NovaKitClient(sandbox.api_key, sandbox.base_url)
+    yield made
+    job_loop.run_blocking(tracker_of(made).aclose)
+    job_loop.run_blocking(made.aclose)
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,7 @@ class BoardPainter:
             (parts.after, partial(self._turn, 1)),
             (parts.act, self._act_on_chosen),
         ):
-            button.on_click(lambda _button, work=work: job_loop.at_home(work))
+            button.on_click(lambda _button, work=work: job_loop.call(work))
         for control in (parts.filter, parts.sort, parts.as_grid):
             when_changed(control, self._show_first_page)
         when_changed(parts.number, self._choose)
@@ -291,8 +291,8 @@ class BoardPainter:
             self._queue.cancel_place(place)
         elif state is not PlaceState.COMPLETED:
             self._queue.retry([place])
-        elif job_loop.current() is not None:
-            job_loop.spawn(self._save(place))
+        else:
+            job_loop.background(lambda: self._save(place))
 
     def _retry_failed(self) -> None:
         self._queue.retry([place for place in self._queue.places if place.state in FAILED])

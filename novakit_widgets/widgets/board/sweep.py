@@ -105,8 +105,7 @@ class JobSweep(JobBoard):
         )
         self._stop_listening = self._quota.listen(self._request_repaint)
         self._request_repaint()
-        if job_loop.home() is not None:
-            job_loop.at_home(self._estimate)
+        job_loop.call(self._estimate)
 
     def __repr__(self) -> str:
         return f"<JobSweep {_shape(self.grid)}: {self._painter.summary()}>"
@@ -125,9 +124,8 @@ class JobSweep(JobBoard):
 
     def _estimate(self) -> None:
         """Request the quota, and look up similar jobs."""
-        if job_loop.current() is not None:
-            self._quota.ask_soon()
-            job_loop.spawn(self._look_back())
+        self._quota.ask_soon()
+        job_loop.spawn(self._look_back())
 
     async def _look_back(self) -> None:
         history = self._queue.history

@@ -120,7 +120,7 @@ class JobBoard(JobSequence, LiveWidget):
         self.add_class("novakit-board")
         self._display = ResultDisplay(self, live=self._live_bundle, plain=self._plain_bundle, settled=self._settled)
         queue.on_change = self._changed
-        self._changed(None)
+        job_loop.call(lambda: self._changed(None))
 
     def __repr__(self) -> str:
         return f"<JobBoard {self._painter.summary()}>"
@@ -137,7 +137,7 @@ class JobBoard(JobSequence, LiveWidget):
         return {place.number: place.run.error for place in failed if place.run.error is not None}
 
     def start(self) -> None:
-        """Start the queue, unless it has been started. Without a running event loop, waiting starts it."""
+        """Start the queue, unless it has been started."""
         self._queue.start()
 
     def cancel(self) -> None:
@@ -159,7 +159,7 @@ class JobBoard(JobSequence, LiveWidget):
     def __await__(self) -> Generator[Any, None, list[Job]]:
         """Wait for all jobs without blocking the kernel; displays the board if it has not been displayed."""
         self._show_if_hidden()
-        return self._jobs().__await__()
+        return job_loop.run(self._jobs).__await__()
 
     def wait(self, timeout: float | None = None) -> list[Job]:
         """Block until all jobs have ended; the page stays live.
@@ -196,7 +196,7 @@ class JobBoard(JobSequence, LiveWidget):
             async for place in self._queue.settled_places():
                 if place.state is PlaceState.COMPLETED and place.run.job is not None:
                     yield place.run.job
-            await self._wait()
+            await job_loop.run(self._wait)
         finally:
             self._display.waiters -= 1
         self._completed()
@@ -230,8 +230,7 @@ class JobBoard(JobSequence, LiveWidget):
         """
         done = [place for place in self._queue.places if place.state is PlaceState.COMPLETED]
         saved = job_loop.run_blocking(
-            save_places(self._queue.client, done, Path(path), count=len(self._queue.places)),
-            farewell=self._queue.client.aclose,
+            lambda: save_places(self._queue.client, done, Path(path), count=len(self._queue.places))
         )
         return [file for files in saved.values() for file in files]
 
@@ -266,8 +265,6 @@ class JobBoard(JobSequence, LiveWidget):
     def _changed(self, place: Place | None) -> None:
         """Handle a change of the queue, on its loop; ``None`` for all places."""
         self._request_repaint()
-        if job_loop.current() is None:
-            return
         if in_kernel():  # elsewhere there is no notebook for the media
             for each in self._queue.places if place is None else (place,):
                 if each.state is PlaceState.COMPLETED and each.run.job is not None:

@@ -167,11 +167,17 @@ class JobWidget(LiveWidget):
         self._result = CardResult(run, self._embed, self._parts.result, self._request_repaint)
         self._display.restart()
         run.on_change = self._changed
-        self._changed()
+        self._set_traits()
+        if run.job is None:
+            self._request_repaint()
+        else:
+            job_loop.call(self._changed)  # it may have ended, so that its result is to be shown
 
     def __repr__(self) -> str:
         prompt = shortened(str(self._run.params.get("prompt", "")), 40)
-        return f"<JobWidget {self._run.tool or 'job'} {self.job_id or ''} {self.status} {prompt!r}>"
+        words = (str(self._run.tool or "job"), self.job_id, self.status, repr(prompt))
+        # `asyncio.create_task` takes coroutines only, and its TypeError shows this.
+        return f"<JobWidget {' '.join(filter(None, words))}: await it, or make a task with asyncio.ensure_future>"
 
     @property
     def run(self) -> JobRun:
@@ -184,7 +190,7 @@ class JobWidget(LiveWidget):
         return self._result.kept
 
     def start(self) -> None:
-        """Submit the job, unless it has been submitted. Without a running event loop, waiting submits it."""
+        """Submit the job, unless it has been submitted."""
         self._run.start()
 
     def cancel(self) -> None:
@@ -202,7 +208,7 @@ class JobWidget(LiveWidget):
     def __await__(self) -> Generator[Any, None, Job]:
         """Wait for the job without blocking the kernel; displays the card if it has not been displayed."""
         self._show_if_hidden()
-        return self._wait().__await__()
+        return job_loop.run(self._wait).__await__()
 
     def wait(self, timeout: float | None = None) -> Job:
         """Block until the job has ended; the page stays live.
@@ -263,7 +269,7 @@ class JobWidget(LiveWidget):
             NovaKitError: The job was refused, failed or cancelled; see `JobRun.wait`.
             OSError: A file can't be written.
         """
-        return job_loop.run_blocking(self._result.save(Path(path)), farewell=self._run.client.aclose)
+        return job_loop.run_blocking(lambda: self._result.save(Path(path)))
 
     def close(self) -> None:
         """Remove the card from the page and free its resources. The job goes on."""
@@ -289,25 +295,26 @@ class JobWidget(LiveWidget):
     def _changed(self) -> None:
         """Handle a change of the run, on its loop."""
         run = self._run
-        percent = None if run.job is None else run.job.progress
-        self._samples.add(run.elapsed, percent)
+        self._samples.add(run.elapsed, None if run.job is None else run.job.progress)
         self._request_repaint()
-        if run.phase is Phase.ENDED and self._display.task is None and job_loop.current() is not None:
-            run.aside(self._display.prepare(self._result.prepare()))
-        # Last, and all at once: an observer that raises must not leave the rest undone.
+        if run.phase is Phase.ENDED and self._display.task is None:
+            self._display.prepare(self._result.prepare())
+        self._set_traits()  # last: an observer that raises must not leave the rest undone
+
+    def _set_traits(self) -> None:
+        """Set all that observers see, before any of them is told."""
+        run = self._run
         with self.hold_trait_notifications():
             self.set_trait("job_id", run.job_id)
             self.set_trait("job", run.job)
             self.set_trait("error", run.error)
-            self.set_trait("progress", percent)
+            self.set_trait("progress", None if run.job is None else run.job.progress)
             self.set_trait("status", str(run.phase if run.job is None else run.job.status))
 
     def _clicked(self, _button: object) -> None:
         """Act on a click. It may come on any thread."""
         action = "" if self._view is None else self._view.action
-        loop = job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, lambda: self._act(action))
+        job_loop.call(lambda: self._act(action))
 
     def _act(self, action: str) -> None:
         if action == "start":

@@ -121,12 +121,12 @@ class ResultDisplay:
         self.show()
 
     def prepare(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Prepare the result on the loop that runs here; then replace the outputs.
+        """Prepare the result on the job loop, where this is called; then replace the outputs.
 
         The task has the context of the cell that made the widget, so that its output goes to that cell.
         """
         self._replaced = False
-        self.task = self._context.run(job_loop.spawn, self._prepare(work))
+        self.task = self._context.copy().run(job_loop.spawn, self._prepare(work))
         return self.task
 
     def restart(self) -> None:
@@ -144,7 +144,7 @@ class ResultDisplay:
             task = self.task
             try:
                 if task is not None and self._handles.any and self.settled:
-                    await job_loop.run_on(task.get_loop(), lambda: self._replace_after(task))
+                    await self._replace_after(task)
             finally:
                 # Only now: while a cell waits, the background leaves the replacing to it.
                 self.waiters -= 1

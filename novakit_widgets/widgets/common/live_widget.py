@@ -44,9 +44,7 @@ class LiveWidget(ClosingBox):
     def close(self) -> None:
         """Remove the widget from the page and free its resources. Its jobs go on."""
         self._made = False
-        loop = job_loop.home()
-        if loop is not None:
-            job_loop.hand_over(loop, lambda: painter(loop).forget(self))
+        job_loop.hand_over(lambda: painter().forget(self), closed_ok=True)
         super().close()
 
     def _ipython_display_(self) -> None:
@@ -56,9 +54,4 @@ class LiveWidget(ClosingBox):
             print(repr(self))  # noqa: T201 # a terminal shows no widgets
 
     def _request_repaint(self) -> None:
-        # Not the loop that runs here: a widget can be made in a callback, on a thread with its own loop. One painter serves all.
-        loop = job_loop.home()
-        if loop is None:
-            self.paint()  # a plain script has no page, but the state must be right
-        else:
-            job_loop.hand_over(loop, lambda: painter(loop).request(self))
+        job_loop.hand_over(lambda: painter().request(self))

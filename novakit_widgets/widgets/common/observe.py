@@ -26,7 +26,7 @@ def when_changed(control: ipywidgets.Widget, work: Callable[[], object]) -> None
 
     def changed(_change: object) -> None:
         try:
-            job_loop.at_home(work)
+            job_loop.call(work)
         finally:
             _acknowledge_change()
 

@@ -7,14 +7,12 @@ last change is always sent.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...runtime.loop_cache import belonging
-
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping
 
     import ipywidgets
@@ -58,7 +56,7 @@ class Painter:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._loop = loop
+        self.loop = loop
         self._clock = clock
         self._pending: dict[Paintable, None] = {}
         self._painted: weakref.WeakKeyDictionary[Paintable, float] = weakref.WeakKeyDictionary()
@@ -82,12 +80,12 @@ class Painter:
         return max(0.0, self._painted.get(card, float("-inf")) + card.least_seconds - now, self._free_at - now)
 
     def _arm(self, seconds: float) -> None:
-        when = self._loop.time() + seconds
+        when = self.loop.time() + seconds
         if self._timer is not None:
             if self._timer.when() <= when:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._step)
+        self._timer = self.loop.call_at(when, self._step)
 
     def _step(self) -> None:
         self._timer = None
@@ -106,12 +104,12 @@ class Painter:
         try:
             sent = card.paint()
         except Exception as error:  # noqa: BLE001 # any error is reported, and the other widgets are repainted
-            self._loop.call_exception_handler({"message": "A card could not be repainted", "exception": error})
+            self.loop.call_exception_handler({"message": "A card could not be repainted", "exception": error})
             return
         self._free_at = max(self._free_at, now) + sent / MESSAGES_A_SECOND
         self._stop_ticking(card)
         if card.ticking:
-            self._ticks[card] = self._loop.call_later(TICK_SECONDS, self._tick, weakref.ref(card))
+            self._ticks[card] = self.loop.call_later(TICK_SECONDS, self._tick, weakref.ref(card))
 
     def _stop_ticking(self, card: Paintable) -> None:
         timer = self._ticks.pop(card, None)
@@ -124,9 +122,16 @@ class Painter:
             self.request(card)
 
 
-def painter(loop: asyncio.AbstractEventLoop) -> Painter:
-    """Return the painter of an event loop; there is one."""
-    return belonging(loop, Painter, lambda: Painter(loop))
+_painter: Painter | None = None
+
+
+def painter() -> Painter:
+    """Return the one painter of all widgets. On the job loop."""
+    global _painter
+    loop = asyncio.get_running_loop()
+    if _painter is None or _painter.loop is not loop:  # not in a forked child, whose loop is another
+        _painter = Painter(loop)
+    return _painter
 
 
 def send_changes(states: Mapping[ipywidgets.Widget, Mapping[str, Any]]) -> int:

@@ -72,7 +72,7 @@ class Comparison(ClosingBox):
             tooltip="Close the comparison",
             layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
         )
-        close.on_click(lambda _button: job_loop.at_home(on_close))
+        close.on_click(lambda _button: job_loop.call(on_close))
         all_videos = all(one.kept and one.kept[0].media.kind == "video" for one in compared)
         super().__init__(
             children=[
@@ -86,14 +86,10 @@ class Comparison(ClosingBox):
         self.add_class("novakit-comparison")
         if all_videos:
             self._line.value = "<span>Preparing synchronised playback …</span>"
-            job_loop.at_home(self._begin)
+            job_loop.background(self._synchronise)
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self._compared)} results>"
-
-    def _begin(self) -> None:
-        if job_loop.current() is not None:
-            job_loop.spawn(self._synchronise())
 
     async def _synchronise(self) -> None:
         try:

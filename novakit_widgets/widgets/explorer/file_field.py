@@ -51,7 +51,7 @@ class FileField(Field):
             tooltip=f"{name}: remove the file",
             layout=ipywidgets.Layout(width="auto", display="none"),
         )
-        self._remove.on_click(lambda _button: job_loop.at_home(self._removed))
+        self._remove.on_click(lambda _button: job_loop.call(self._removed))
         return control, (self._chooser, self._name, self._remove)
 
     def _chosen(self) -> None:

@@ -45,7 +45,7 @@ class Gallery(ClosingBox):
             children=[self._compare, self._side_by_side, self._box, self._older],
             layout=ipywidgets.Layout(overflow="hidden"),
         )
-        self._compare.on_click(lambda _button: job_loop.at_home(self._compare_selected))
+        self._compare.on_click(lambda _button: job_loop.call(self._compare_selected))
 
     @property
     def results(self) -> tuple[Result, ...]:

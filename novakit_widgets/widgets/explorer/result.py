@@ -89,7 +89,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._code_box = ipywidgets.VBox(layout=ipywidgets.Layout(display="none"))
         self._message = ipywidgets.HTML()
         for button, work in ((self.again, again), (self._vary, vary), (self._code, Result._toggle_code)):
-            button.on_click(lambda _button, work=work: job_loop.at_home(lambda: work(self)))
+            button.on_click(lambda _button, work=work: job_loop.call(lambda: work(self)))
         when_changed(self._star, self._starred)
         when_changed(self._note, self._noted)
         when_changed(self._choose, lambda: chosen(self))
@@ -176,10 +176,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._annotate(note=self._note.value)
 
     def _annotate(self, *, note: str | None = None, star: bool | None = None) -> None:
-        if job_loop.current() is None:
-            job_loop.run_blocking(self._store(note, star))
-        else:
-            job_loop.spawn(self._store(note, star))
+        job_loop.background(lambda: self._store(note, star))
 
     async def _store(self, note: str | None, star: bool | None) -> None:
         stored = await self.card.run.annotate(note=note, star=star)

@@ -136,12 +136,11 @@ class PromptExplorer(ClosingBox):
             ]
         )
         self.add_class("novakit-explorer")
-        self._generate.on_click(lambda _button: job_loop.at_home(self._generate_from_form))
+        self._generate.on_click(lambda _button: job_loop.call(self._generate_from_form))
         self._quota = watch_of(self._client)
         self._stops = [self._quota.listen(self._show_spending), signals.listen(self._job_ended)]
-        if job_loop.home() is not None:
-            self._quota.follow()
-            job_loop.at_home(self._begin)
+        self._quota.follow()
+        job_loop.call(self._begin)
 
     # For programs
 
@@ -239,13 +238,11 @@ class PromptExplorer(ClosingBox):
 
     def _begin(self) -> None:
         """Request the quota, and look up similar jobs."""
-        if job_loop.current() is None:
-            return
         self._quota.ask_soon()
         job_loop.spawn(self._look_back())
 
     def _job_ended(self, client: NovaKitClient, job: Job) -> None:
-        if client is self._client and job.tool == self.tool and job_loop.current() is not None:
+        if client is self._client and job.tool == self.tool:
             job_loop.spawn(self._look_back())
 
     async def _look_back(self) -> None:
@@ -267,10 +264,7 @@ class PromptExplorer(ClosingBox):
         if self._generate.disabled:
             return
         enable = disable(self._generate)
-        if job_loop.current() is None:
-            self._submit_form(enable)
-        else:
-            job_loop.spawn(self._submit_debounced(enable))
+        job_loop.spawn(self._submit_debounced(enable))
 
     async def _submit_debounced(self, enable: Callable[[], None]) -> None:
         await self._debounce.wait()
@@ -297,10 +291,7 @@ class PromptExplorer(ClosingBox):
             enable()
             raise
         self._error.value = ""
-        if job_loop.home() is None:
-            enable()
-        else:
-            enable_when_answered(card, enable)
+        enable_when_answered(card, enable)
         card.start()
         return card
 

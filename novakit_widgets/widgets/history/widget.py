@@ -126,11 +126,11 @@ class HistoryView(ClosingBox):
         for control in (self._search, self._tool, self._status):
             when_changed(control, self.reload)
         when_changed(self._choice, lambda: None)  # its value is read when a button is pressed
-        self._show.on_click(lambda _button: job_loop.at_home(self._show_chosen))
-        self._code.on_click(lambda _button: job_loop.at_home(self._write_code))
-        self._look.on_click(lambda _button: job_loop.at_home(self._look_up))
-        self._dismiss.on_click(lambda _button: job_loop.at_home(self._dismiss_unclear))
-        self._fresh.on_click(lambda _button: job_loop.at_home(self.refresh))
+        self._show.on_click(lambda _button: job_loop.call(self._show_chosen))
+        self._code.on_click(lambda _button: job_loop.call(self._write_code))
+        self._look.on_click(lambda _button: job_loop.call(self._look_up))
+        self._dismiss.on_click(lambda _button: job_loop.call(self._dismiss_unclear))
+        self._fresh.on_click(lambda _button: job_loop.call(self.refresh))
         self.refresh()
 
     def __repr__(self) -> str:
@@ -180,8 +180,9 @@ class HistoryView(ClosingBox):
     def refresh(self) -> None:
         """Read the history again, and then the service's list."""
         self.reload()
-        if self._client is not None and job_loop.current() is not None:
-            job_loop.spawn(self._merge(self._client))
+        client = self._client
+        if client is not None:
+            job_loop.background(lambda: self._merge(client))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         # For readers without a kernel: an untrusted notebook or a converted one shows HTML.
@@ -233,7 +234,7 @@ class HistoryView(ClosingBox):
 
     def _look_up(self) -> None:
         """Look up the unresolved submissions."""
-        if self._client is not None and job_loop.current() is not None:
+        if self._client is not None:
             self._look.disabled = True
             self._message.value = "Looking up …"
             job_loop.spawn(self._look_up_and_show(self._client))

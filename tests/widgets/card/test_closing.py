@@ -60,7 +60,7 @@ def test_a_closed_card_is_gone_as_soon_as_nobody_holds_it(client, prompt):
         while not widget._run.settled:  # nobody waits: an error that was raised holds the frames it came through
             await asyncio.sleep(0.01)
         run, parts = widget._run, widget._parts
-        await asyncio.gather(widget._display.task, *run._noting)
+        await widget._display.task
         kept = [widget, run, parts.button, parts.head, *parts.result.children]
         widget.close()
         gc.collect()  # what other tests left
@@ -80,30 +80,30 @@ def test_a_closed_card_is_gone_as_soon_as_nobody_holds_it(client, prompt):
 def _waited(client):
     card = image("A lighthouse", client=client)
     card.wait()
-    return card, card.run, card.run._loop, card.run._tracker
+    return card, card.run
 
 
 def _waited_for_many(client):
     board = batch("image", ["A lighthouse", "A boat"], client=client)
     board.wait()
     run = board._queue.places[0].run
-    return board, board._queue, run, run._loop, run._tracker
+    return board, board._queue, run
 
 
 def _awaited(client):
     async def main():
         card = image("A lighthouse", client=client)
         await card
-        await card._display.task  # which opens connections of its own
-        await client.aclose()
-        return card, card.run, card.run._loop, card.run._tracker
+        while not card._display.prepared:
+            await asyncio.sleep(0.01)
+        return card, card.run
 
     return asyncio.run(main())
 
 
 @pytest.mark.parametrize("work", [_waited, _waited_for_many, _awaited])
 def test_a_plain_script_leaves_nothing_behind(client, work):
-    """Each time that it waits it has a loop of its own: the loop, its tracker and the closed card go, the client stays."""
+    """The closed card and its run go; the client, its connections and the loop stay."""
 
     def weak():
         things = work(client)

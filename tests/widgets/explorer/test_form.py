@@ -17,7 +17,6 @@ from PIL import Image
 from novakit_widgets import Tool
 from novakit_widgets.model.checks import check, problems
 from novakit_widgets.model.parameters import PARAMETERS, Parameter
-from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.widgets.common.labels import label_of_value
 from novakit_widgets.widgets.explorer.fields import field_of
 from novakit_widgets.widgets.explorer.form import ParameterForm
@@ -310,7 +309,6 @@ def test_a_reason_is_text():
 
 async def test_a_change_on_another_thread_is_told_on_the_loop():
     """As ipykernel 7 brings them."""
-    job_loop.home()
     threads = []
     form = ParameterForm(Tool.VIDEO, on_change=lambda: threads.append(threading.current_thread()))
     await asyncio.to_thread(type_into, form, "prompt", "A")

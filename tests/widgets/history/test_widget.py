@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from loops import owning
 
 import novakit_widgets
 from novakit_widgets import (
@@ -113,7 +114,7 @@ def test_words_from_outside_stay_words(tmp_path):
 def test_jobs_that_only_the_service_knows_are_merged_in(sandbox, client, tmp_path):
     """A job that was started elsewhere with the same key appears, and can be shown again."""
     configure(history=str(tmp_path / "mine.sqlite3"))
-    elsewhere = image("From elsewhere", size="512x512", client=client)
+    elsewhere = image("From elsewhere", size="512x512", client=client, autostart=False)
     elsewhere._run.history = JobHistory(None)
     job_id = elsewhere.wait().id
 
@@ -128,7 +129,7 @@ def test_jobs_that_only_the_service_knows_are_merged_in(sandbox, client, tmp_pat
         view.close()
         await client.aclose()
 
-    asyncio.run(main())
+    owning(main())
     assert default_history().find(job_id, base_url=client.base_url) is not None
 
 
@@ -148,7 +149,7 @@ def test_jobs_with_files_are_merged_in_as_far_as_they_can_be_read(sandbox, clien
         view.close()
         await client.aclose()
 
-    asyncio.run(main())
+    owning(main())
 
 
 def test_without_a_key_there_is_still_what_is_kept(jobs, monkeypatch):
@@ -196,7 +197,7 @@ def test_submissions_in_question_are_named_on_top(sandbox, client, tmp_path):
         view.close()
         await client.aclose()
 
-    asyncio.run(main())
+    owning(main())
 
 
 def test_what_can_not_be_told_can_be_dismissed(sandbox, client, tmp_path):
@@ -215,7 +216,7 @@ def test_what_can_not_be_told_can_be_dismissed(sandbox, client, tmp_path):
         view._dismiss.click()
         await client.aclose()
 
-    asyncio.run(main())
+    owning(main())
     assert (view._unresolved_line.value, view._unresolved.layout.display, view._dismiss.layout.display) == (
         "",
         "none",
@@ -241,5 +242,5 @@ def test_a_result_that_came_at_once_is_shown_from_its_row(tmp_path):
             await view._client.aclose()
             view.close()
 
-        asyncio.run(main())
+        owning(main())
         assert sum(request.method == "POST" for request in sandbox.requests) == 1

@@ -1,0 +1,266 @@
+"""Submitting what waits in a queue: whose turn is next, when, and what a refusal means for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ..engine.reconcile import look_up_entries
+from ..engine.reuse import TWIN_AGE, read_for_reuse, reused_note, twin_note
+from ..engine.submit import Ticket
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    ConfigurationError,
+    JobNotStartedError,
+    NovaKitConnectionError,
+    NovaKitError,
+    QuotaExceededError,
+    RateLimitError,
+    SubmissionUncertainError,
+)
+from ..runtime import loop as job_loop
+from ..runtime.sleep import sleep_or_wake
+from .items import NotItsTurnError, PlaceState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..engine.run import JobRun
+    from ..job_history.jobs import HistoryEntry
+    from ..limits.tool_limits import Allowance
+    from ..model.tools import Tool
+    from ..runtime.clock import Clockwork
+    from .items import Batch, Place, RunMaker
+    from .lines import Lines
+    from .persistence import QueueMemory
+    from .throttle import Room
+
+__all__ = ["UNTIL", "Submitting"]
+
+UNTIL = "Nothing is submitted or billed until you resume: Continue, or board.resume()."
+_A_WHILE = 60.0  # seconds to wait for what wakes us
+
+
+class Submitting:
+    """Submits the places of a queue one after the other, each when its turn comes.
+
+    Args:
+        queue: whose places.
+        allowance: of the key: when there is room for a submission.
+        lines: those that wait.
+        room: how many submissions can be on their way at once.
+        memory: what the history keeps of the queue.
+        maker: makes the runs of jobs that are taken from the history.
+        clockwork: time and chance.
+    """
+
+    def __init__(
+        self,
+        queue: Batch,
+        *,
+        allowance: Allowance,
+        lines: Lines,
+        room: Room,
+        memory: QueueMemory,
+        maker: RunMaker,
+        clockwork: Clockwork,
+    ) -> None:
+        self._queue = queue
+        self._allowance = allowance
+        self._lines = lines
+        self._room = room
+        self._memory = memory
+        self._maker = maker
+        self._works = clockwork
+        self._wake = asyncio.Event()
+
+    async def work(self) -> None:
+        """Submit one after the other, each when its turn comes."""
+        self._allowance.listen(self._wake_soon)
+        try:
+            while (turn := self._next()) is not None:
+                place, seconds = turn
+                if not self._memory.looked and self._lines.key(place) is not None:
+                    await self._look_for_twins()
+                elif not self._memory.kept:
+                    await self._keep()
+                elif not self._allowance.seeded:
+                    await self._seed()
+                elif seconds > 0:
+                    await self._rest(seconds)
+                else:
+                    self._submit(place)
+                    await asyncio.sleep(0)  # so that a thousand at once leave the kernel free
+        finally:
+            self._allowance.ignore(self._wake_soon)
+
+    def _next(self) -> tuple[Place, float] | None:
+        """Say whose turn is next, and in how many seconds; ``None`` when nothing is to be submitted."""
+        self._allowance.observe(self._queue.client.rate_limit, wall=self._works.now().timestamp())
+        turns = [
+            (self._allowance.request_wait() if key is None else self._allowance.wait(key), place.number)
+            for key, place in self._lines.fronts()
+            if key is None or self._queue.held is None
+        ]
+        if not turns:
+            return None
+        seconds, number = min(turns)
+        place = self._queue.places[number]
+        full = self._room.is_full(contested=self._allowance.contested(place.tool))
+        if full or self._queue.count(PlaceState.RUNNING) >= self._queue.max_running:
+            return place, _A_WHILE  # until one of them is done, which wakes us
+        return place, max(seconds, self._room.offline)
+
+    def _submit(self, place: Place) -> None:
+        key = self._lines.key(place)
+        self._lines.take(key)
+        if key is None:
+            self._allowance.add_request()
+            place.run.begin()
+        else:
+            place.run.begin(Ticket(self._queue.batch_id, place.number, self._allowance.take(key), self._works))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until something changes."""
+        await sleep_or_wake(seconds, self._wake, self._works.sleep)
+
+    def wake(self) -> None:
+        """Look again whose turn it is: something has changed."""
+        self._wake.set()
+
+    def _wake_soon(self) -> None:
+        job_loop.hand_over(self._wake.set, closed_ok=True)
+
+    def take_in(self, place: Place, run: JobRun) -> None:
+        """Learn from what becomes of a submission, and hold the queue when too many answers are lost."""
+        if self._room.take_in(place, run) and self._lines:
+            self._queue.hold(_out_of_order(self._room.losses, run.error))
+
+    def outlook(self, place: Place) -> tuple[datetime | None, str]:
+        """Say when a waiting place's turn comes, about, and what it waits for; see `Place`."""
+        if self._queue.held is not None:
+            return None, "on hold"
+        in_line, in_all = self._lines.ahead_of(place)
+        seconds, reason = self._allowance.outlook(place.tool, ahead=in_line)
+        if self._room.offline > seconds:
+            seconds, reason = self._room.offline, "NovaKit can't be reached"
+        over = in_all - max(0, self._queue.max_running - self._queue.count(PlaceState.RUNNING))
+        if over >= 0:
+            typical = sum(place.tool.typical_seconds) / 2 / self._allowance.speed
+            turn = (over // self._queue.max_running + 1) * typical
+            if turn > seconds:
+                seconds, reason = turn, f"{self._queue.max_running} at a time"
+        return self._works.now() + timedelta(seconds=max(0.0, seconds)), reason
+
+    def take_back(self, place: Place, error: NovaKitError, *, restored: bool) -> bool:
+        """Whether a refused place waits for another turn, and what the refusal means for the others."""
+        if isinstance(error, NotItsTurnError):
+            self._memory.waits_again(place)
+            if restored and self._queue.held is None:
+                self._queue.hold(JobNotStartedError(f"{error.message} {UNTIL}"))
+            return True
+        if isinstance(error, QuotaExceededError | AuthenticationError | JobNotStartedError):
+            self._queue.hold(error)
+        elif isinstance(error, NovaKitConnectionError):
+            self._room.unreachable()
+        elif isinstance(error, RateLimitError):
+            self._allowance.observe(self._queue.client.rate_limit, wall=self._works.now().timestamp())
+            self._allowance.spread(error)
+        elif not _asks_to_come_back(error):
+            return False
+        self._room.refused()
+        return True  # after a 429 the allowance knows when
+
+    async def _keep(self) -> None:
+        """Write all places down before the first is submitted."""
+        try:
+            await self._memory.open(self._queue)
+        except NovaKitError as error:
+            self._queue.hold(error)
+
+    async def _seed(self) -> None:
+        """Count what was submitted with this key before this process began to count."""
+        allowance = self._allowance
+        begun = await self._queue.history.off_loop(
+            self._queue.history.begun,
+            base_url=self._queue.client.base_url,
+            since=self._works.now() - allowance.longest,
+            before=allowance.born,
+            late=allowance.slow_answer,
+            account=self._queue.client.account,
+        )
+        if not allowance.seeded:  # by another queue of the key, while we read
+            allowance.seed(begun, now=self._works.now())
+
+    async def _reusable(self, asked: Sequence[tuple[Tool, Mapping[str, Any]]]) -> list[HistoryEntry | None]:
+        """Return equal jobs of the history, those of lost submissions included.
+
+        Raises:
+            ConfigurationError: The history can't be used, so an equal job might be paid twice.
+        """
+        client, history = self._queue.client, self._queue.history
+        asks = {"base_url": client.base_url, "account": client.account}
+        lost = await read_for_reuse(history, history.lost, asked=asked, **asks)
+        # Before the equal jobs are looked for, so that what was lost is one of them.
+        await look_up_entries(client, history, lost, clockwork=self._works)
+        return await read_for_reuse(history, history.twins, asked, **asks)
+
+    async def _look_for_twins(self) -> None:
+        """Take jobs of the history that asked for the same, or say that there are such."""
+        queue = self._queue
+        waiting = [place for place in queue.places if place.state is PlaceState.WAITING]
+        asked = [(place.tool, place.params) for place in waiting]
+        if queue.reuse:
+            try:
+                twins = await self._reusable(asked)
+            except ConfigurationError as error:
+                queue.hold(error)
+                return
+        else:
+            twins = await queue.history.off_loop(
+                queue.history.twins,
+                asked,
+                base_url=queue.client.base_url,
+                account=queue.client.account,
+                within=TWIN_AGE,
+            )
+        for place, twin in zip(waiting, twins, strict=True):
+            if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
+                continue
+            if twin.batch == self._queue.batch_id:
+                continue  # an equal place's, from before its kernel ended: equal places have a job each
+            if self._queue.reuse:
+                # Without the result that was noted then: its address may have expired, so the job is asked for.
+                run = self._maker.reused(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
+                run.note = reused_note(twin)
+                place.give(run)
+                self._lines.add(place)
+                self._memory.kept = False
+                if run.job is not None:
+                    run.begin()  # it still runs, so there is nothing to ask
+            else:
+                place.run.note = twin_note(twin)
+                self._queue.made_before += bool(place.run.note)
+        # Only now: a wait that ends in the midst of it leaves it to the next one.
+        self._memory.looked = True
+        if self._queue.made_before:
+            self._queue.tell(None)
+
+
+def _asks_to_come_back(error: NovaKitError) -> bool:
+    unavailable = error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return unavailable and isinstance(error, APIError) and error.retry_after is not None
+
+
+def _out_of_order(losses: int, error: NovaKitError | None) -> SubmissionUncertainError:
+    status = "" if error is None or error.status_code is None else f" ({error.status_code})"
+    return SubmissionUncertainError(
+        f"The answers to {losses} submissions in a row were lost{status}, so nothing more is submitted. What waits costs nothing. "
+        "Those that were lost may have been started: Retry failed (board.retry_failed()) looks for them first. Continue "
+        "(board.resume()) goes on with what waits.",
+        None if error is None else error.status_code,
+    )

@@ -1,0 +1,107 @@
+"""Blocking in a kernel's cell: a coroutine runs nested in the loop that runs the cell.
+
+nest-asyncio2 makes that possible. It changes asyncio for the whole process, so it is applied here, at the first need, and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import LoopStandsStillError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sized
+
+__all__ = ["run_nested"]
+
+_T = TypeVar("_T")
+
+
+def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Run a coroutine in a loop that runs on this thread, and return its result.
+
+    Args:
+        loop: the kernel's.
+        work: makes the coroutine.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted it. The coroutine ends, and nothing else.
+        LoopStandsStillError: no loop of this kind can run nested.
+    """
+    _warn_of_the_old_one()
+    import nest_asyncio2
+
+    try:
+        nest_asyncio2.apply(loop)
+    except ValueError:
+        kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
+        raise LoopStandsStillError(
+            f"This kernel's event loop ({kind}) can't run a blocking call, such as wait() or save(), in a cell. Write 'await' in "
+            "its place, as in 'await card'. A job that this expression has started goes on."
+        ) from None
+    task = loop.create_task(work())
+    with _interrupt_ends(task, loop) as interrupted, _ready_kept(loop):
+        try:
+            return loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if interrupted.is_set():
+                raise KeyboardInterrupt from None
+            raise
+
+
+@contextmanager
+def _ready_kept(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Leave the outer run of a loop as many ready handles as it has counted.
+
+    asyncio's own ``_run_once`` counts the handles that are ready and then takes so many. The first nested run of a kernel happens
+    inside such a step, takes handles of its own, and the kernel's loop dies of "pop from an empty deque". (The patched
+    ``_run_once`` looks first.)
+    """
+    ready: Sized = getattr(loop, "_ready", ())
+    counted = len(ready)
+    try:
+        yield
+    finally:
+        for _ in range(counted - len(ready)):
+            loop.call_soon(_nothing)
+
+
+def _nothing() -> None:
+    """Fill a place."""
+
+
+@contextmanager
+def _interrupt_ends(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> Iterator[threading.Event]:
+    """Let SIGINT end one task, rather than land in whatever background task is running at that moment."""
+    interrupted = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        interrupted.set()
+        loop.call_soon_threadsafe(task.cancel)
+
+    # Signals are the main thread's alone. A handler that is not Python's could not be put back, so it stays.
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield interrupted
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _warn_of_the_old_one() -> None:
+    if hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2"):
+        warnings.warn(
+            "The archived package nest_asyncio has already changed asyncio in this kernel. With it, cells that are queued "
+            "behind this one can stay [*] for ever. Restart the kernel without nest_asyncio.apply(), or write "
+            "'await job' in place of 'job.wait()'.",
+            RuntimeWarning,
+            stacklevel=5,
+        )

@@ -70,15 +70,13 @@ class LoopThread:
         else:
             self.loop = asyncio.SelectorEventLoop()
         self._process = os.getpid()
-        # What is registered last is done first. So executors, which are registered when they are imported, still work: host names
-        # are looked up in one. atexit would be too late.
-        threading._register_atexit(self._end)  # type: ignore[attr-defined]  # noqa: SLF001 # there is no public one
         self._thread = threading.Thread(target=self.loop.run_forever, name="novakit-jobs", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
             self.loop.close()
             raise
+        _threads.append(self)
 
     def _end(self) -> None:
         """End before Python does: see what is on its way through, report the rest, and close what is open."""
@@ -117,6 +115,20 @@ class LoopThread:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS / 2)
         await _all(each.close() for each in _exits if each.close)
         await self.loop.shutdown_asyncgens()
+
+
+_threads: list[LoopThread] = []
+
+
+def _end_all() -> None:
+    for thread in _threads:
+        thread._end()  # noqa: SLF001 # theirs alone
+
+
+# What is registered last is done first. So executors, which are registered when they are imported, still work: host names are
+# looked up in one. atexit would be too late. At import, because nothing can be registered once the main thread has ended.
+with contextlib.suppress(RuntimeError):  # it has ended already
+    threading._register_atexit(_end_all)  # type: ignore[attr-defined]  # noqa: SLF001 # there is no public one
 
 
 async def _all(works: Iterator[Coroutine[Any, Any, None]]) -> None:

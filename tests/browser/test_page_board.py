@@ -263,7 +263,7 @@ async def test_voila_shows_the_results_on_the_board(voila, open_notebook, sandbo
     known = len(sandbox.jobs)
     page = await open_notebook("nk.batch('image', ['A lighthouse', 'A boat'], size='512x512')", server=voila)
     board = page.page.locator(".novakit-board")
-    await expect(board).to_contain_text("2 running", timeout=60_000)
+    await expect(board).to_contain_text("2 generating", timeout=60_000)
     await page.until(lambda: len(sandbox.jobs) == known + 2)
     sandbox.finish()
     await expect(board).to_contain_text("2 of 2 done")

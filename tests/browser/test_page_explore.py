@@ -73,7 +73,7 @@ async def test_by_keyboard_from_a_prompt_to_code(open_notebook, sandbox):
     await tab_to(page, generate)
     await page.keyboard.press("Space")
     await expect(output.locator("video")).to_have_count(2)
-    await expect(output.get_by_text("New: aspect_ratio 1:1")).to_be_visible()
+    await expect(output.get_by_text("Changed: aspect_ratio 1:1")).to_be_visible()
 
     for place in (0, 1):
         await tab_to(page, output.get_by_role("checkbox", name="Compare").nth(place))

@@ -20,7 +20,7 @@ async def test_a_job_is_found_shown_and_written_as_code(open_notebook, sandbox):
     view = page.output(2)
     rows = view.locator("table tbody tr")
     await expect(rows).to_have_count(2)
-    for name in ("Refresh", "Show", "Code"):
+    for name in ("Refresh", "Open", "Copy code"):
         await expect(view.get_by_role("button", name=name, exact=True)).to_be_visible()
     search = view.get_by_placeholder("words or job id")
     await search.fill("night zebra")

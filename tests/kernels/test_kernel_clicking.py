@@ -76,7 +76,9 @@ def test_a_click_after_a_reload(kernel, sandbox):
     """A page that was loaded anew clicks on another subshell."""
     assert kernel.has_subshells
     sandbox.next_duration(FOREVER, FOREVER)
+    before = len(sandbox.jobs)
     card = kernel.card(kernel.ok(f"widget = {_CALL}; widget"))
+    kernel.until(lambda: len(sandbox.jobs) > before, what="the job is submitted")
     card.press("Cancel")
     card.says("Cancelled")
     kernel.open_subshell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ...engine.state import Phase
-from ...errors import NotFoundError, RateLimitError, SubmissionUncertainError
+from ...errors import JobCancelledError, NotFoundError, RateLimitError, SubmissionUncertainError
 from ...model.job import JobStatus
 from .labels import shortened
 
@@ -46,7 +46,8 @@ def status_of(run: JobRun) -> tuple[str, Color]:
     if run.phase is Phase.UNCERTAIN:
         return "Answer lost", "bad"
     if run.job is None:
-        return "Not submitted", "bad"
+        cancelled = isinstance(run.error, JobCancelledError)
+        return ("Cancelled", "quiet") if cancelled else ("Not submitted", "bad")
     return _STATUSES.get(run.job.status, (status_word(run.job.status), "running"))
 
 

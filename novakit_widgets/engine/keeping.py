@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..api.downloads import save_all
 from ..errors import NovaKitError
@@ -10,12 +10,37 @@ from ..errors import NovaKitError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .watching import WatchedRun
+    from ..api.client import NovaKitClient
+    from ..job_history.jobs import JobHistory
+    from ..model.job import Job
+    from .submit import Ticket
 
-__all__ = ["annotate", "save_result"]
+__all__ = ["KeptRun", "annotate", "save_result"]
 
 
-async def save_result(run: WatchedRun, folder: Path) -> None:
+class KeptRun(Protocol):
+    """What keeping needs of a run."""
+
+    client: NovaKitClient
+    history: JobHistory
+    saved: tuple[Path, ...]
+    ticket: Ticket | None
+
+    @property
+    def job_id(self) -> str | None:
+        """The service's id."""
+        ...
+
+    def result(self) -> Job:
+        """Return the completed job."""
+        ...
+
+    def mention(self, note: str) -> None:
+        """Show a note."""
+        ...
+
+
+async def save_result(run: KeptRun, folder: Path) -> None:
     """Save the result where every result is to be saved. That it failed is told; the job is done all the same.
 
     Args:
@@ -34,7 +59,7 @@ async def save_result(run: WatchedRun, folder: Path) -> None:
         run.mention(f"Saved as {', '.join(file.name for file in run.saved)} in {folder}")
 
 
-async def annotate(run: WatchedRun, *, note: str | None = None, star: bool | None = None) -> bool:
+async def annotate(run: KeptRun, *, note: str | None = None, star: bool | None = None) -> bool:
     """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
 
     Args:

@@ -316,7 +316,9 @@ class JobRun(WatchedRun):
         self.give_up(doubt or broken_off(reason, attached_to=self._origin.attached_to))
 
     def give_up(self, error: NovaKitError) -> None:
-        """Settle without a job to watch."""
+        """Settle without a job to watch. A final status stays."""
+        if self.phase is Phase.ENDED:
+            return
         # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
         self.trouble = None

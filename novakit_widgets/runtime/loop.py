@@ -170,7 +170,12 @@ def hand_over(work: Callable[[], object], *, closed_ok: bool = False) -> None:
     Raises:
         RuntimeError: the loop was closed.
     """
-    loop = get()
+    try:
+        loop = get()
+    except NovaKitError:  # Python is ending
+        if closed_ok:
+            return
+        raise
     try:
         running = asyncio.get_running_loop()
     except RuntimeError:

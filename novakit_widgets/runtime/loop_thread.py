@@ -64,6 +64,9 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
+        if sys.is_finalizing():
+            # Starting would wait for ever for a thread that never runs, such as when a widget is deleted at the very end.
+            raise RuntimeError("Python is ending.")
         # Whatever policy a program has set: its loops are for its own work.
         if sys.platform == "win32":
             self.loop: asyncio.AbstractEventLoop = asyncio.ProactorEventLoop()

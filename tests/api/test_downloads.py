@@ -14,6 +14,7 @@ from novakit_widgets.api import downloads
 from novakit_widgets.api.client import MediaStream
 from novakit_widgets.errors import MediaError, MediaExpiredError
 from novakit_widgets.model.job import Job, JobStatus
+from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
 
 KEY = "sk_" + "a" * 64
@@ -439,4 +440,5 @@ def test_saving_blocks_in_a_plain_script(sandbox, tmp_path):
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     assert [file.suffix for file in job.save(tmp_path / "all", client=client)] == [".png"]
     assert job.media[0].save(tmp_path / "one.png", client=client).stat().st_size > 0
+    job_loop.run_blocking(client.aclose)
     assert not client._connections

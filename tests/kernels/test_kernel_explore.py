@@ -29,7 +29,7 @@ def test_typing_and_clicking(kernel, sandbox):
     for place in (0, 1):
         kernel.change(control(kernel, "Compare", place + 1), value=True)
     kernel.click(control(kernel, "Compare 2 results"))
-    kernel.until(lambda: kernel.value("len(explorer._side_by_side.children)") == "1")
+    kernel.until(lambda: kernel.value("len(explorer._gallery._side_by_side.children)") == "1")
     kernel.change(control(kernel, "Note"), value="the better one")
     kernel.until(lambda: kernel.value("[entry.note for entry in nk.history(search='better')]") == "['the better one']")
     assert kernel.troubles() == ""

@@ -23,7 +23,6 @@ MOST_CLASS_LINES = 300
 LONG_MODULES = {
     "api/client.py": "one method for each endpoint, with its documentation",
     "batches/queue.py": "to be split: items, starting, persistence",
-    "engine/run.py": "to be split: state, start, waiting",
     "engine/tracker.py": "to be split: schedule, questions, answers",
 }
 LONG_CLASSES = {
@@ -45,21 +44,28 @@ STATE = {
     "api/client.py _default": "cache: the client of this process's settings",
     "api/retry.py _ours": "context: whether the code runs inside a retry",
     "api/retry.py _resting": "registry: tasks in a pause between two attempts",
+    "api/connections.py _open": "registry: connections to close before Python ends",
     "batches/queue.py _active": "registry: queues that still submit",
     "config/keys.py current": "registry: the key of this process",
     "config/logs.py _recorder": "cache: the last log records, for a report",
     "config/redaction.py _filter": "the one logging filter; it has no state",
     "config/store.py current": "registry: the settings of this process",
-    "engine/run.py _claiming": "lock: one run at a time decides which loop it belongs to",
+    "engine/ownership.py _coming": "cache by loop: lists that several submissions share",
     "engine/signals.py _listeners": "registry: who is told of a job's end",
+    "engine/unawaited.py _started": "registry: what the report at exit names",
     "job_history/jobs.py _default": "cache: the history of this process's settings",
     "notebook/sandbox.py _lock": "lock: one sandbox a process",
     "notebook/sandbox.py _replaced": "registry: the settings to return to",
     "notebook/sandbox.py _started": "cache: the sandbox that runs",
     "runtime/hooks.py _loaders": "registry: actions of rooms above",
-    "runtime/loop.py _home": "cache: the job loop",
-    "runtime/loop.py _process": "constant of the process: its id",
+    "runtime/loop.py _starting": "lock: one thread a process",
     "runtime/loop.py _tasks": "registry: keeps running tasks alive",
+    "runtime/loop.py _thread": "cache: the thread of the job loop",
+    "runtime/loop.py _used": "registry: the loops that programs have named",
+    "runtime/loop_thread.py _exits": "registry: what is done before Python ends",
+    "runtime/loop_thread.py _threads": "registry: the thread that ends with Python",
+    "runtime/loop_thread.py blocked": "registry: threads that wait for the job loop",
+    "widgets/common/repaint.py _painter": "cache by loop: what repaints its cards",
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from novakit_widgets import Sandbox
 
+SUPPORT = Path(__file__).parents[1] / "support"
 KEY = "sk_" + "0" * 64
 CARD = f"import novakit_widgets as nk; w = nk.video('x', client=nk.NovaKitClient('{KEY}', 'http://127.0.0.1:9/api/v1'))"
 
@@ -18,6 +20,15 @@ def imported(code, *names):
     script = f"{code}\nimport sys; print(*[name for name in {names!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     return done.stdout.split()
+
+
+def in_a_kernel(*lines):
+    """Return code that runs lines as a cell does: on the kernel's loop."""
+    body = "\n".join(f"    {line}" for line in ("become_a_kernel()", *lines))
+    return (
+        f"import asyncio, os, sys; sys.path.insert(0, {str(SUPPORT)!r})\nfrom fake_kernel import become_a_kernel\n"
+        f"import novakit_widgets as nk\nasync def cell():\n{body}\nasyncio.run(cell())"
+    )
 
 
 def test_the_package_alone_imports_next_to_nothing():
@@ -35,10 +46,9 @@ def test_a_request_imports_httpx_and_only_a_blocking_wait_in_a_cell_imports_nest
     """Awaiting needs no patch of asyncio; waiting in a plain script needs none either."""
     with Sandbox(speed=500, limits="off", media="canned") as sandbox:
         client = f"nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
-        cell = "import asyncio, novakit_widgets as nk\nasync def f(): return {}\nasyncio.run(f())"
-        awaited = cell.format(f"await nk.image('x', client={client})")
+        awaited = in_a_kernel(f"await nk.image('x', client={client})")
         waited = f"import novakit_widgets as nk; nk.image('x', client={client}).wait()"
-        nested = cell.format(f"nk.image('x', client={client}).wait()")
+        nested = in_a_kernel(f"nk.image('x', client={client}).wait()")
         assert imported(awaited, "httpx", "nest_asyncio2") == ["httpx"]
         assert imported(waited, "httpx", "nest_asyncio2") == ["httpx"]
         assert imported(nested, "httpx", "nest_asyncio2") == ["httpx", "nest_asyncio2"]
@@ -62,6 +72,5 @@ def test_what_has_its_answer_when_it_returns_nests(tmp_path, call, nests):
     """In a cell, where the loop runs already; everything else leaves asyncio as it is."""
     with Sandbox(speed=500, limits="off", media="canned") as sandbox:
         client = f"client = nk.NovaKitClient('{sandbox.api_key}', '{sandbox.base_url}')"
-        cell = f"async def cell():\n    {client}\n    {call}\n    await client.aclose()"
-        code = f"import asyncio, os, novakit_widgets as nk\nos.chdir({str(tmp_path)!r})\n{cell}\nasyncio.run(cell())"
+        code = in_a_kernel(f"os.chdir({str(tmp_path)!r})", client, call, "await client.aclose()")
         assert imported(code, "nest_asyncio2") == ["nest_asyncio2"] * nests

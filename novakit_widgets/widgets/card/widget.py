@@ -27,7 +27,7 @@ from .result import CardResult
 from .view import Samples, View
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from ...api.client import NovaKitClient
 
@@ -135,16 +135,13 @@ class JobWidget(LiveWidget):
         Raises:
             InvalidParameterError: The id is invalid.
         """
-        widget = cls.__new__(cls)
-        widget._make(JobRun.attached(job_id, client=client or default_client(), timeout=timeout), embed)
-        widget.start()
-        return widget
+        return cls.showing(JobRun.attached(job_id, client=client or default_client(), timeout=timeout), embed)
 
     @classmethod
-    def showing(cls, run: JobRun) -> JobWidget:
+    def showing(cls, run: JobRun, embed: Embed | None = None) -> JobWidget:
         """Return a card for an existing run, such as one whose result has no job id."""
         widget = cls.__new__(cls)
-        widget._make(run, None)
+        widget._make(run, embed)
         widget.start()
         return widget
 
@@ -317,18 +314,16 @@ class JobWidget(LiveWidget):
         job_loop.call(lambda: self._act(action))
 
     def _act(self, action: str) -> None:
-        if action == "start":
-            self._run.start()
-        elif action == "cancel":
-            self._run.cancel()
-        elif action == "watch":
-            self._run.keep_watching()
-        elif action == "look":
-            self._run.look_again()
-        elif action in {"again", "anew"}:
-            self._try_again()
-        elif action == "save":
-            job_loop.spawn(self._result.save_to_default_folder())
+        actions: Mapping[str, Callable[[], object]] = {
+            "start": self._run.start,
+            "cancel": self._run.cancel,
+            "watch": self._run.keep_watching,
+            "look": self._run.look_again,
+            "again": self._try_again,
+            "anew": self._try_again,
+            "save": lambda: job_loop.spawn(self._result.save_to_default_folder()),
+        }
+        actions.get(action, lambda: None)()
 
     def _try_again(self) -> None:
         old = self._run

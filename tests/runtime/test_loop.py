@@ -228,7 +228,7 @@ def test_run_on_any_loop_is_done_on_the_job_loop():
         assert await job_loop.run(where) is job_loop.get()
         with pytest.raises(ValueError, match="x"):
             await job_loop.run(fails)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(asyncio.TimeoutError):  # in Python 3.10 not the built-in one
             await asyncio.wait_for(job_loop.run(for_ever), 0.05)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

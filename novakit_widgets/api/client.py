@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,6 +38,7 @@ from .bodies import job_of_submission, jobs_of, object_of, parsed
 from .connect import CONNECT_SECONDS, READ_SECONDS, unreachable
 from .connections import Connections
 from .retry import may_have_arrived, retried, sent_until_taken, worth_reading_again
+from .transfers import MediaStream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,34 +46,11 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
-__all__ = ["MediaStream", "NovaKitClient", "checked_id", "default_client"]
+__all__ = ["NovaKitClient", "checked_id", "default_client"]
 
 MAX_JSON_BYTES = 8_000_000  # a job with its file is below, and a hundred without are; a bomb is not
 HOLD_SECONDS = 30.0  # documented: how long the service holds a long poll
 _MAX_DIGITS = 18  # of a size in bytes
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStream:
-    """An answer to a request for media, being read.
-
-    Attributes:
-        status: the HTTP status; 206 when it goes on from where we asked.
-        content_type: as the server says; ``""`` where it does not.
-        total: bytes of the whole file, where known.
-        chunks: the bytes from the place asked for.
-        first: the number of the first byte that comes, where the server says so.
-        version: the same text for the same bytes, where the server says so: a strong ETag, or when it was changed.
-        retry_after: seconds after which the server asks to come back, where it says so.
-    """
-
-    status: int
-    content_type: str
-    total: int | None
-    chunks: AsyncIterator[bytes]
-    first: int | None = None
-    version: str | None = None
-    retry_after: float | None = None
 
 
 class NovaKitClient:

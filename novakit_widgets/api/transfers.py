@@ -11,12 +11,11 @@ from ..config import settings
 from ..errors import MediaError, MediaExpiredError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from .client import MediaStream
 
-__all__ = ["OpensMedia", "pieces_of"]
+__all__ = ["MediaStream", "OpensMedia", "pieces_of"]
 
 _PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
 # What media hosts answer for an address whose time is over.
@@ -35,6 +34,29 @@ _PASSING = frozenset(
     }
 )
 _LONGEST_WAIT = 30.0  # seconds of Retry-After that a download sits out
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStream:
+    """An answer to a request for media, being read.
+
+    Attributes:
+        status: the HTTP status; 206 when it goes on from where we asked.
+        content_type: as the server says; ``""`` where it does not.
+        total: bytes of the whole file, where known.
+        chunks: the bytes from the place asked for.
+        first: the number of the first byte that comes, where the server says so.
+        version: the same text for the same bytes, where the server says so: a strong ETag, or when it was changed.
+        retry_after: seconds after which the server asks to come back, where it says so.
+    """
+
+    status: int
+    content_type: str
+    total: int | None
+    chunks: AsyncIterator[bytes]
+    first: int | None = None
+    version: str | None = None
+    retry_after: float | None = None
 
 
 class OpensMedia(Protocol):

@@ -11,7 +11,7 @@ from media_host import MOVIE, Host, files
 
 from novakit_widgets import NovaKitClient, settings
 from novakit_widgets.api import downloads
-from novakit_widgets.api.client import MediaStream
+from novakit_widgets.api.transfers import MediaStream
 from novakit_widgets.errors import MediaError, MediaExpiredError
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.runtime import loop as job_loop

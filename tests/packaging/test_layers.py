@@ -31,10 +31,6 @@ LONG_CLASSES = {
     "engine/run.py JobRun": "to be split",
     "engine/tracker.py JobTracker": "to be split",
 }
-# Imports that close a circle today: (importer, imported). Each is to be cut; one that is cut fails the test.
-CIRCLES = {
-    ("api.transfers", "api.client"),
-}
 # What a module may keep beside constants, each with its reason. `functools.cache` needs no entry.
 STATE = {
     # By account (key and address).
@@ -194,21 +190,9 @@ def imports():
     }
 
 
-def without(imports, edges):
-    """Return the imports without some."""
-    return {module: {other for other in found if (module, other) not in edges} for module, found in imports.items()}
-
-
 def test_imports_form_no_circle(imports):
-    """No modules import each other, typing and lazy imports included, but for those that are listed."""
-    assert circles(without(imports, CIRCLES)) == set()
-
-
-@pytest.mark.parametrize("edge", sorted(CIRCLES), ids=" -> ".join)
-def test_listed_circle_still_there(imports, edge):
-    """An import that no longer closes a circle is taken off the list."""
-    assert edge[1] in imports[edge[0]]
-    assert circles(without(imports, CIRCLES - {edge}))
+    """No modules import each other in a circle, typing and lazy imports included."""
+    assert circles(imports) == set()
 
 
 def test_only_the_command_imports_the_package_itself():

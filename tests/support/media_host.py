@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-from novakit_widgets.api.client import MediaStream
+from novakit_widgets.api.transfers import MediaStream
 from novakit_widgets.errors import MediaError
 
 MOVIE = b"\0\0\0\x18ftypisom" + bytes(range(256)) * 40

@@ -13,6 +13,7 @@ from loops import go
 from novakit_widgets.job_history.jobs import default_history
 from novakit_widgets.notebook.batch import batch
 from novakit_widgets.notebook.short_forms import image, video
+from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.sandbox import Fault
 
 
@@ -110,7 +111,12 @@ def test_a_plain_script_leaves_nothing_behind(client, work):
         things[0].close()
         return [weakref.ref(thing) for thing in things]
 
+    async def nothing_goes_on():
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+        await default_history().off_loop(bool)  # until its thread has let go of what it did last
+
     left = [each for _ in range(2) for each in weak()]
-    asyncio.run(default_history().off_loop(bool))  # until its thread has let go of what it did last
+    job_loop.run_blocking(nothing_goes_on, timeout=30)
     gc.collect()
     assert [each() for each in left if each() is not None] == []

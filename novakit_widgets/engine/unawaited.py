@@ -7,6 +7,7 @@ last line would be paid for, or not be there, in silence.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +38,8 @@ class Started(Protocol):
 
 
 _started: dict[Started, None] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_started.clear)  # the parent names its own
 
 
 def add(started: Started) -> None:

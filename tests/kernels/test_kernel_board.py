@@ -135,6 +135,8 @@ def test_a_board_comes_back_after_its_kernel_was_killed(start, sandbox, tmp_path
     cell = first.ok('board = nk.batch("image", list("abcdef"), size="512x512", max_running=2); board')
     first.card(cell).says("2 generating", "4 queued")
     first.until(lambda: len(sandbox.jobs) == before + 2)
+    # Killed before an answer is in the history, it would have a lost one, which is another test.
+    first.until(lambda: first.value("sum(entry.job is not None for entry in nk.history())") == "2")
     first._manager.shutdown_kernel(now=True)
 
     second = start(NOVAKIT_HISTORY=history)

@@ -62,7 +62,7 @@ class Connections:
         if lent is None or lent.loop is not loop:
             lent = self._lent = _Lent(HttpClients(self._base_url, self._transport), loop)
             _open.add(lent)
-            # A client that nobody has closed leaves no connection behind.
+            # Close the connections of a client that was never closed.
             weakref.finalize(self, _close_soon, lent).atexit = False
         lent.borrowers += 1
         try:

@@ -252,7 +252,7 @@ def upload(value: Any, *, tool: Tool = Tool.STT, name: str = "file") -> Any:
 
 
 def _size_of(value: Any, content: bytes) -> int:
-    """Return how large a source is of which only the beginning was read."""
+    """Return the size of a source that was read in part."""
     try:
         return value.stat().st_size if isinstance(value, Path) else max(len(content), value.seek(0, io.SEEK_END))
     except (AttributeError, OSError, ValueError):

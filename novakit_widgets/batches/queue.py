@@ -315,7 +315,7 @@ class JobQueue:
     # At exit; see `novakit_widgets.engine.unawaited`
 
     def at_exit(self) -> str:
-        """Say what nobody has waited for; ``""`` where somebody has."""
+        """Return what was never awaited; ``""`` if it was awaited."""
         if self._awaited or not (self._counts[PlaceState.WAITING] or any(self._counts[state] for state in _UNHEARD)):
             return ""
         counts = ", ".join(f"{count} {state}" for state, count in self._counts.items() if count)

@@ -37,7 +37,7 @@ class JobRun(WatchedRun):
     Its methods can be called from any thread; what they do is done on the job loop. See `RunState` for what is known of it.
 
     Args:
-        tool: what makes it; ``None`` for a job that is attached to and of which nothing more is known.
+        tool: the tool; ``None`` for an attached job whose tool is unknown.
         params: the service's own parameters.
         client: speaks to the service.
         timeout: seconds to watch; ``None`` for the tool's.
@@ -236,7 +236,7 @@ class JobRun(WatchedRun):
     # At exit; see `novakit_widgets.engine.unawaited`
 
     def at_exit(self) -> str:
-        """Say what nobody has heard of; ``""`` where somebody has awaited it."""
+        """Return what was never awaited; ``""`` if it was awaited."""
         return "" if self.awaited else unawaited.named(self)
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
@@ -283,7 +283,7 @@ class JobRun(WatchedRun):
         except NovaKitError as error:
             self._refused(error)
         except BaseException as error:
-            # A loop that is being closed, or a fault of ours: whoever waits must not wait for ever.
+            # The loop is closing, or our code failed: waiters must not wait for ever.
             if nothing_sent(error):
                 self.give_up(nothing_started(cancelled=self.cancelling))
             else:
@@ -319,7 +319,7 @@ class JobRun(WatchedRun):
         """Settle without a job to watch. A final status stays."""
         if self.phase is Phase.ENDED:
             return
-        # Whoever waits raises it anew. The frames where it came from hold whole lists of jobs, as long as the run lives.
+        # Each waiter raises it again. The frames where it came from hold whole lists of jobs, as long as the run lives.
         self.error = error.with_traceback(None)
         self.trouble = None
         uncertain = isinstance(error, SubmissionUncertainError)

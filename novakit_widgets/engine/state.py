@@ -96,7 +96,7 @@ class RunState:
         on_change: called on the job loop after each change, in the context of the cell that made the run.
 
     Attributes:
-        tool: what makes it; ``None`` for a job that is attached to and of which nothing more is known.
+        tool: the tool; ``None`` for an attached job whose tool is unknown.
         job: the newest snapshot; ``None`` until the service has answered.
         error: why it is not completed; ``None`` while it may be.
         trouble: why there is no news at the moment, such as a lost connection.

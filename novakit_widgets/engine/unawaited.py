@@ -29,7 +29,7 @@ class Started(Protocol):
     """What was started: one job, or a batch."""
 
     def at_exit(self) -> str:
-        """Say what nobody has heard of, and the call that picks it up; ``""`` where there is nothing to say."""
+        """Return what was never awaited, and the call that picks it up; ``""`` if there is nothing to report."""
         ...
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
@@ -63,7 +63,7 @@ def review(started: Started) -> None:
 
 
 def named(run: WatchedRun) -> str:
-    """Say what became of a run that nobody has awaited; ``""`` where it ended as it should.
+    """Return the state of a run that was never awaited; ``""`` if it is completed.
 
     Args:
         run: it has begun.
@@ -87,7 +87,7 @@ def named(run: WatchedRun) -> str:
 
 
 def report() -> None:
-    """Name on stderr what nobody has awaited."""
+    """Name on stderr what was never awaited."""
     for started in list(_started):
         line = " ".join(started.at_exit().split())
         if line:

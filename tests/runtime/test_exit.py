@@ -54,6 +54,34 @@ def test_exit_names_what_was_refused(served, environment):
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_exit_names_what_failed_unless_it_was_awaited(served, environment):
+    """With the service's reason. A job that is completed needs no word, awaited or not."""
+    served.next_duration(0.2, 0.2, 0.2)
+    before = set(served.jobs)
+    ended = run_program(
+        """
+        import time, novakit_widgets as nk
+        told = nk.image("Fail please, awaited")
+        try:
+            told.wait(20)
+        except nk.JobFailedError:
+            print("told")
+        silent, completed = nk.image("Fail please, unseen"), nk.image("A boat")
+        end = time.monotonic() + 20
+        while (silent.status, completed.status) != ("failed", "completed") and time.monotonic() < end:
+            time.sleep(0.01)
+        """,
+        environment=environment,
+    )
+    (job_id,) = [
+        job_id for job_id, job in served.jobs.items() if job_id not in before and "unseen" in job.params["prompt"]
+    ]
+    assert (ended.returncode, ended.stdout.split()) == (0, ["told"])
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"novakit_widgets: image {job_id} 'Fail please, unseen' failed. ")
+    assert line.endswith(f" Pick it up with nk.attach('{job_id}').")
+
+
 def test_exit_waits_for_an_answer_five_seconds_at_most(served, environment):
     """Then it says that there may be a job."""
     served.inject(Fault.delay(30.0), method="POST")

@@ -10,6 +10,8 @@ import textwrap
 import pytest
 from programs import run_program
 
+from novakit_widgets.sandbox import Fault
+
 
 @pytest.fixture
 def environment(sandbox, tmp_path):
@@ -37,8 +39,9 @@ def run(environment):
 # asyncio
 
 
-def test_asyncio_run_saves_the_files_and_leaves_no_task(run, tmp_path):
+def test_asyncio_run_saves_the_files_and_leaves_no_task(run, sandbox, tmp_path):
     """One card, a batch and three in a gather: with save_to, the files are there when `await` returns."""
+    sandbox.inject(Fault.delay(0.2), path="/media/*", times=None)  # so that nothing is there by chance
     folder = tmp_path / "saved"
     told = run(
         """
@@ -49,7 +52,9 @@ def test_asyncio_run_saves_the_files_and_leaves_no_task(run, tmp_path):
 
         def told(jobs):
             left = asyncio.all_tasks() - {asyncio.current_task()}
-            print(*(job.status for job in jobs), len(os.listdir(sys.argv[1])), len(left))
+            names = os.listdir(sys.argv[1])
+            unfinished = [name for name in names if name.endswith(".part")]
+            print(*(job.status for job in jobs), len(names), len(unfinished), len(left))
 
         async def main():
             told([await nk.image("A boat")])
@@ -61,9 +66,9 @@ def test_asyncio_run_saves_the_files_and_leaves_no_task(run, tmp_path):
         folder,
     )
     assert told == [
-        "completed 1 0",
-        "completed completed 3 0",
-        "completed completed completed 6 0",
+        "completed 1 0 0",
+        "completed completed 3 0 0",
+        "completed completed completed 6 0 0",
     ]
     files = [file.name for file in folder.iterdir()]
     assert len(files) == 6
@@ -261,6 +266,7 @@ def test_threads_without_a_loop_wait_await_and_batch(run, sandbox):
 @pytest.mark.skipif(sys.platform == "win32", reason="uvloop has no version for Windows")
 def test_uvloop_program_awaits_and_blocks(run, sandbox, tmp_path):
     """As a web server's handler does. A blocking call blocks its loop, and the jobs go on, on ours."""
+    sandbox.inject(Fault.delay(0.2), path="/media/*", times=None)  # so that no file is there by chance
     before = len(sandbox.jobs)
     told = run(
         """
@@ -271,12 +277,15 @@ def test_uvloop_program_awaits_and_blocks(run, sandbox, tmp_path):
         nk.configure(save_to=sys.argv[1])
         problems = []
 
+        def saved():
+            return len([name for name in os.listdir(sys.argv[1]) if not name.endswith(".part")])
+
         async def main():
             asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
             print(type(asyncio.get_running_loop()).__module__)
-            print((await nk.image("A boat")).status, len(os.listdir(sys.argv[1])))
+            print((await nk.image("A boat")).status, saved())
             print(*(job.status for job in await asyncio.gather(nk.image("A gull"), nk.image("A pier"))))
-            print(len(await nk.batch("image", ["A sail", "A mast"])), len(os.listdir(sys.argv[1])))
+            print(len(await nk.batch("image", ["A sail", "A mast"])), saved())
             print(nk.image("A buoy").wait(20).status, type(nk.quota()).__name__)
             print(len(asyncio.all_tasks()), problems)
 

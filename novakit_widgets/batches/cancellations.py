@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..limits.tool_limits import Allowance
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
     from .items import Place
 
 __all__ = ["Deletions"]
@@ -22,13 +22,13 @@ class Deletions:
 
     Args:
         allowance: knows when there is room for a request.
-        clockwork: time and chance.
+        clock: time and randomness.
         on_failure: called when a cancellation failed, or the service would not.
     """
 
-    def __init__(self, allowance: Allowance, clockwork: Clockwork, on_failure: Callable[[], None]) -> None:
+    def __init__(self, allowance: Allowance, clock: Clock, on_failure: Callable[[], None]) -> None:
         self._allowance = allowance
-        self._works = clockwork
+        self._clock = clock
         self._on_failure = on_failure
         self._waiting: deque[Place] = deque()
         self._failed: set[Place] = set()
@@ -51,7 +51,7 @@ class Deletions:
         while self._waiting:
             seconds = self._allowance.request_wait()
             if seconds > 0:
-                await self._works.sleep(seconds)
+                await self._clock.sleep(seconds)
                 continue
             place = self._waiting.popleft()
             if place.state not in AT_SERVICE:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
 __all__ = ["AT_SERVICE", "Batch", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
 
@@ -207,14 +207,14 @@ class RunMaker:
         client: speaks to the service.
         timeout: seconds to watch each; ``None`` for the tools'.
         history: remembers them.
-        clockwork: time and chance.
+        clock: time and randomness.
         earlier: as for `JobRun`.
     """
 
     client: NovaKitClient
     timeout: float | None
     history: JobHistory
-    clockwork: Clockwork
+    clock: Clock
     earlier: Earlier | None = None
 
     def new(self, place: Place) -> JobRun:
@@ -238,4 +238,4 @@ class RunMaker:
         return None if self.earlier is None else await self.earlier(run, intent)
 
     def _common(self) -> dict[str, Any]:
-        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clockwork": self.clockwork}
+        return {"client": self.client, "timeout": self.timeout, "history": self.history, "clock": self.clock}

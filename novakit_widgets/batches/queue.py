@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..api.listing import LIST_LIMIT
 from ..config import settings
 from ..engine import unawaited
-from ..engine.messages import never_submitted
+from ..engine.messages import never_submitted_error
 from ..engine.reuse import check_reuse, lost_job
 from ..engine.state import Phase
 from ..errors import (
@@ -27,7 +27,7 @@ from ..job_history.jobs import default_history
 from ..limits.schedule import Pace
 from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
-from ..runtime.clock import Clockwork
+from ..runtime.clock import Clock
 from ..runtime.waiting import Waiters, check_timeout, within
 from .cancellations import Deletions
 from .items import AT_SERVICE, Place, PlaceState, RunMaker
@@ -71,7 +71,7 @@ class JobQueue:
         on_change: called on the loop after each change of a place; with ``None`` when the queue as a whole changed.
         about: what else to keep with the batch, as JSON, for whoever shows it again.
         held: why nothing is submitted until `resume`; ``None`` to begin with the first.
-        clockwork: time and chance.
+        clock: time and randomness.
 
     Attributes:
         batch_id: our own id of it.
@@ -109,9 +109,9 @@ class JobQueue:
         on_change: Callable[[Place | None], None] = lambda _: None,
         about: Mapping[str, Any] | None = None,
         held: NovaKitError | None = None,
-        clockwork: Clockwork | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._works = clockwork or Clockwork()
+        self._clock = clock or Clock()
         self.batch_id = secrets.token_hex(12)
         self.client = client
         self.history = history or default_history()
@@ -122,17 +122,15 @@ class JobQueue:
             check_reuse(self.history)
         self.on_change = on_change
         self.about = dict(about or {})
-        self.made_at = self._works.now()
+        self.made_at = self._clock.now()
         self.held = held
         self.made_before = 0
         self._allowance = allowance_of(client.account)
-        self._maker = RunMaker(client, self.timeout, self.history, self._works, lost_job if reuse else None)
+        self._maker = RunMaker(client, self.timeout, self.history, self._clock, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
         self._counts = dict.fromkeys(PlaceState, 0)
-        self._room = Room(
-            known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clockwork=self._works
-        )
+        self._room = Room(known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clock=self._clock)
         self._submitting = Submitting(
             self,
             allowance=self._allowance,
@@ -140,9 +138,9 @@ class JobQueue:
             room=self._room,
             memory=self._memory,
             maker=self._maker,
-            clockwork=self._works,
+            clock=self._clock,
         )
-        self._deletions = Deletions(self._allowance, self._works, on_failure=partial(self.tell, None))
+        self._deletions = Deletions(self._allowance, self._clock, on_failure=partial(self.tell, None))
         self._look_ups = LookUps(self, self._found)
         self._restored = False  # and not resumed since
         self._ended: list[tuple[Place, JobRun]] = []
@@ -171,7 +169,7 @@ class JobQueue:
         client: NovaKitClient,
         history: JobHistory | None = None,
         on_change: Callable[[Place | None], None] = lambda _: None,
-        clockwork: Clockwork | None = None,
+        clock: Clock | None = None,
     ) -> JobQueue:
         """Make the queue of a killed kernel again: its running jobs are watched, what waits is held until `resume`.
 
@@ -180,7 +178,7 @@ class JobQueue:
             client: as for `JobQueue`.
             history: as for `JobQueue`.
             on_change: as for `JobQueue`.
-            clockwork: as for `JobQueue`.
+            clock: as for `JobQueue`.
         """
         queue = cls(
             [(item.tool, shown_params(item)) for item in record.items],
@@ -190,7 +188,7 @@ class JobQueue:
             history=history,
             reuse=restored_reuse(record),
             about=record.about,
-            clockwork=clockwork,
+            clock=clock,
         )
         queue.batch_id, queue.made_at, queue._restored = record.id, record.made_at, True
         memory = queue._memory
@@ -359,7 +357,7 @@ class JobQueue:
             for number in range(_DELETING):
                 self._run_task(f"delete {number}", self._deletions.work)
         if not self.settled and self.history.path is not None:
-            self._run_task("beat", partial(self._memory.beat, self, self._works.sleep))
+            self._run_task("beat", partial(self._memory.beat, self, self._clock.sleep))
         self._submitting.wake()
 
     def _run_task(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -492,7 +490,7 @@ class JobQueue:
 
     async def _look_up(self) -> None:
         try:
-            await self._look_ups.work(self._works)
+            await self._look_ups.work(self._clock)
         finally:
             if self.settled:
                 self._settle()
@@ -506,7 +504,7 @@ class JobQueue:
             self.tell(place)
         elif outcome is None and withdrawn:
             self._memory.drop(self, [place.number])
-            place.run.give_up(never_submitted())
+            place.run.give_up(never_submitted_error())
         else:
             self._renew(place, outcome)
             if withdrawn:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import HistoryEntry
     from ..limits.tool_limits import Allowance
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
     from .items import Batch, Place, RunMaker
     from .lines import Lines
     from .persistence import QueueMemory
@@ -55,7 +55,7 @@ class Submitting:
         room: how many submissions can be on their way at once.
         memory: what the history keeps of the queue.
         maker: makes the runs of jobs that are taken from the history.
-        clockwork: time and chance.
+        clock: time and randomness.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Submitting:
         room: Room,
         memory: QueueMemory,
         maker: RunMaker,
-        clockwork: Clockwork,
+        clock: Clock,
     ) -> None:
         self._queue = queue
         self._allowance = allowance
@@ -75,7 +75,7 @@ class Submitting:
         self._room = room
         self._memory = memory
         self._maker = maker
-        self._works = clockwork
+        self._clock = clock
         self._wake = asyncio.Event()
 
     async def work(self) -> None:
@@ -100,7 +100,7 @@ class Submitting:
 
     def _next(self) -> tuple[Place, float] | None:
         """Say whose turn is next, and in how many seconds; ``None`` when nothing is to be submitted."""
-        self._allowance.observe(self._queue.client.rate_limit, wall=self._works.now().timestamp())
+        self._allowance.observe(self._queue.client.rate_limit, wall=self._clock.now().timestamp())
         turns = [
             (self._allowance.request_wait() if key is None else self._allowance.wait(key), place.number)
             for key, place in self._lines.fronts()
@@ -122,11 +122,11 @@ class Submitting:
             self._allowance.add_request()
             place.run.begin()
         else:
-            place.run.begin(Ticket(self._queue.batch_id, place.number, self._allowance.take(key), self._works))
+            place.run.begin(Ticket(self._queue.batch_id, place.number, self._allowance.take(key), self._clock))
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until something changes."""
-        await sleep_or_wake(seconds, self._wake, self._works.sleep)
+        await sleep_or_wake(seconds, self._wake, self._clock.sleep)
 
     def wake(self) -> None:
         """Look again whose turn it is: something has changed."""
@@ -154,7 +154,7 @@ class Submitting:
             turn = (over // self._queue.max_running + 1) * typical
             if turn > seconds:
                 seconds, reason = turn, f"{self._queue.max_running} at a time"
-        return self._works.now() + timedelta(seconds=max(0.0, seconds)), reason
+        return self._clock.now() + timedelta(seconds=max(0.0, seconds)), reason
 
     def take_back(self, place: Place, error: NovaKitError, *, restored: bool) -> bool:
         """Whether a refused place waits for another turn, and what the refusal means for the others."""
@@ -168,7 +168,7 @@ class Submitting:
         elif isinstance(error, NovaKitConnectionError):
             self._room.unreachable()
         elif isinstance(error, RateLimitError):
-            self._allowance.observe(self._queue.client.rate_limit, wall=self._works.now().timestamp())
+            self._allowance.observe(self._queue.client.rate_limit, wall=self._clock.now().timestamp())
             self._allowance.spread(error)
         elif not _asks_to_come_back(error):
             return False
@@ -188,13 +188,13 @@ class Submitting:
         begun = await self._queue.history.off_loop(
             self._queue.history.begun,
             base_url=self._queue.client.base_url,
-            since=self._works.now() - allowance.longest,
+            since=self._clock.now() - allowance.longest,
             before=allowance.born,
             late=allowance.slow_answer,
             account=self._queue.client.account,
         )
         if not allowance.seeded:  # by another queue of the key, while we read
-            allowance.seed(begun, now=self._works.now())
+            allowance.seed(begun, now=self._clock.now())
 
     async def _reusable(self, asked: Sequence[tuple[Tool, Mapping[str, Any]]]) -> list[HistoryEntry | None]:
         """Return equal jobs of the history, those of lost submissions included.
@@ -206,7 +206,7 @@ class Submitting:
         asks = {"base_url": client.base_url, "account": client.account}
         lost = await read_for_reuse(history, history.lost, asked=asked, **asks)
         # Before the equal jobs are looked for, so that what was lost is one of them.
-        await look_up_entries(client, history, lost, clockwork=self._works)
+        await look_up_entries(client, history, lost, clock=self._clock)
         return await read_for_reuse(history, history.twins, asked, **asks)
 
     async def _look_for_twins(self) -> None:

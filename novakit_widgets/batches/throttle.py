@@ -10,7 +10,7 @@ from ..errors import SubmissionUncertainError
 if TYPE_CHECKING:
     from ..engine.run import JobRun
     from ..limits.schedule import Pace
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
     from .items import Place
 
 __all__ = ["Room"]
@@ -26,15 +26,15 @@ class Room:
     Args:
         known: whether an answer has told already how much of the limits others use; otherwise the first goes alone.
         pace: how long to wait for a service that can't be reached.
-        clockwork: time and chance.
+        clock: time and randomness.
 
     Attributes:
         losses: the answers in a row that were lost.
     """
 
-    def __init__(self, *, known: bool, pace: Pace, clockwork: Clockwork) -> None:
+    def __init__(self, *, known: bool, pace: Pace, clock: Clock) -> None:
         self._pace = pace
-        self._works = clockwork
+        self._clock = clock
         self._most = _FIRST if known else 1
         self._on_their_way: set[Place] = set()
         self._lost: set[Place] = set()  # on their way, and the answer to the POST was lost
@@ -60,7 +60,7 @@ class Room:
     @property
     def offline(self) -> float:
         """Seconds until a service that could not be reached is asked again; not above 0 when it may be at once."""
-        return self._offline_until - self._works.clock()
+        return self._offline_until - self._clock.monotonic()
 
     def take_in(self, place: Place, run: JobRun) -> bool:
         """Learn from what becomes of a submission.
@@ -92,7 +92,7 @@ class Room:
     def unreachable(self) -> None:
         """Take in that the service can't be reached: it is asked again later, each time later still."""
         self._failures += 1
-        self._offline_until = self._works.clock() + self._pace.retry(self._failures, self._works.random)
+        self._offline_until = self._clock.monotonic() + self._pace.retry(self._failures, self._clock.random)
 
     def reopen(self) -> None:
         """Begin anew, because the user says so; one more lost answer is too many again."""

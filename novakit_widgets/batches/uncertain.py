@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..errors import SubmissionUncertainError
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
     from .items import Place
 
 __all__ = ["LookUps"]
@@ -77,7 +77,7 @@ class LookUps:
         """Whether the user cancelled a place while it was being looked up."""
         return place in self._withdrawn
 
-    async def work(self, clockwork: Clockwork) -> None:
+    async def work(self, clock: Clock) -> None:
         """Look up all places, with one list for each tool."""
         try:
             while self._waiting:
@@ -85,13 +85,13 @@ class LookUps:
                 self._waiting.clear()
                 for tool in dict.fromkeys(place.tool for place in places):
                     asked = [place for place in places if place.tool is tool]
-                    await self._look_up(asked, clockwork)
+                    await self._look_up(asked, clock)
                     self._in_question.difference_update(asked)
         finally:
             self._in_question.clear()
             self._in_question.update(self._waiting)
 
-    async def _look_up(self, places: Sequence[Place], clockwork: Clockwork) -> None:
+    async def _look_up(self, places: Sequence[Place], clock: Clock) -> None:
         queue = self._queue
         answers = await look_up_runs(
             [place.run for place in places],
@@ -99,7 +99,7 @@ class LookUps:
             queue.history,
             since=queue.made_at,
             known={place.run.job_id for place in queue.places if place.run.job_id is not None},
-            clockwork=clockwork,
+            clock=clock,
         )
         for place, answer in zip(places, answers, strict=True):
             self._on_outcome(place, answer.uncertainty or answer.job)

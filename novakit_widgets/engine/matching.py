@@ -12,7 +12,7 @@ from ..errors import APIError, AuthenticationError, NovaKitConnectionError, Unre
 from ..job_history.rows import digest_of
 from ..model.canonical import canonical
 from ..runtime.backoff import backoff
-from ..runtime.clock import Clockwork
+from ..runtime.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,7 +56,7 @@ async def find_matches(
     *,
     records: OwnershipRecords,
     known: Collection[str] = (),
-    clockwork: Clockwork | None = None,
+    clock: Clock | None = None,
 ) -> list[Match]:
     """Find the jobs that lost submissions may have started, with one list for all of them.
 
@@ -66,18 +66,18 @@ async def find_matches(
         asked: the parameters of each, and when it was sent, by our clock.
         records: tells which jobs belong to other submissions.
         known: ids of more jobs that belong to others.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
 
     Raises:
         NovaKitError: the list can't be had, or an equal submission is still on its way.
     """
-    works = clockwork or Clockwork()
+    clock = clock or Clock()
     found: list[list[Job]] = [[] for _ in asked]
     limit = LIST_LIMIT
     for pause in _LOOKS:
         if pause:
-            await works.sleep(pause)
-        jobs, limit = await _listed(client, tool, works, limit)
+            await clock.sleep(pause)
+        jobs, limit = await _listed(client, tool, clock, limit)
         for index, (params, since) in enumerate(asked):
             found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
         if any(found):
@@ -94,9 +94,9 @@ async def find_matches(
     ]
 
 
-async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tuple[tuple[Job, ...], int]:
+async def _listed(client: Lists, tool: Tool, clock: Clock, limit: int) -> tuple[tuple[Job, ...], int]:
     """Return the list, and how many jobs it could have shown; retry while the service can't be reached."""
-    until = works.clock() + _LISTING_SECONDS
+    until = clock.monotonic() + _LISTING_SECONDS
     failures = 0
     while True:
         try:
@@ -105,11 +105,11 @@ async def _listed(client: Lists, tool: Tool, works: Clockwork, limit: int) -> tu
             denied = isinstance(error, AuthenticationError) or (error.status_code or 500) in (400, 403, 404)
             # One job alone is too long, and will be the next time.
             too_long = isinstance(error, UnreadableAnswerError) and error.too_long
-            if denied or too_long or works.clock() >= until:
+            if denied or too_long or clock.monotonic() >= until:
                 raise
             failures += 1
-        pause = backoff(failures, first=_FIRST_BACKOFF, longest=_LONGEST_BACKOFF, random=works.random)
-        await works.sleep(pause)
+        pause = backoff(failures, first=_FIRST_BACKOFF, longest=_LONGEST_BACKOFF, random=clock.random)
+        await clock.sleep(pause)
 
 
 def _could_be(job: Job, params: Mapping[str, Any], since: datetime, known: Collection[str], tool: Tool) -> bool:

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from ..model.tools import Tool
 
 __all__ = [
-    "after_deleting",
-    "broken_off",
+    "broken_off_error",
+    "cancellation_note",
     "error_of_job",
-    "looks_again",
-    "never_started",
-    "never_submitted",
-    "not_ended",
-    "nothing_instead",
-    "nothing_started",
-    "still_lost",
-    "unfinished",
+    "look_again_advice",
+    "never_started_error",
+    "never_submitted_error",
+    "no_equal_job_error",
+    "no_result_error",
+    "not_ended_error",
+    "nothing_started_error",
+    "still_lost_error",
 ]
 
 
@@ -52,26 +52,26 @@ def _cost(job: Job) -> str:
     return f"It cost {job.actual_credits:g} credits. " if job.actual_credits else "It was not billed. "
 
 
-def never_submitted() -> NovaKitError:
+def never_submitted_error() -> NovaKitError:
     """Return the error of a run that was cancelled before its submission."""
     return JobCancelledError("The job was cancelled before it was submitted; nothing was billed.")
 
 
-def never_started() -> NovaKitError:
+def never_started_error() -> NovaKitError:
     """Return the error of a run whose answer was lost and which started no job."""
     return JobNotStartedError(
         "NovaKit's list has no such job: it was not started and not billed. Submit it again to generate it."
     )
 
 
-def nothing_instead() -> NovaKitError:
+def no_equal_job_error() -> NovaKitError:
     """Return the error of a run that waited for an uncertain equal submission, which has no job to reuse."""
     return JobNotStartedError(
         "Nothing was submitted for this one, and no earlier job can be reused. Submit it to generate it."
     )
 
 
-def looks_again(*, kept: bool) -> str:
+def look_again_advice(*, kept: bool) -> str:
     """Return the advice how to look up a job after a lost answer.
 
     Args:
@@ -85,7 +85,7 @@ def looks_again(*, kept: bool) -> str:
     return f"{how}; only submit it once more when it is not there."
 
 
-def still_lost(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> NovaKitError:
+def still_lost_error(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> NovaKitError:
     """Return the error of a run whose answer was lost and whose look-up was inconclusive.
 
     Args:
@@ -94,14 +94,14 @@ def still_lost(tool: Tool, reason: SubmissionUncertainError, *, kept: bool) -> N
         kept: as for `looks_again`.
     """
     return SubmissionUncertainError(
-        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} {looks_again(kept=kept)}",
+        f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} {look_again_advice(kept=kept)}",
         reason.status_code,
         reason.response,
         candidates=reason.candidates,
     )
 
 
-def nothing_started(*, cancelled: bool) -> NovaKitError:
+def nothing_started_error(*, cancelled: bool) -> NovaKitError:
     """Return the error of a run whose submission ended before a POST was sent.
 
     Args:
@@ -114,7 +114,7 @@ def nothing_started(*, cancelled: bool) -> NovaKitError:
     )
 
 
-def broken_off(reason: str, *, attached_to: str | None) -> NovaKitError:
+def broken_off_error(reason: str, *, attached_to: str | None) -> NovaKitError:
     """Return the error of a run whose first request was interrupted.
 
     Args:
@@ -133,7 +133,7 @@ def broken_off(reason: str, *, attached_to: str | None) -> NovaKitError:
     )
 
 
-def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool = False) -> JobTimeoutError:
+def not_ended_error(timeout: float, *, job_id: str | None, job: Job | None, busy: bool = False) -> JobTimeoutError:
     """Return the error of a wait that timed out.
 
     Args:
@@ -155,7 +155,7 @@ def not_ended(timeout: float, *, job_id: str | None, job: Job | None, busy: bool
     )
 
 
-def unfinished(*, submitted: bool, job_id: str | None, job: Job | None) -> JobError:
+def no_result_error(*, submitted: bool, job_id: str | None, job: Job | None) -> JobError:
     """Return the error of reading a result before the job has ended.
 
     Args:
@@ -172,7 +172,7 @@ def unfinished(*, submitted: bool, job_id: str | None, job: Job | None) -> JobEr
     )
 
 
-def after_deleting(*, cancelled: bool) -> str:
+def cancellation_note(*, cancelled: bool) -> str:
     """Return the note of a job that still runs after its cancellation was requested.
 
     Args:

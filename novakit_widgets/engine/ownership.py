@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
 __all__ = ["OpenSubmission", "Ownership", "OwnershipRecords", "SharedLists", "ownership_of"]
 
@@ -102,25 +102,25 @@ class Ownership:
         with self._lock:
             return [submission for submission in self._open if submission.digest == digest]
 
-    async def answered(self, digests: Collection[str | None], *, clockwork: Clockwork) -> None:
+    async def answered(self, digests: Collection[str | None], *, clock: Clock) -> None:
         """Wait for the answers to open submissions with these parameters: a list that we have may show their jobs.
 
         Args:
             digests: of the parameters.
-            clockwork: clock and sleep.
+            clock: time.
 
         Raises:
             NovaKitError: an answer does not come.
         """
         rivals = [one for digest in digests for one in self.equal(digest) if not one.lost]
-        until = clockwork.clock() + _WAITING_SECONDS
+        until = clock.monotonic() + _WAITING_SECONDS
         while rivals:
             with self._lock:
                 rivals = [one for one in rivals if one in self._open and not one.lost]
-            if rivals and clockwork.clock() >= until:
+            if rivals and clock.monotonic() >= until:
                 raise NovaKitError("An equal submission is still on its way.")
             if rivals:
-                await clockwork.sleep(_LOOK)
+                await clock.sleep(_LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +131,13 @@ class OwnershipRecords:
         ownership: of the account in this process.
         history: of all processes.
         base_url: the service.
-        clockwork: clock and sleep.
+        clock: time.
     """
 
     ownership: Ownership
     history: JobHistory
     base_url: str
-    clockwork: Clockwork
+    clock: Clock
 
     async def others(self, digests: Collection[str | None]) -> Collection[str]:
         """Return the ids of jobs that belong to submissions, once all open ones with these parameters are answered.
@@ -148,7 +148,7 @@ class OwnershipRecords:
         Raises:
             NovaKitError: an answer does not come.
         """
-        await self.ownership.answered(digests, clockwork=self.clockwork)
+        await self.ownership.answered(digests, clock=self.clock)
         return await self.known()
 
     async def known(self) -> Collection[str]:

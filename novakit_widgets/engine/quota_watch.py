@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from ..config import settings
 from ..errors import NovaKitError
 from ..model.quota import Quota
 from ..runtime import loop as job_loop
-from ..runtime.clock import utc_now
+from ..runtime.clock import Clock
 from ..runtime.registry import of_account
 from . import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from ..api.client import NovaKitClient
 
@@ -31,8 +29,7 @@ class QuotaWatch:
     Args:
         client: sends the requests.
         quota: an answer that is already there; ``None`` without one.
-        clock: monotonic seconds.
-        now: the present moment with time zone.
+        clock: time.
 
     Attributes:
         quota: the newest answer; ``None`` before there is one.
@@ -45,16 +42,15 @@ class QuotaWatch:
         client: NovaKitClient,
         quota: Quota | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = utc_now,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or Clock()
         self.quota = quota
-        self.asked_at = now()
+        self.asked_at = self._clock.now()
         self.trouble = ""
         self.client = client
         self._listeners: list[Callable[[], None]] = []
-        self._clock, self._now = clock, now
-        self._asked: float | None = None if quota is None else clock()
+        self._asked: float | None = None if quota is None else self._clock.monotonic()
         self._asking_on: asyncio.AbstractEventLoop | None = None
         self._stop: Callable[[], None] | None = None
 
@@ -91,7 +87,7 @@ class QuotaWatch:
 
     def ask_soon(self) -> None:
         """Ask as soon as the last request is long enough ago; several calls send one request. On the loop."""
-        since = None if self._asked is None else self._clock() - self._asked
+        since = None if self._asked is None else self._clock.monotonic() - self._asked
         self._ask_after(0.0 if since is None else max(0.0, _LEAST_SECONDS / settings.speed().value - since))
 
     def _ask_after(self, seconds: float) -> None:
@@ -103,14 +99,14 @@ class QuotaWatch:
 
     async def _ask(self) -> None:
         self._asking_on = None
-        self._asked = self._clock()
+        self._asked = self._clock.monotonic()
         try:
             self.quota = Quota.from_json(await self.client.quota())
         except NovaKitError as error:
             self.trouble = error.message
         else:
             self.trouble = ""
-            self.asked_at = self._now()
+            self.asked_at = self._clock.now()
         for listener in list(self._listeners):
             listener()
 

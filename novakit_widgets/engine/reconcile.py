@@ -16,7 +16,7 @@ from ..config.logs import log
 from ..errors import NovaKitError, SubmissionUncertainError
 from ..job_history.rows import digest_of
 from ..model.tools import Tool
-from ..runtime.clock import Clockwork
+from ..runtime.clock import Clock
 from .matching import Match, find_matches
 from .ownership import OwnershipRecords, SharedLists, ownership_of
 
@@ -113,7 +113,7 @@ async def reconcile(
     *,
     known: Collection[str] = (),
     settle: bool = True,
-    clockwork: Clockwork | None = None,
+    clock: Clock | None = None,
 ) -> list[Answer]:
     """Find the jobs that lost submissions started, and take each for its submission. Nothing is ever submitted.
 
@@ -127,12 +127,12 @@ async def reconcile(
         known: ids of jobs that belong to others.
         settle: whether a missing job means that the submission never started, which the history then records; otherwise the
             submission is still under way.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
 
     Returns:
         An answer for each question, in order.
     """
-    records = OwnershipRecords(ownership_of(client.account), history, client.base_url, clockwork or Clockwork())
+    records = OwnershipRecords(ownership_of(client.account), history, client.base_url, clock or Clock())
     # Another reconciliation, such as recover(), may have found some meanwhile.
     answers = await _found_before(questions, history)
     for tool in dict.fromkeys(question.tool for question in questions):
@@ -167,7 +167,7 @@ async def _one_round(
     asked = [(group[0].params, min(question.since for question in group)) for group in groups.values()]
     try:
         matches = await find_matches(
-            SharedLists(client), tool, asked, known=known, records=records, clockwork=records.clockwork
+            SharedLists(client), tool, asked, known=known, records=records, clock=records.clock
         )
     except NovaKitError as error:
         failed = Answer(doubt=error.message, failure=error)
@@ -262,20 +262,20 @@ class Findings:
         return f"{len(self.found)} found, {len(self.unsent)} never started, {len(self.unclear)} unclear"
 
 
-async def look_up_all(client: ListsAccount, history: JobHistory, *, clockwork: Clockwork | None = None) -> Findings:
+async def look_up_all(client: ListsAccount, history: JobHistory, *, clock: Clock | None = None) -> Findings:
     """Reconcile all lost submissions of the history that were sent to this service. Nothing is ever submitted.
 
     Args:
         client: lists the service's jobs.
         history: has the submissions.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
     """
     lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account)
-    return await look_up_entries(client, history, lost, clockwork=clockwork)
+    return await look_up_entries(client, history, lost, clock=clock)
 
 
 async def look_up_entries(
-    client: ListsAccount, history: JobHistory, lost: Iterable[HistoryEntry], *, clockwork: Clockwork | None = None
+    client: ListsAccount, history: JobHistory, lost: Iterable[HistoryEntry], *, clock: Clock | None = None
 ) -> Findings:
     """Reconcile some lost submissions of the history, and record there what they have come to.
 
@@ -283,7 +283,7 @@ async def look_up_entries(
         client: lists the service's jobs.
         history: has the submissions.
         lost: their entries, oldest first.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
     """
     entries = list(lost)
     tools = [Tool.known(entry.tool) for entry in entries]
@@ -292,7 +292,7 @@ async def look_up_entries(
         for entry, tool in zip(entries, tools, strict=True)
         if tool is not None
     }
-    told = await reconcile(client, history, list(questions.values()), clockwork=clockwork)
+    told = await reconcile(client, history, list(questions.values()), clock=clock)
     answers = dict(zip(questions, told, strict=True))
     found: list[Job] = []
     unsent: list[HistoryEntry] = []

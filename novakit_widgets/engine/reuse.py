@@ -9,7 +9,7 @@ from ..errors import SubmissionUncertainError
 from ..job_history.jobs import default_history
 from ..model.job import JobStatus
 from ..runtime import loop as job_loop
-from ..runtime.clock import Clockwork
+from ..runtime.clock import Clock
 from .reconcile import look_up_entries
 from .run import JobRun
 
@@ -86,38 +86,38 @@ async def read_for_reuse(history: JobHistory, work: Callable[..., _T], *args: An
     return result
 
 
-async def equal_job(run: StartingRun, intent: str, *, clockwork: Clockwork | None = None) -> Job | None:
+async def equal_job(run: StartingRun, intent: str, *, clock: Clock | None = None) -> Job | None:
     """Find the job of an equal submission: one on its way in any kernel, one whose answer was lost, or a newer one.
 
     Args:
         run: about to be submitted; its note says what was found.
         intent: its row in the history: of equal submissions at the same time, the first row's is submitted.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
 
     Raises:
         SubmissionUncertainError: see `lost_job`.
         ConfigurationError: the history can't be used.
     """
     if intent:
-        await _those_ahead(run, intent, clockwork or Clockwork())
-    return await lost_job(run, intent, clockwork=clockwork) or await _found_meanwhile(run)
+        await _those_ahead(run, intent, clock or Clock())
+    return await lost_job(run, intent, clock=clock) or await _found_meanwhile(run)
 
 
-async def _those_ahead(run: StartingRun, intent: str, works: Clockwork) -> None:
+async def _those_ahead(run: StartingRun, intent: str, clock: Clock) -> None:
     """Wait for the answers to equal submissions that were begun before this one."""
     before = run.note
     while await read_for_reuse(run.history, run.history.ahead, intent):
         run.mention("An equal job is being submitted already. This card waits for it instead of paying twice.")
-        await works.sleep(_LOOK)
+        await clock.sleep(_LOOK)
     run.mention(before)
 
 
-async def lost_job(run: StartingRun, _intent: str = "", *, clockwork: Clockwork | None = None) -> Job | None:
+async def lost_job(run: StartingRun, _intent: str = "", *, clock: Clock | None = None) -> Job | None:
     """Find the job of an equal submission whose answer was lost, such as that of a kernel that died.
 
     Args:
         run: about to be submitted; its note says what was found.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
 
     Raises:
         SubmissionUncertainError: it can't be determined whether there is such a job, so this one might be paid twice.
@@ -129,7 +129,7 @@ async def lost_job(run: StartingRun, _intent: str = "", *, clockwork: Clockwork 
     if not lost:
         # Another kernel may have found the uncertain one meanwhile.
         return await _found_meanwhile(run) if isinstance(run.trouble, SubmissionUncertainError) else None
-    outcome = await look_up_entries(client, history, lost, clockwork=clockwork)
+    outcome = await look_up_entries(client, history, lost, clock=clock)
     job = next((job for job in reversed(outcome.found) if job.status not in _GIVEN_UP), None)
     if job is not None:
         run.reused = True

@@ -13,7 +13,7 @@ from ..model.job import Job, JobStatus
 from ..runtime import loop as job_loop
 from ..runtime.waiting import check_timeout, within
 from . import unawaited
-from .messages import broken_off, error_of_job, never_submitted, not_ended, nothing_started
+from .messages import broken_off_error, error_of_job, never_submitted_error, not_ended_error, nothing_started_error
 from .state import Phase
 from .watching import WatchedRun
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
     from .start import Earlier
     from .state import Manager
     from .submit import Ticket
@@ -43,7 +43,7 @@ class JobRun(WatchedRun):
         timeout: seconds to watch; ``None`` for the tool's.
         history: remembers the job; where it is left out, the one that the settings name.
         on_change: as for `RunState`.
-        clockwork: time and chance.
+        clock: time and randomness.
         manager: decides when it is submitted; where it is left out, `start` does.
         earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
 
@@ -58,7 +58,7 @@ class JobRun(WatchedRun):
         timeout: float | None = None,
         history: JobHistory | None = None,
         on_change: Callable[[], None] = lambda: None,
-        clockwork: Clockwork | None = None,
+        clock: Clock | None = None,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class JobRun(WatchedRun):
             timeout=timeout,
             history=history,
             on_change=on_change,
-            clockwork=clockwork,
+            clock=clock,
             manager=manager,
             earlier=earlier,
         )
@@ -95,7 +95,7 @@ class JobRun(WatchedRun):
         """
         checked_id(job_id)
         run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change, earlier=earlier)
-        run._origin.attached_to = job_id
+        run._strategy.attached_to = job_id
         return run
 
     @classmethod
@@ -108,7 +108,7 @@ class JobRun(WatchedRun):
         client: NovaKitClient,
         timeout: float | None = None,
         history: JobHistory | None = None,
-        clockwork: Clockwork | None = None,
+        clock: Clock | None = None,
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
@@ -122,11 +122,11 @@ class JobRun(WatchedRun):
             client=client,
             timeout=timeout,
             history=history,
-            clockwork=clockwork,
+            clock=clock,
             manager=manager,
             earlier=earlier,
         )
-        run._origin.attached_to = job.id
+        run._strategy.attached_to = job.id
         if job.id is not None and job.status == JobStatus.COMPLETED and job.output is None:
             return run
         run.job = job
@@ -211,7 +211,7 @@ class JobRun(WatchedRun):
         if self.settled:
             return self.result()  # what was still being waited for is what a page shows of it
         assert timeout is not None  # for the type checker: without one it would have ended
-        raise not_ended(timeout, job_id=self.job_id, job=self.job, busy=self._rests)
+        raise not_ended_error(timeout, job_id=self.job_id, job=self.job, busy=self._rests)
 
     def _check_process(self) -> None:
         """In a forked child, leave what only the parent's loop does: its job can be watched here, too."""
@@ -265,11 +265,11 @@ class JobRun(WatchedRun):
         self._time.start()
         if self._manager is None:
             unawaited.add(self)
-        if self._origin.attached_to is not None and self.job is not None:
+        if self._strategy.attached_to is not None and self.job is not None:
             self._process = os.getpid()
             self._has(self.job)  # known from the history: there is nothing to ask
         else:
-            self._ask(self._origin.answer)
+            self._ask(self._strategy.answer)
 
     def _ask(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
         self._process = os.getpid()
@@ -285,7 +285,7 @@ class JobRun(WatchedRun):
         except BaseException as error:
             # The loop is closing, or our code failed: waiters must not wait for ever.
             if nothing_sent(error):
-                self.give_up(nothing_started(cancelled=self.cancelling))
+                self.give_up(nothing_started_error(cancelled=self.cancelling))
             else:
                 self._broke_off(type(error).__name__)
             raise
@@ -297,7 +297,7 @@ class JobRun(WatchedRun):
         if self._takes_back(error):
             self._begins_again()
         elif self.cancelling and self._manager is not None and self._started_nothing(error):
-            self.give_up(nothing_started(cancelled=self.cancelling))
+            self.give_up(nothing_started_error(cancelled=self.cancelling))
         else:
             self.give_up(error)
 
@@ -308,12 +308,12 @@ class JobRun(WatchedRun):
         return self._manager.takes_back(error)
 
     def _started_nothing(self, error: NovaKitError) -> bool:
-        return self._origin.attached_to is None and not isinstance(error, SubmissionUncertainError)
+        return self._strategy.attached_to is None and not isinstance(error, SubmissionUncertainError)
 
     def _broke_off(self, reason: str) -> None:
         """Settle without an answer; a submission that was in doubt already stays so."""
         doubt = self.trouble if isinstance(self.trouble, SubmissionUncertainError) else None
-        self.give_up(doubt or broken_off(reason, attached_to=self._origin.attached_to))
+        self.give_up(doubt or broken_off_error(reason, attached_to=self._strategy.attached_to))
 
     def give_up(self, error: NovaKitError) -> None:
         """Settle without a job to watch. A final status stays."""
@@ -323,18 +323,18 @@ class JobRun(WatchedRun):
         self.error = error.with_traceback(None)
         self.trouble = None
         uncertain = isinstance(error, SubmissionUncertainError)
-        if self.cancelling and (uncertain or self._origin.attached_to is not None):
+        if self.cancelling and (uncertain or self._strategy.attached_to is not None):
             self._mention_cancelling("Not cancelled, since there was no answer about it.")
-        if self._origin.attached_to is not None:
+        if self._strategy.attached_to is not None:
             # Nothing is known against the job itself.
             self._move(Phase.LEFT)
         else:
             self._move(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
 
     def _cancel(self) -> None:
-        attached = self._origin.attached_to is not None
+        attached = self._strategy.attached_to is not None
         if self.phase is Phase.NEW and not attached:
-            self.give_up(never_submitted())
+            self.give_up(never_submitted_error())
         elif self.cancelling or self.phase not in (Phase.NEW, Phase.SUBMITTING, Phase.WATCHING, Phase.LEFT):
             self._break_rest()
         else:
@@ -357,7 +357,7 @@ class JobRun(WatchedRun):
         self.error = self.trouble = None
         self._time.go_on()
         if self.job is None:
-            self._ask(self._origin.answer)
+            self._ask(self._strategy.answer)
         else:
             self._process = os.getpid()
             self._observe()
@@ -366,7 +366,7 @@ class JobRun(WatchedRun):
         if self.phase is Phase.UNCERTAIN and self._manager is None:
             self.error, self.trouble = None, self.error
             self._time.start()
-            self._ask(self._origin.lost)
+            self._ask(self._strategy.lost)
 
     def waits(self, _seconds: float, reason: NovaKitError) -> None:
         """Show why its submission has to wait; one that is cancelled waits no more."""

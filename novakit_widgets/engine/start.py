@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotFoundError
 from ..model.job import JobStatus
-from .messages import never_started, nothing_instead, nothing_started, still_lost
+from .messages import never_started_error, no_equal_job_error, nothing_started_error, still_lost_error
 from .reconcile import Answer, Question, reconcile, without_output
 from .submit import Ticket, submit
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
-__all__ = ["Earlier", "Origin", "StartingRun", "look_up_runs", "notebook"]
+__all__ = ["Earlier", "StartStrategy", "StartingRun", "look_up_runs", "notebook"]
 
 # Finds an equal job to reuse, given the run and the id of the submission's row in the history.
 Earlier = Callable[["StartingRun", str], Awaitable["Job | None"]]
@@ -52,7 +52,7 @@ class StartingRun(Protocol):
         ...
 
 
-class Origin:
+class StartStrategy:
     """How one run gets its job.
 
     Args:
@@ -112,13 +112,13 @@ class Origin:
             # Nothing was sent, because an equal submission was uncertain.
             earlier = None if self._earlier is None else await self._earlier(run, "")
             if earlier is None:
-                raise nothing_instead()
+                raise no_equal_job_error()
             return await self._known_now(run, earlier)
-        (answer,) = await look_up_runs([run], run.client, run.history, since=ticket.begun_at, clockwork=ticket.works)
+        (answer,) = await look_up_runs([run], run.client, run.history, since=ticket.begun_at, clock=ticket.clock)
         if answer.uncertainty is not None:
-            raise still_lost(run.tool, answer.uncertainty, kept=run.history.path is not None)
+            raise still_lost_error(run.tool, answer.uncertainty, kept=run.history.path is not None)
         if answer.job is None:
-            raise never_started()
+            raise never_started_error()
         return await self._known_now(run, answer.job)
 
     async def _known_now(self, run: StartingRun, job: Job) -> Job:
@@ -154,7 +154,7 @@ class Origin:
             SubmissionUncertainError: an equal submission is uncertain, so that nothing may be submitted.
         """
         if run.cancelling:
-            raise nothing_started(cancelled=True)
+            raise nothing_started_error(cancelled=True)
         job = None if self._earlier is None else await self._earlier(run, intent)
         if job is None or job.id is None:
             return job
@@ -175,7 +175,7 @@ async def look_up_runs(
     *,
     since: datetime,
     known: Collection[str] = (),
-    clockwork: Clockwork | None = None,
+    clock: Clock | None = None,
 ) -> list[Answer]:
     """Reconcile runs whose answers were lost; see `reconcile`.
 
@@ -185,15 +185,13 @@ async def look_up_runs(
         history: knows other submissions and their jobs, and records what was found.
         since: when the first of them can have been submitted.
         known: ids of jobs that belong to others.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
     """
     # A run that was cancelled just after its answer came knows its job.
     answers = {run: Answer(without_output(run.ticket.job)) for run in runs if run.ticket and run.ticket.job}
     asked = [run for run in runs if run not in answers]
     questions = [_question(run, since) for run in asked]
-    answers.update(
-        zip(asked, await reconcile(client, history, questions, known=known, clockwork=clockwork), strict=True)
-    )
+    answers.update(zip(asked, await reconcile(client, history, questions, known=known, clock=clock), strict=True))
     return [answers[run] for run in runs]
 
 

@@ -10,7 +10,7 @@ from ..config.logs import log
 from ..errors import JobCancelledError
 from ..runtime import loop as job_loop
 from ..runtime.waiting import Waiters
-from .messages import unfinished
+from .messages import no_result_error
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..errors import NovaKitError
     from ..model.job import Job
     from ..model.tools import Tool
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
 __all__ = ["SETTLED", "Manager", "Phase", "RunState"]
 
@@ -92,7 +92,7 @@ class RunState:
 
     Args:
         tool: what makes it, where known.
-        clockwork: time and chance.
+        clock: time and randomness.
         on_change: called on the job loop after each change, in the context of the cell that made the run.
 
     Attributes:
@@ -108,7 +108,7 @@ class RunState:
         on_change: as given.
     """
 
-    def __init__(self, tool: Tool | None, clockwork: Clockwork, on_change: Callable[[], None]) -> None:
+    def __init__(self, tool: Tool | None, clock: Clock, on_change: Callable[[], None]) -> None:
         self.tool = tool
         self._phase = Phase.NEW
         self.job: Job | None = None
@@ -121,7 +121,7 @@ class RunState:
         self.reused = False
         self.awaited = False
         self.on_change = on_change
-        self._time = Stopwatch(clockwork)
+        self._time = Stopwatch(clock)
         self._waiters = Waiters()
         self._context = contextvars.copy_context()
 
@@ -162,7 +162,7 @@ class RunState:
             raise self.error.with_traceback(None)
         if self.job is None or not self.job.ended:
             submitted = self._phase is not Phase.NEW or self.job_id is not None
-            raise unfinished(submitted=submitted, job_id=self.job_id, job=self.job)
+            raise no_result_error(submitted=submitted, job_id=self.job_id, job=self.job)
         return self.job
 
     def mention(self, note: str) -> None:

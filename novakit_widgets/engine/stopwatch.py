@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..model.job import Job
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
 __all__ = ["Stopwatch"]
 
@@ -17,11 +17,11 @@ class Stopwatch:
     """Counts from a job's beginning to its end, or to where we have left it.
 
     Args:
-        clockwork: its clocks.
+        clock: tells the time.
     """
 
-    def __init__(self, clockwork: Clockwork) -> None:
-        self._works = clockwork
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._began: float | None = None
         self._stopped: float | None = None
 
@@ -30,15 +30,15 @@ class Stopwatch:
         """What it shows; ``None`` before the beginning."""
         if self._began is None:
             return None
-        return max(0.0, (self._works.clock() if self._stopped is None else self._stopped) - self._began)
+        return max(0.0, (self._clock.monotonic() if self._stopped is None else self._stopped) - self._began)
 
     def start(self) -> None:
         """Count from now on."""
-        self._began, self._stopped = self._works.clock(), None
+        self._began, self._stopped = self._clock.monotonic(), None
 
     def stop(self) -> None:
         """Show from now on what it shows now."""
-        self._stopped = self._works.clock()
+        self._stopped = self._clock.monotonic()
 
     def go_on(self) -> None:
         """Count as if it had never been stopped."""
@@ -50,6 +50,6 @@ class Stopwatch:
 
     def began_with(self, job: Job) -> None:
         """Count from a job's own beginning, where it is earlier and this machine's clock can be right about it."""
-        age = 0.0 if job.created_at is None else (self._works.now() - job.created_at).total_seconds()
+        age = 0.0 if job.created_at is None else (self._clock.now() - job.created_at).total_seconds()
         if self._began is not None and 0.0 < age < _DAY:
-            self._began = min(self._began, self._works.clock() - age)
+            self._began = min(self._began, self._clock.monotonic() - age)

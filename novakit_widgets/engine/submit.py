@@ -10,8 +10,8 @@ from ..config.logs import log
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
 from ..job_history.submissions import new_intent
 from ..limits.tool_limits import allowance_of
-from ..runtime.clock import Clockwork
-from .messages import looks_again
+from ..runtime.clock import Clock
+from .messages import look_again_advice
 from .ownership import ownership_of
 from .reconcile import ListsAccount, Question, reconcile
 
@@ -45,7 +45,7 @@ class Ticket:
         batch: the id of its batch, where it belongs to one.
         place: its number there.
         slot: its place in the allowance, where it has one already.
-        works: clock, sleep and random numbers, where they are injected.
+        clock: time and randomness, where they are injected.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
         job: its job as soon as that is known, even if the row can't be written.
@@ -54,7 +54,7 @@ class Ticket:
     batch: str | None = None
     place: int | None = None
     slot: Slot | None = None
-    works: Clockwork | None = None
+    clock: Clock | None = None
     intent: str = ""
     begun_at: datetime | None = None
     job: Job | None = None
@@ -68,7 +68,7 @@ async def submit(
     history: JobHistory,
     notebook: str | None = None,
     on_wait: Callable[[float, NovaKitError], None] | None = None,
-    clockwork: Clockwork | None = None,
+    clock: Clock | None = None,
     ticket: Ticket | None = None,
     instead: Callable[[str], Awaitable[Job | None]] | None = None,
 ) -> Job:
@@ -81,7 +81,7 @@ async def submit(
         history: gets the row.
         notebook: path of the notebook, where known.
         on_wait: called with the seconds and the reason before a wait.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
         ticket: tells the batch and the slot, and records the row and the job.
         instead: called with the row's id before the POST: returns a job to use instead, or raises why none may be submitted.
             The row is then removed.
@@ -91,8 +91,8 @@ async def submit(
         NovaKitError: no job was started; or what ``instead`` raises.
     """
     ticket = ticket or Ticket()
-    works = clockwork or ticket.works or Clockwork()
-    began = works.now()
+    clock = clock or ticket.clock or Clock()
+    began = clock.now()
     slot = ticket.slot or allowance_of(client.account).take(tool)
     try:
         intent = await history.off_loop(
@@ -127,7 +127,7 @@ async def submit(
                 if on_wait is not None:
                     on_wait(0.0, error)
                 question = Question(tool, params, began, intent)
-                job = await look_up(client, question, error, history=history, clockwork=works)
+                job = await look_up(client, question, error, history=history, clock=clock)
                 ticket.job = job
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
@@ -212,7 +212,7 @@ async def look_up(
     *,
     history: JobHistory,
     known: Collection[str] = (),
-    clockwork: Clockwork | None = None,
+    clock: Clock | None = None,
 ) -> Job:
     """Find the job of a submission that has just lost its answer.
 
@@ -222,13 +222,13 @@ async def look_up(
         lost: the error that lost the answer.
         history: knows other submissions and their jobs.
         known: ids of jobs that belong to others.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
 
     Raises:
         SubmissionUncertainError: the list has no such job, has several, or can't be had.
     """
     tool = question.tool
-    (answer,) = await reconcile(client, history, [question], known=known, settle=False, clockwork=clockwork)
+    (answer,) = await reconcile(client, history, [question], known=known, settle=False, clock=clock)
     if answer.job is not None:
         return answer.job
     if answer.failure is not None:
@@ -239,7 +239,7 @@ async def look_up(
         what = f"whether it was started is not known ({answer.doubt}): it may run."
     else:
         what = "the service's list shows no such job: most probably it was not started and not billed."
-    advice = f"Nothing was submitted twice. {looks_again(kept=history.path is not None)}"
+    advice = f"Nothing was submitted twice. {look_again_advice(kept=history.path is not None)}"
     raise SubmissionUncertainError(
         f"The answer to the {tool} job was lost, and {what} {advice}",
         lost.status_code,

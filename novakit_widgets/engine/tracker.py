@@ -8,8 +8,6 @@ poll each, and all share one list of the pending jobs for their progress; many j
 from __future__ import annotations
 
 import asyncio
-import random as random_module
-import time
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -31,6 +29,7 @@ from ..limits.tool_limits import allowance_of
 from ..model.job import Job, JobStatus
 from ..model.rate_limit import DEFAULT_RETRY_AFTER
 from ..runtime import loop as job_loop
+from ..runtime.clock import Clock
 from ..runtime.loop_cache import LoopLocal
 from ..runtime.registry import of_account
 from ..runtime.sleep import sleep_or_wake
@@ -108,10 +107,7 @@ class JobTracker:
     Args:
         client: asks the service.
         pace: the lengths of its waits.
-        clock: monotonic seconds.
-        sleep: waits for so many seconds.
-        random: a number in [0, 1), for jitter.
-        wall: unix seconds, to hold the service's reset times against.
+        clock: time and randomness.
         budget: the polling requests of the key, where several trackers share it.
 
     Example:
@@ -124,19 +120,13 @@ class JobTracker:
         client: Asks,
         *,
         pace: Pace | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        random: Callable[[], float] = random_module.random,
-        wall: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         budget: PollingBudget | None = None,
     ) -> None:
         self._client = client
         self._pace = pace or Pace()
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._wall = wall
-        self._budget = budget or PollingBudget(self._pace.window, clock=clock, sleep=sleep, random=random)
+        self._clock = clock or Clock()
+        self._budget = budget or PollingBudget(self._pace.window, clock=self._clock)
         self._watches: dict[str, list[Watch]] = {}
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
@@ -173,7 +163,7 @@ class JobTracker:
         """
         if job.id is None:
             raise ValueError("A job that was answered at once has no id and nothing to watch.")
-        deadline = self._clock() + timeout
+        deadline = self._clock.monotonic() + timeout
         watch = Watch(job, job.id, deadline=deadline, timeout=timeout, on_change=on_change)
         if job.ended:
             watch.over = True
@@ -184,9 +174,9 @@ class JobTracker:
     def _add(self, watch: Watch) -> None:
         self._watches.setdefault(watch.job_id, []).append(watch)
         # What the submission was told: on a busy key the first question has to wait.
-        self._budget.observe(self._client.rate_limit, wall=self._wall())
+        self._budget.observe(self._client.rate_limit, wall=self._clock.now().timestamp())
         self._interval = self._pace.first
-        due = self._clock() + self._interval
+        due = self._clock.monotonic() + self._interval
         # Adding jobs faster than they are asked about must not put the asking off for ever.
         self._due = min(self._due, due) if self._helpers else due
         self._wake.set()
@@ -239,10 +229,10 @@ class JobTracker:
         """Whether each job can have a long poll of its own, and the service holds them."""
         if self._budget.shared:
             # One request must do for all jobs; for one job, the one that is held tells the most.
-            return len(self._watches) <= 1 and self._clock() >= self._unheld_until
+            return len(self._watches) <= 1 and self._clock.monotonic() >= self._unheld_until
         snapshots = self._pace.window / self._pace.most
         fits = len(self._watches) * _POLLS_A_WINDOW + snapshots <= self._budget.places
-        return fits and len(self._watches) <= MOST_LONG_POLLS and self._clock() >= self._unheld_until
+        return fits and len(self._watches) <= MOST_LONG_POLLS and self._clock.monotonic() >= self._unheld_until
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -283,7 +273,7 @@ class JobTracker:
         failures = 0
         while job_id in self._watches and self._wanted:
             await self._budget.take()
-            asked = self._clock()
+            asked = self._clock.monotonic()
             try:
                 job = await self._ask(self._client.get(job_id, poll=True, retry=False))
             except NovaKitError as error:
@@ -292,10 +282,10 @@ class JobTracker:
                 continue
             failures = 0
             self._receive(job_id, job)
-            if job_id in self._watches and self._clock() - asked < self._pace.unheld:
+            if job_id in self._watches and self._clock.monotonic() - asked < self._pace.unheld:
                 # Asked again at once, such a service would be asked hundreds of times a second.
                 # At a sandbox's speed a window can be over before the first list of all jobs is due.
-                self._unheld_until = self._clock() + max(self._pace.window, 2 * self._pace.most)
+                self._unheld_until = self._clock.monotonic() + max(self._pace.window, 2 * self._pace.most)
                 self._restart_snapshots()
                 self._arrange()
                 return
@@ -315,25 +305,25 @@ class JobTracker:
                 await self._after_failure(error, [] if self._few else list(self._watches), failures)
                 continue
             failures = 0
-            self._due = self._clock() + self._interval
+            self._due = self._clock.monotonic() + self._interval
 
     async def _snapshot_for_progress(self) -> None:
-        if self._clock() >= self._unlisted_until and not self._budget.shared:
+        if self._clock.monotonic() >= self._unlisted_until and not self._budget.shared:
             # One place is left so that a long poll, which tells of the end, never waits for a progress bar.
             await self._budget.take(keep=1)
             self._receive_all(await self._list(pending=True))
 
     async def _snapshot_for_all(self) -> None:
         """Learn all from one list where it can tell, and ask for each job that it does not show."""
-        whole = self._clock() >= self._partial_until
+        whole = self._clock.monotonic() >= self._partial_until
         shown: set[str] = set()
-        if self._clock() >= self._unlisted_until:
+        if self._clock.monotonic() >= self._unlisted_until:
             await self._budget.take()
             jobs = await self._list(pending=None if whole else True)
             shown = self._receive_all(jobs)
             if whole and self._watches.keys() - shown:
                 # Others' newer jobs fill the list. The pending ones alone reach further back.
-                self._partial_until = self._clock() + self._pace.window
+                self._partial_until = self._clock.monotonic() + self._pace.window
                 whole = False
                 await self._budget.take()
                 shown |= self._receive_all(await self._list(pending=True))
@@ -358,13 +348,13 @@ class JobTracker:
     async def _deadlines(self) -> None:
         """End the watches whose time is over. Time in which nobody could ask, since the machine slept, does not count."""
         while self._watches and self._wanted:
-            look = self._clock() + self._pace.window / _LOOKS
+            look = self._clock.monotonic() + self._pace.window / _LOOKS
 
             def moment(look: float = look) -> float:
                 return min((look, *(watch.deadline for watch in self._all())))
 
             await self._until(moment)
-            now = self._clock()
+            now = self._clock.monotonic()
             slept = now - moment()
             if slept > self._pace.window / _ASLEEP:
                 for watch in self._all():
@@ -374,8 +364,8 @@ class JobTracker:
 
     async def _until(self, moment: Callable[[], float]) -> None:
         """Wait for a moment that a new job may bring forward."""
-        while (seconds := moment() - self._clock()) > 0:
-            await sleep_or_wake(seconds, self._wake, self._sleep)
+        while (seconds := moment() - self._clock.monotonic()) > 0:
+            await sleep_or_wake(seconds, self._wake, self._clock.sleep)
 
     # What an answer means
 
@@ -383,7 +373,7 @@ class JobTracker:
         try:
             return await request
         finally:
-            self._budget.observe(self._client.rate_limit, wall=self._wall())
+            self._budget.observe(self._client.rate_limit, wall=self._clock.now().timestamp())
 
     async def _list(self, *, pending: bool | None) -> tuple[Job, ...]:
         try:
@@ -394,7 +384,7 @@ class JobTracker:
             if isinstance(error, AuthenticationError) or not (too_long or _is_final(error)):
                 raise
             # As with a key that may read jobs one by one only: their progress then moves with each answer.
-            self._unlisted_until = self._clock() + self._pace.window
+            self._unlisted_until = self._clock.monotonic() + self._pace.window
             return ()
 
     def _receive_all(self, jobs: Iterable[Job]) -> set[str]:
@@ -414,7 +404,7 @@ class JobTracker:
             before, trouble = watch.job, watch.trouble
             watch.job = before.advanced(job)
             watch.trouble = None
-            watch.heard_at = self._clock()
+            watch.heard_at = self._clock.monotonic()
             if watch.job.ended:
                 self.stop(watch)
             if watch.job != before or trouble is not None:
@@ -434,7 +424,7 @@ class JobTracker:
             if isinstance(error, RateLimitError):
                 self._budget.refused(DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after)
             else:
-                await self._sleep(self._pace.retry(failures, self._random))
+                await self._clock.sleep(self._pace.retry(failures, self._clock.random))
 
     def _give_up(self, job_ids: Iterable[str], error: NovaKitError) -> None:
         for job_id in job_ids:
@@ -448,7 +438,7 @@ class JobTracker:
 
     def _restart_snapshots(self) -> None:
         self._interval = self._pace.first
-        self._due = min(self._due, self._clock() + self._interval)
+        self._due = min(self._due, self._clock.monotonic() + self._interval)
         self._wake.set()
 
     def _all(self) -> list[Watch]:
@@ -501,9 +491,7 @@ def _new_tracker(client: NovaKitClient) -> JobTracker:
     budget = of_account(
         client.account,
         PollingBudget,
-        lambda: PollingBudget(
-            pace.window, clock=time.monotonic, sleep=asyncio.sleep, fair=allowance_of(client.account).fair
-        ),
+        lambda: PollingBudget(pace.window, fair=allowance_of(client.account).fair),
         still_fits=lambda budget: budget.window == pace.window,
     )
     return JobTracker(client, pace=pace, budget=budget)

@@ -12,11 +12,11 @@ from ..model.canonical import owned
 from ..model.frozen import FrozenDict
 from ..model.tools import Tool
 from ..runtime import loop as job_loop
-from ..runtime.clock import Clockwork
+from ..runtime.clock import Clock
 from . import signals
 from .keeping import annotate, save_result
-from .messages import after_deleting, error_of_job
-from .start import Origin
+from .messages import cancellation_note, error_of_job
+from .start import StartStrategy
 from .state import Phase, RunState
 from .tracker import tracker_of
 
@@ -44,7 +44,7 @@ class WatchedRun(RunState):
         timeout: likewise.
         history: likewise.
         on_change: likewise.
-        clockwork: likewise.
+        clock: likewise.
         manager: likewise.
         earlier: likewise.
 
@@ -62,11 +62,11 @@ class WatchedRun(RunState):
         timeout: float | None,
         history: JobHistory | None,
         on_change: Callable[[], None],
-        clockwork: Clockwork | None,
+        clock: Clock | None,
         manager: Manager | None,
         earlier: Earlier | None,
     ) -> None:
-        super().__init__(tool, clockwork or Clockwork(), on_change)
+        super().__init__(tool, clock or Clock(), on_change)
         self.params: Mapping[str, Any] = FrozenDict(owned(dict(params)))
         self.client = client
         self.history = history or default_history()
@@ -74,13 +74,13 @@ class WatchedRun(RunState):
         self.ticket: Ticket | None = None
         self.saving: asyncio.Task[None] | None = None
         self._manager = manager
-        self._origin = Origin(earlier)
+        self._strategy = StartStrategy(earlier)
         self._watch: Watch | None = None
 
     @property
     def job_id(self) -> str | None:
         """The service's id, as soon as there is one."""
-        return self.job.id if self.job is not None else self._origin.attached_to
+        return self.job.id if self.job is not None else self._strategy.attached_to
 
     @property
     def watch_seconds(self) -> float:
@@ -103,7 +103,7 @@ class WatchedRun(RunState):
         """Take the first answer about the job."""
         self.trouble = None
         self._learn(job)
-        if self._origin.attached_to is not None and not job.ended:
+        if self._strategy.attached_to is not None and not job.ended:
             self._note(job)
             self._time.began_with(job)
         if job.ended:
@@ -194,6 +194,6 @@ class WatchedRun(RunState):
             if self.phase is Phase.WATCHING and cancelled:
                 return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
             # What the tracker told meanwhile is newer.
-            self._mention_cancelling("" if self.phase is Phase.ENDED else after_deleting(cancelled=cancelled))
+            self._mention_cancelling("" if self.phase is Phase.ENDED else cancellation_note(cancelled=cancelled))
         self.cancelling = False
         self._tell()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random as random_module
 from typing import TYPE_CHECKING
 
 from ..model.rate_limit import DEFAULT_LIMIT
+from ..runtime.clock import Clock
 from ..runtime.sliding_window import SlidingWindow
 from .fair_share import FairShare
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from ..model.rate_limit import RateLimit
 
 __all__ = ["POLLING_SHARE", "PollingBudget"]
@@ -29,9 +27,7 @@ class PollingBudget:
 
     Args:
         window: seconds.
-        clock: monotonic seconds.
-        sleep: waits for so many seconds.
-        random: a number in [0, 1).
+        clock: time and randomness.
         fair: our share of the key, where submissions share it.
     """
 
@@ -39,15 +35,12 @@ class PollingBudget:
         self,
         window: float,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        random: Callable[[], float] = random_module.random,
+        clock: Clock | None = None,
         fair: FairShare | None = None,
     ) -> None:
         self.window = window
-        self._fair = fair or FairShare(window, clock=clock, random=random)
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = clock or Clock()
+        self._fair = fair or FairShare(window, clock=self._clock)
         self._requests = SlidingWindow(_places(DEFAULT_LIMIT), window)
         self._paused_until = float("-inf")
 
@@ -78,7 +71,7 @@ class PollingBudget:
 
     def pause(self, seconds: float) -> None:
         """Hold back polling requests for some seconds."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def refused(self, seconds: float) -> None:
         """Hold back polling requests for some seconds after a 429, and send fewer afterwards where others use the key."""
@@ -90,15 +83,15 @@ class PollingBudget:
         Args:
             keep: places to keep free for more important requests.
         """
-        now = self._clock()
+        now = self._clock.monotonic()
         kept = min(keep, self.places - 1)
         return max(0.0, self._paused_until - now, self._fair.wait(), self._requests.wait(now, under_way=kept))
 
     async def take(self, keep: int = 0) -> None:
         """Wait for a place and take it."""
         while (seconds := self.delay(keep)) > 0:
-            await self._sleep(seconds)
-        self._requests.add(self._clock())
+            await self._clock.sleep(seconds)
+        self._requests.add(self._clock.monotonic())
         self._fair.taken()
 
 

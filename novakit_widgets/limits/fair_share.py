@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..model.rate_limit import RateLimit
+    from ..runtime.clock import Clock
 
 __all__ = ["FairShare"]
 
@@ -33,18 +32,16 @@ class FairShare:
 
     Args:
         window: seconds.
-        clock: monotonic seconds.
-        random: a number in [0, 1), for jitter: otherwise twenty kernels that were refused together would come back together.
+        clock: time, and jitter: otherwise twenty kernels that were refused together would come back together.
 
     Attributes:
         requests: a window; ``None`` while nobody else uses the key.
     """
 
-    def __init__(self, window: float, *, clock: Callable[[], float], random: Callable[[], float]) -> None:
+    def __init__(self, window: float, *, clock: Clock) -> None:
         self.window = window
         self.requests: float | None = None
         self._clock = clock
-        self._random = random
         self._last = float("-inf")
         self._chance = 0.0
         self._kind = ""
@@ -60,7 +57,7 @@ class FairShare:
         """
         if limit.remaining is None or limit.sent is None or limit.sent_at is None or limit.sent_at <= self._told_at:
             return
-        now = self._clock()
+        now = self._clock.monotonic()
         self._told_at = limit.sent_at
         if now - limit.sent_at > self.window:
             return
@@ -89,7 +86,7 @@ class FairShare:
             return 0.0
         self.requests = max(1.0, self.requests / 2.0)
         self._last = float("-inf")  # the request did not count: only the pause says when to ask again
-        return self._random() * self.window / 4
+        return self._clock.random() * self.window / 4
 
     def wait(self, kind: str = "", *, ahead: int = 0) -> float:
         """Return the seconds until our next request is fair; 0.0 for at once.
@@ -104,7 +101,7 @@ class FairShare:
         late = _TURN if kind == self._kind and len(self._waiting) > 1 else 0.0
         interval = self.window / self.requests
         until = self._last + interval * (1.0 + _SPREAD * self._chance + late)
-        return max(0.0, until - self._clock()) + ahead * interval
+        return max(0.0, until - self._clock.monotonic()) + ahead * interval
 
     def taken(self, kind: str = "") -> None:
         """Note that a request of a kind is sent now."""
@@ -114,4 +111,4 @@ class FairShare:
         self._waiting.clear()
 
     def _note(self) -> None:
-        self._last, self._chance = self._clock(), self._random()
+        self._last, self._chance = self._clock.monotonic(), self._clock.random()

@@ -11,8 +11,6 @@ answer in each window.
 from __future__ import annotations
 
 import math
-import random as random_module
-import time
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -21,7 +19,7 @@ from ..config import settings
 from ..errors import APIError, NovaKitError, RateLimitError
 from ..model.rate_limit import DEFAULT_LIMIT, DEFAULT_RETRY_AFTER, LIMIT_WINDOW
 from ..model.tools import HOUR, MINUTE, TOOL_LIMITS, Tool
-from ..runtime.clock import utc_now
+from ..runtime.clock import Clock
 from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .budget import POLLING_SHARE
@@ -87,8 +85,7 @@ class Allowance:
     Args:
         limits: how many generations in how many seconds; other tools have no limit.
         speed: how many times faster than real time the service's clock runs; above 1 for a sandbox.
-        clock: monotonic seconds.
-        random: a number in [0, 1).
+        clock: time and randomness.
 
     Attributes:
         limits: as given.
@@ -98,8 +95,9 @@ class Allowance:
         born: when it was created.
 
     Example:
+        >>> from novakit_widgets.runtime.clock import Clock
         >>> now = [0.0]
-        >>> allowance = Allowance(clock=lambda: now[0])
+        >>> allowance = Allowance(clock=Clock(monotonic=lambda: now[0]))
         >>> for _ in range(5):
         ...     allowance.take(Tool.VIDEO).counted()
         >>> allowance.wait(Tool.VIDEO)
@@ -113,23 +111,22 @@ class Allowance:
         limits: Mapping[Tool, tuple[int, float]] = TOOL_LIMITS,
         *,
         speed: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-        random: Callable[[], float] = random_module.random,
+        clock: Clock | None = None,
     ) -> None:
         self.limits = limits
         self.speed = speed
-        self._clock = clock
+        self._clock = clock or Clock()
         self._tools = {
             tool: SlidingWindow(count, (seconds + _MARGIN) / speed) for tool, (count, seconds) in limits.items()
         }
         self._requests = SlidingWindow(_left_by_polling(DEFAULT_LIMIT), (LIMIT_WINDOW + _MARGIN) / speed)
-        self.fair = FairShare(LIMIT_WINDOW / speed, clock=clock, random=random)
+        self.fair = FairShare(LIMIT_WINDOW / speed, clock=self._clock)
         self._under_way = dict.fromkeys(Tool, 0)
         self._paused: dict[Tool | None, float] = {}
         self._contested: dict[Tool, float] = {}
         self._listeners: set[Callable[[], None]] = set()
         self.seeded = False
-        self.born = utc_now()
+        self.born = self._clock.now()
 
     # Asking
 
@@ -142,7 +139,7 @@ class Allowance:
 
     def request_wait(self) -> float:
         """Return the seconds until a request other than polling may be sent, such as a cancellation."""
-        now = self._clock()
+        now = self._clock.monotonic()
         return max(self._requests.wait(now), self._paused.get(None, now) - now)
 
     def outlook(self, tool: Tool, *, ahead: int = 0) -> tuple[float, str]:
@@ -155,7 +152,7 @@ class Allowance:
         Returns:
             Seconds from now, and the limit in words, ``""`` if it waits for none.
         """
-        now = self._clock()
+        now = self._clock.monotonic()
         pause = max(self._paused.get(tool, now), self._paused.get(None, now)) - now
         requests = self._requests.wait(now, ahead=ahead)
         found = [
@@ -172,7 +169,7 @@ class Allowance:
 
     def contested(self, tool: Tool) -> bool:
         """Whether others seem to submit with the same key, so that one at a time is better."""
-        return self._clock() < self._contested.get(tool, -math.inf)
+        return self._clock.monotonic() < self._contested.get(tool, -math.inf)
 
     def limit_of(self, tool: Tool) -> str:
         """Return a tool's limit in words; ``""`` where there is none.
@@ -197,13 +194,13 @@ class Allowance:
 
     def add_request(self) -> None:
         """Count a request other than polling."""
-        self._requests.add(self._clock())
+        self._requests.add(self._clock.monotonic())
 
     def settle(self, tool: Tool, *, counts: bool) -> None:
         """Note the end of what `take` began; see `Slot`."""
         self._under_way[tool] -= 1
         if counts and tool in self._tools:
-            self._tools[tool].add(self._clock())
+            self._tools[tool].add(self._clock.monotonic())
         self._tell()
 
     def refused(self, tool: Tool, error: NovaKitError, *, seconds: float | None = None) -> None:
@@ -218,7 +215,7 @@ class Allowance:
         if isinstance(error, RateLimitError):
             pause = seconds or asked or DEFAULT_RETRY_AFTER
             stretch = self._tools[tool].seconds if tool in self._tools else LIMIT_WINDOW / self.speed
-            self._contested[tool] = self._clock() + pause + stretch
+            self._contested[tool] = self._clock.monotonic() + pause + stretch
         elif error.status_code == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None:
             pause = asked
         else:
@@ -234,7 +231,7 @@ class Allowance:
 
     def pause(self, tool: Tool | None, seconds: float) -> None:
         """Hold back a tool's submissions for some seconds; ``None`` for all tools."""
-        self._paused[tool] = max(self._paused.get(tool, -math.inf), self._clock() + seconds)
+        self._paused[tool] = max(self._paused.get(tool, -math.inf), self._clock.monotonic() + seconds)
         self._tell()
 
     def observe(self, limit: RateLimit | None, *, wall: float) -> None:
@@ -260,7 +257,7 @@ class Allowance:
             now: the present moment.
         """
         self.seeded = True
-        moment = self._clock()
+        moment = self._clock.monotonic()
         earlier: dict[Tool, list[float]] = {}
         for tool, at in begun:
             earlier.setdefault(tool, []).append(moment - max(0.0, (now - at).total_seconds()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..api.client import NovaKitClient
     from ..job_history.batches import BatchRecord
     from ..job_history.jobs import JobHistory
-    from ..runtime.clock import Clockwork
+    from ..runtime.clock import Clock
 
 __all__ = ["Recovery", "recover", "recover_all"]
 
@@ -105,19 +105,19 @@ class Recovery(Findings):
         return str(Markup("<ul>{}</ul>").format(Markup("").join(rows) or nothing))
 
 
-async def recover_all(client: NovaKitClient, history: JobHistory, *, clockwork: Clockwork | None = None) -> Recovery:
+async def recover_all(client: NovaKitClient, history: JobHistory, *, clock: Clock | None = None) -> Recovery:
     """Take over the batches of dead kernels, and look up every lost submission. Nothing is ever submitted.
 
     Args:
         client: lists the service's jobs.
         history: has the submissions and the batches.
-        clockwork: clock, sleep and random numbers.
+        clock: time and randomness.
     """
     # Claimed first: of two kernels that recover at the same time, only one continues a batch.
     claimed = await history.off_loop(
         history.batches.claim, base_url=client.base_url, account=client.account, active=active_batches()
     )
-    outcome = await look_up_all(client, history, clockwork=clockwork)
+    outcome = await look_up_all(client, history, clock=clock)
     records = [await history.off_loop(history.batches.find, batch) for batch in claimed]
     return Recovery(
         outcome.found,

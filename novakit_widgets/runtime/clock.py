@@ -1,4 +1,4 @@
-"""Injectable time and randomness."""
+"""Time and randomness that can be injected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Clockwork", "utc_now"]
+__all__ = ["Clock", "utc_now"]
 
 
 def utc_now() -> datetime:
@@ -21,10 +21,10 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Clockwork:
+class Clock:
     """Injectable time and randomness, so that tests run on virtual time."""
 
     now: Callable[[], datetime] = utc_now
-    clock: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random_module.random

@@ -149,12 +149,14 @@ def _start_our_thread() -> asyncio.AbstractEventLoop:
         if _thread is None:
             try:
                 _thread = LoopThread()
-            except RuntimeError:  # no threads here
+            except (
+                RuntimeError
+            ) as error:  # no threads here, or, from Python 3.12 on, none once the main thread has ended
                 loop = running()
                 if loop is None:
                     raise NovaKitError(
-                        "Python can't start a thread, and no event loop runs, so nothing was sent or billed. Write 'await' in "
-                        "an asyncio program."
+                        f"Python can't start a thread ({error}), and no event loop runs, so nothing was sent or billed. Write "
+                        "'await' in an asyncio program. A program's own threads must be joined before its main thread ends."
                     ) from None
                 return loop
     return _thread.loop

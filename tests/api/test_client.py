@@ -32,7 +32,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import JobStatus
 from novakit_widgets.model.tools import Tool
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Fault
 
 KEY = "sk_" + "a" * 64
@@ -394,9 +394,9 @@ async def test_a_job_whose_id_can_not_be_asked_for(job_id):
         await odd_client.submit("image", {"prompt": "x"})
     jobs = await odd_client.list()
     assert (jobs, jobs.left_out) == ((), 1)
-    quick = Clockwork(sleep=lambda _seconds: asyncio.sleep(0))
+    quick = Clock(sleep=lambda _seconds: asyncio.sleep(0))
     with pytest.raises(SubmissionUncertainError, match="it may run") as caught:
-        await submit(odd_client, Tool.IMAGE, {"prompt": "x"}, history=JobHistory(None), clockwork=quick)
+        await submit(odd_client, Tool.IMAGE, {"prompt": "x"}, history=JobHistory(None), clock=quick)
     assert "Nothing was sent" not in caught.value.message
     await odd_client.aclose()
 

@@ -206,7 +206,7 @@ async def test_unusable_environment_is_named_and_nothing_was_sent(tmp_path, monk
 
 @pytest.mark.parametrize(("name", "value", "message"), BAD_ENVIRONMENT)
 async def test_loopback_ignores_the_environment(tmp_path, monkeypatch, sandbox, name, value, message):
-    """The sandbox works, and so do its files."""
+    """The sandbox clock, and so do its files."""
     monkeypatch.setenv(name, value)
     async with NovaKitClient(sandbox.api_key, sandbox.base_url) as client:
         job = await client.submit("images/generations", {"prompt": "A lighthouse", "size": "512x512"})

@@ -29,7 +29,7 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.limits import tool_limits
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime import registry
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Fault
 
 
@@ -151,7 +151,7 @@ async def test_an_outage_does_not_eat_the_batch(serve, queue_of, fault):
     """After two lost answers in a row the rest is held; each word of the user tries one; in the end all are made, once."""
     sandbox = serve()
     sandbox.inject(fault, method="POST", times=None)
-    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clockwork=Clockwork(sleep=nap))
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"uncertain": 2, "waiting": 10}
     assert isinstance(queue.held, SubmissionUncertainError)
@@ -182,7 +182,7 @@ async def test_a_lost_answer_among_others_holds_nobody(serve, queue_of):
     sandbox = serve()
     for after in range(0, 12, 2):
         sandbox.inject(Fault.reset_after(), method="POST", times=1, after=after)
-    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clockwork=Clockwork(sleep=nap))
+    queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 12}
     assert len(sandbox.jobs) == 12
@@ -193,7 +193,7 @@ async def test_equal_places_have_a_job_each(serve, queue_of):
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.reset_before(), method="POST", times=1)
-    queue = queue_of(sandbox, ["A lighthouse"] * 2, clockwork=Clockwork(sleep=nap))
+    queue = queue_of(sandbox, ["A lighthouse"] * 2, clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 1, "uncertain": 1}
     queue.retry(queue.places)
@@ -422,7 +422,7 @@ async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, q
     sandbox = serve()
     sandbox.inject(Fault.reset_before(), method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=2)
-    queue = queue_of(sandbox, ["one"], clockwork=Clockwork(sleep=nap))
+    queue = queue_of(sandbox, ["one"], clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"uncertain": 1}
     queue.retry(queue.places)
@@ -781,12 +781,12 @@ async def test_a_thousand_are_lean(sandbox):
     tracemalloc.start()
     # A clock that stands still, so that all forecasts are of the same moment.
     noon = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
-    works = Clockwork(now=lambda: noon, clock=lambda: 0.0)
-    queue = JobQueue(items, client=client, history=JobHistory(None), clockwork=works)
+    clock = Clock(now=lambda: noon, monotonic=lambda: 0.0)
+    queue = JobQueue(items, client=client, history=JobHistory(None), clock=clock)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size < 60_000 * 1000
-    queue._submitting._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=lambda: 0.0)
+    queue._submitting._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=clock)
     looks, count = [], queue._lines._count
     queue._lines._count = lambda: looks.append(1) or count()
     times = [place.starts_at for place in queue.places]

@@ -28,7 +28,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import JobStatus
 from novakit_widgets.model.tools import Tool
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Fault
 
 
@@ -43,7 +43,7 @@ async def at_once(_seconds):
     await asyncio.sleep(0)
 
 
-QUICK = Clockwork(sleep=at_once)
+QUICK = Clock(sleep=at_once)
 
 
 async def lost(client, sandbox, fault, **options):
@@ -51,7 +51,7 @@ async def lost(client, sandbox, fault, **options):
     sandbox.inject(fault, method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
     run = image(client, **options)
-    run.begin(Ticket(works=QUICK))
+    run.begin(Ticket(clock=QUICK))
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     assert run.phase is Phase.UNCERTAIN
@@ -164,7 +164,7 @@ async def test_look_again_takes_what_recover_found(client, sandbox):
     """recover() has given the job to the row of the submission."""
     run = await lost(client, sandbox, Fault.reset_after())
     sandbox.clear_faults()
-    outcome = await look_up_all(client, run.history, clockwork=QUICK)
+    outcome = await look_up_all(client, run.history, clock=QUICK)
     assert len(outcome.found) == 1
     run.look_again()
     assert (await run.wait()).status == JobStatus.COMPLETED
@@ -175,10 +175,10 @@ async def test_retry_of_a_place_takes_what_recover_found(client, sandbox):
     """A batch submits a place again only if there is no job."""
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
-    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clock=QUICK)
     await queue.wait()
     assert str(queue.places[0].state) == "uncertain"
-    assert len((await look_up_all(client, queue.history, clockwork=QUICK)).found) == 1
+    assert len((await look_up_all(client, queue.history, clock=QUICK)).found) == 1
     queue.retry(queue.places)
     await queue.wait()
     assert str(queue.places[0].state) == "completed"
@@ -219,7 +219,7 @@ async def test_look_again_of_a_reusing_run_takes_job_found_meanwhile(client, san
     first, second = await in_question(client, sandbox)
     if status == "cancelled":
         await client.cancel(next(iter(sandbox.jobs)))
-    await look_up_all(client, first.history, clockwork=QUICK)
+    await look_up_all(client, first.history, clock=QUICK)
     second.look_again()
     if status == "completed":
         assert (await second.wait()).id == next(iter(sandbox.jobs))
@@ -269,7 +269,7 @@ def test_look_again_of_what_cannot_be_looked_up_stays_uncertain():
 async def test_look_again_of_a_reusing_run_keeps_a_job_that_can_not_be_fetched(client, sandbox):
     """The run watches it when the service answers again, and submits nothing."""
     first, second = await in_question(client, sandbox)
-    await look_up_all(client, first.history, clockwork=QUICK)
+    await look_up_all(client, first.history, clock=QUICK)
     sandbox.inject(Fault.status(401), method="GET", path="/jobs/*", times=1)
     second.look_again()
     with pytest.raises(AuthenticationError):
@@ -297,7 +297,7 @@ async def test_cancel_of_a_place_that_is_looked_up_submits_nothing(client, sandb
     sandbox.next_duration(FOREVER)
     sandbox.inject(fault, method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
-    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clockwork=QUICK)
+    queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clock=QUICK)
     await queue.wait()
     started = len(sandbox.jobs)
     queue.retry(queue.places)
@@ -315,7 +315,7 @@ async def test_look_again_of_a_run_cancelled_after_its_answer_knows_the_job(clie
     run = image(client, history=history)
     history.started = lambda *_args, **_kwargs: run._answering.cancel()
     history.off_loop = _slow
-    run.begin(Ticket(works=QUICK))
+    run.begin(Ticket(clock=QUICK))
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     run.look_again()

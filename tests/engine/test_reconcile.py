@@ -34,7 +34,7 @@ from novakit_widgets.model.canonical import same
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.parameters import PARAMETERS
 from novakit_widgets.model.tools import Tool
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 
 START = datetime(2025, 6, 1, 10, tzinfo=timezone.utc)
 PARAMS = {"prompt": "A sunset", "duration_seconds": 5}
@@ -72,12 +72,15 @@ def looked_up(service, *, known=(), params=PARAMS, tool=Tool.VIDEO):
 
     async def main():
         loop = asyncio.get_running_loop()
-        works = Clockwork(
-            now=lambda: START + timedelta(seconds=loop.time()), clock=loop.time, sleep=asyncio.sleep, random=lambda: 0.5
+        clock = Clock(
+            now=lambda: START + timedelta(seconds=loop.time()),
+            monotonic=loop.time,
+            sleep=asyncio.sleep,
+            random=lambda: 0.5,
         )
         try:
             history, question = JobHistory(None), Question(tool, params, START)
-            found = await look_up(service, question, LOST, history=history, known=known, clockwork=works)
+            found = await look_up(service, question, LOST, history=history, known=known, clock=clock)
         except SubmissionUncertainError as error:
             return error, loop.time()
         return found, loop.time()

@@ -43,7 +43,7 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime import loop as job_loop
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.runtime.waiting import check_timeout
 from novakit_widgets.sandbox import Fault
 
@@ -81,7 +81,7 @@ async def test_from_new_to_ended(client):
     assert job is run.job is run.result() is await run.wait()
     assert run.error is None
     assert run.elapsed == job.seconds
-    assert not tracker_of(client).busy
+    await until(lambda: not tracker_of(client).busy)  # a held poll that was cancelled takes some steps to end
 
 
 async def test_its_parameters_are_its_own(client):
@@ -462,8 +462,8 @@ async def test_an_attached_jobs_time_is_its_own(client, sandbox, hours, seconds)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
     begun = None if hours is None else job.created_at - timedelta(hours=hours)
     known = replace(job, created_at=begun)
-    works = Clockwork(now=lambda: job.created_at, clock=lambda: 5.0)
-    run = JobRun.known(Tool.IMAGE, {}, known, client=client, clockwork=works)
+    clock = Clock(now=lambda: job.created_at, monotonic=lambda: 5.0)
+    run = JobRun.known(Tool.IMAGE, {}, known, client=client, clock=clock)
     run.begin()
     assert run.phase is Phase.WATCHING
     assert round(run.elapsed, 3) == seconds
@@ -477,7 +477,7 @@ async def test_an_attached_card_counts_from_the_jobs_beginning(client, sandbox):
     sandbox.next_duration(FOREVER)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
     attached = JobRun.attached(job.id, client=client)
-    attached._time = Stopwatch(Clockwork(now=lambda: job.created_at + timedelta(minutes=2)))
+    attached._time = Stopwatch(Clock(now=lambda: job.created_at + timedelta(minutes=2)))
     attached.begin()
     await until(lambda: attached.phase is Phase.WATCHING)
     assert 120.0 <= attached.elapsed < 180.0

@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from virtual import Service, run
+from virtual import Service, clock_of, run
 
 from novakit_widgets.api.client import NovaKitClient
 from novakit_widgets.engine.tracker import JobTracker, tracker_of
@@ -27,7 +27,7 @@ from novakit_widgets.model.job import Job, JobStatus
 
 def tracker_for(service, *, pace=None, random=lambda: 0.5):
     loop = asyncio.get_running_loop()
-    return JobTracker(service, pace=pace, clock=loop.time, random=random, wall=loop.time)
+    return JobTracker(service, pace=pace, clock=clock_of(loop, random))
 
 
 class Listener:

@@ -24,7 +24,7 @@ import novakit_widgets as nk
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.job_history.schema import VERSION
 from novakit_widgets.notebook.recover import recover_all
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 
 DATA = Path(__file__).parent / "data"
 SHOWN = json.loads((DATA / "history-0.1.0.json").read_text("utf-8"))
@@ -139,7 +139,7 @@ async def test_old_file_recover_finds_lost_job_and_batches(history):
         "outputData": {"url": "https://cdn.novakit.ai/results/job_lost01/video.mp4"},
     }
     service = client(job)
-    recovery = await recover_all(service, history, clockwork=Clockwork(sleep=nap))
+    recovery = await recover_all(service, history, clock=Clock(sleep=nap))
     await service.aclose()
     assert [found.id for found in recovery.found] == ["job_lost01"]
     assert [batch.id for batch in recovery.batches] == OPEN

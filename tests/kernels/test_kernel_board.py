@@ -53,7 +53,7 @@ def test_a_cell_that_waits_shows_the_board_itself(kernel, sandbox, wait):
 
 
 def test_an_interrupt_ends_the_waiting_only(kernel, sandbox):
-    """The jobs, those that wait too, go on; waiting again works, and the cell that made the board gets the plain result."""
+    """The jobs, those that wait too, go on; waiting again clock, and the cell that made the board gets the plain result."""
     sandbox.next_duration(*[40.0] * 4)
     shown = kernel.ok('board = nk.batch("image", list("abcd"), size="512x512", max_running=2); board')
     for wait in ("board.wait()", "await board"):

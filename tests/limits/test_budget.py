@@ -11,6 +11,7 @@ from virtual import run
 
 from novakit_widgets.limits.budget import PollingBudget
 from novakit_widgets.model.rate_limit import DEFAULT_LIMIT, RateLimit
+from novakit_widgets.runtime.clock import Clock
 
 SECONDS = st.integers(0, 4_000).map(lambda ticks: ticks / 32)
 EVENTS = st.one_of(
@@ -28,7 +29,7 @@ def test_take_never_exceeds_the_window(events, takers):
 
     async def main():
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget = PollingBudget(60.0, clock=Clock(monotonic=loop.time))
         taken = []
         paused_until = 0.0
 
@@ -63,7 +64,7 @@ def test_places_are_half_of_the_limit():
 
     async def main():
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget = PollingBudget(60.0, clock=Clock(monotonic=loop.time))
         assert budget.places == DEFAULT_LIMIT // 2 == 15
         budget.observe(None, wall=0.0)
         assert budget.places == 15
@@ -79,7 +80,7 @@ def test_take_frees_places_after_a_window():
 
     async def main():
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget = PollingBudget(60.0, clock=Clock(monotonic=loop.time))
         for _ in range(14):
             await budget.take()
         await asyncio.sleep(20.0)
@@ -97,7 +98,7 @@ def test_observe_without_remaining_waits_for_the_reset():
 
     async def main():
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget = PollingBudget(60.0, clock=Clock(monotonic=loop.time))
         budget.observe(RateLimit(30, 0, 1_000.0), wall=990.0)
         assert budget.delay() == 10.0
         budget.observe(RateLimit(30, 0, 900.0), wall=990.0)
@@ -115,7 +116,7 @@ def test_delay_with_keep_leaves_a_place():
 
     async def main():
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(60.0, clock=loop.time, sleep=asyncio.sleep)
+        budget = PollingBudget(60.0, clock=Clock(monotonic=loop.time))
         for _ in range(14):
             await budget.take()
         assert budget.delay(keep=1) == 60.0

@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual import Service, run
+from virtual import Service, clock_of, run
 
 from novakit_widgets.engine.tracker import JobTracker
 from novakit_widgets.errors import RateLimitError
@@ -49,8 +49,8 @@ class Kernel:
         self.sent = deque()
         self.rate_limit = None
         loop = asyncio.get_running_loop()
-        budget = PollingBudget(MINUTE, clock=loop.time, sleep=asyncio.sleep, random=random)
-        self.tracker = JobTracker(self, clock=loop.time, random=random, wall=loop.time, budget=budget)
+        clock = clock_of(loop, random)
+        self.tracker = JobTracker(self, clock=clock, budget=PollingBudget(MINUTE, clock=clock))
 
     async def _asking(self, request):
         now = self.key.now

@@ -17,6 +17,7 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.limits.tool_limits import Allowance, allowance_of
 from novakit_widgets.model.rate_limit import RateLimit
 from novakit_widgets.model.tools import TOOL_LIMITS, Tool
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.runtime.sliding_window import SlidingWindow
 from novakit_widgets.sandbox import Limits
 
@@ -86,7 +87,7 @@ def test_allowance_keeps_the_service_from_refusing(limit, posts, at_once):
     """POSTs and answers take their time, several at once; none arrives too early."""
     count, seconds = limit
     time = Time()
-    allowance = Allowance({Tool.VIDEO: limit}, clock=time)
+    allowance = Allowance({Tool.VIDEO: limit}, clock=Clock(monotonic=time))
     allowance.observe(RateLimit(10_000), wall=0.0)
     service, coming, numbers = SlidingWindow(count, seconds), [], itertools.count()
     waiting, slowest = list(posts), max(there + back for there, back, _ in posts)
@@ -124,7 +125,7 @@ def test_documented_limits_equal_the_sandboxs(time):
 
 def test_window_begins_with_the_answer(time):
     """The service counts from the arrival of the POST, which is before its answer."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     slots = [allowance.take(Tool.VIDEO) for _ in range(5)]
     assert allowance.wait(Tool.VIDEO) > 0.0
     time.now += 40.0
@@ -137,7 +138,7 @@ def test_window_begins_with_the_answer(time):
 
 def test_released_slot_does_not_count(time):
     """Nothing was generated, so its place is free at once."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     for _ in range(4):
         allowance.take(Tool.VIDEO).counted()
     slot = allowance.take(Tool.VIDEO)
@@ -148,7 +149,7 @@ def test_released_slot_does_not_count(time):
 
 def test_429_pauses_its_tool_only(time):
     """No POST of that tool is sent before Retry-After; other tools go on."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     allowance.take(Tool.VIDEO).released(RateLimitError("slow", 429, retry_after=900.0))
     assert allowance.outlook(Tool.VIDEO) == (900.0, "NovaKit asked for a pause")
     assert allowance.wait(Tool.IMAGE) == 0.0
@@ -166,7 +167,7 @@ def test_429_pauses_its_tool_only(time):
 
 def test_503_with_retry_after_pauses_all_tools(time):
     """Other errors pause nothing."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     allowance.take(Tool.TTS).released(APIError("broken", 500))
     assert allowance.wait(Tool.IMAGE) == 0.0
     allowance.take(Tool.TTS).released(APIError("busy", 503, retry_after=12.0))
@@ -175,7 +176,7 @@ def test_503_with_retry_after_pauses_all_tools(time):
 
 def test_submissions_leave_half_of_the_requests_to_polling(time):
     """30 a minute until a header says otherwise: 15 submissions, then a wait."""
-    allowance = Allowance({}, clock=time)
+    allowance = Allowance({}, clock=Clock(monotonic=time))
     for _ in range(15):
         assert allowance.wait(Tool.TTS) == 0.0
         allowance.take(Tool.TTS).counted()
@@ -188,7 +189,7 @@ def test_submissions_leave_half_of_the_requests_to_polling(time):
 
 def test_observe_without_remaining_waits_for_the_reset(time):
     """A wrong clock stops us for a minute at most."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     allowance.observe(RateLimit(30, remaining=0, reset=107.0), wall=100.0)
     assert allowance.request_wait() == 7.0
     allowance.observe(RateLimit(30, remaining=0, reset=100_000.0), wall=100.0)
@@ -197,7 +198,7 @@ def test_observe_without_remaining_waits_for_the_reset(time):
 
 def shared(time, **options):
     """Return an allowance that has just learnt that others have used 14 of the key's 30 requests."""
-    allowance = Allowance(clock=time, random=lambda: 0.5, **options)
+    allowance = Allowance(clock=Clock(monotonic=time, random=lambda: 0.5), **options)
     allowance.observe(RateLimit(30, remaining=15, reset=160.0, sent=1, sent_at=time.now), wall=100.0)
     return allowance
 
@@ -213,7 +214,7 @@ def test_submissions_on_a_shared_key_are_spread(time):
     allowance.take(Tool.IMAGE).counted()
     assert allowance.wait(Tool.IMAGE) == pytest.approx(67.5)
     assert allowance.fair.wait() == pytest.approx(67.5)
-    assert Allowance(clock=time).outlook(Tool.IMAGE) == (0.0, "")
+    assert Allowance(clock=Clock(monotonic=time)).outlook(Tool.IMAGE) == (0.0, "")
 
 
 def test_polling_and_submitting_take_turns(time):
@@ -236,14 +237,14 @@ def test_spread_after_429_adds_jitter_on_a_shared_key(time):
     allowance = shared(time)
     allowance.spread(RateLimitError("slow", 429, retry_after=20.0))
     assert allowance.outlook(Tool.IMAGE) == (pytest.approx(27.5), "NovaKit asked for a pause")
-    alone = Allowance(clock=time)
+    alone = Allowance(clock=Clock(monotonic=time))
     alone.spread(RateLimitError("slow", 429, retry_after=20.0))
     assert alone.wait(Tool.IMAGE) == 0.0
 
 
 def test_allowance_at_speed_has_shorter_windows(time):
     """A sandbox at 100 times the speed has windows a hundredth as long."""
-    allowance = Allowance(clock=time, speed=100.0)
+    allowance = Allowance(clock=Clock(monotonic=time), speed=100.0)
     for _ in range(5):
         allowance.take(Tool.VIDEO).counted()
     assert allowance.wait(Tool.VIDEO) == pytest.approx(36.01)
@@ -252,7 +253,7 @@ def test_allowance_at_speed_has_shorter_windows(time):
 
 def test_seed_counts_earlier_submissions(time):
     """Three videos of the last kernel, the oldest half an hour ago: two more, then a wait of half an hour."""
-    allowance = Allowance(clock=time)
+    allowance = Allowance(clock=Clock(monotonic=time))
     ago = [timedelta(minutes=30), timedelta(minutes=20), timedelta(minutes=1)]
     allowance.seed([(Tool.VIDEO, NOW - passed) for passed in reversed(ago)], now=NOW)
     for _ in range(2):
@@ -264,7 +265,7 @@ def test_seed_counts_earlier_submissions(time):
 
 def test_listeners_are_called_after_changes(time):
     """A released slot and a pause may change when the next one starts."""
-    allowance, heard = Allowance(clock=time), []
+    allowance, heard = Allowance(clock=Clock(monotonic=time)), []
 
     def listen():
         heard.append(time.now)

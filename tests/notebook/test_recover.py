@@ -23,7 +23,7 @@ from novakit_widgets.engine.submit import Ticket, submit
 from novakit_widgets.job_history.jobs import JobHistory, default_history
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.notebook.recover import recover, recover_all
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Fault
 
 
@@ -58,7 +58,7 @@ async def nap(_seconds):
     await asyncio.sleep(0)
 
 
-QUICK = Clockwork(sleep=nap)
+QUICK = Clock(sleep=nap)
 PARAMS = {"prompt": "A lighthouse", "seed": 3}
 
 
@@ -75,7 +75,7 @@ def begin_elsewhere(history, sandbox, params):
 def test_submit_with_a_lost_answer_finds_its_job(sandbox, history):
     """The connection breaks after the POST: the job is looked up, attached to, and not submitted again."""
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
-    job = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    job = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clock=QUICK))
     assert list(sandbox.jobs) == [job.id]
     (entry,) = history.entries()
     assert (entry.stage, entry.job.id) == ("job", job.id)
@@ -85,19 +85,19 @@ def test_submit_that_never_arrived_is_not_sent_again(sandbox, history):
     """The connection breaks before the work: the user decides."""
     sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match=r"no such job.*Nothing was submitted twice.*nk\.recover"):
-        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clock=QUICK))
     assert not sandbox.jobs
     assert history.entries()[0].stage == "uncertain"
-    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clock=QUICK))
     assert len(outcome.unsent) == 1
     assert history.lost() == []
 
 
 def test_submit_does_not_take_an_earlier_equal_job(sandbox, history):
     """A job that the history knows is no candidate."""
-    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clock=QUICK))
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
-    second = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+    second = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clock=QUICK))
     assert first.id != second.id
     assert set(sandbox.jobs) == {first.id, second.id}
 
@@ -105,10 +105,10 @@ def test_submit_does_not_take_an_earlier_equal_job(sandbox, history):
 def test_submit_without_a_history_does_not_take_an_earlier_equal_job(sandbox):
     """The process knows its own submissions."""
     off = JobHistory(None)
-    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clockwork=QUICK))
+    first = go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clock=QUICK))
     sandbox.inject(Fault.reset_before(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match="no such job"):
-        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clockwork=QUICK))
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=off, clock=QUICK))
     assert list(sandbox.jobs) == [first.id]
 
 
@@ -118,7 +118,7 @@ def test_submit_of_two_equal_ones_gives_each_its_job(sandbox, history, off):
     kept = JobHistory(None) if off else history
 
     async def both(client):
-        one = [submit(client, Tool.IMAGE, PARAMS, history=kept, clockwork=QUICK) for _ in range(2)]
+        one = [submit(client, Tool.IMAGE, PARAMS, history=kept, clock=QUICK) for _ in range(2)]
         return await asyncio.gather(*one, return_exceptions=True)
 
     def ids(outcomes):
@@ -155,7 +155,7 @@ def test_submit_with_two_candidates_names_them(sandbox, history):
     go(sandbox, lambda client: client.submit("image", PARAMS))
     sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
     with pytest.raises(SubmissionUncertainError, match="2 jobs could be it") as caught:
-        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clockwork=QUICK))
+        go(sandbox, lambda client: submit(client, Tool.IMAGE, PARAMS, history=history, clock=QUICK))
     assert {job.id for job in caught.value.candidates} == set(sandbox.jobs)
 
 
@@ -164,7 +164,7 @@ def test_recover_tells_started_submissions_from_others(sandbox, history):
     for params in (PARAMS, PARAMS, {"prompt": "never arrived"}):
         begin_elsewhere(history, sandbox, params)
     go(sandbox, lambda client: client.submit("image", PARAMS))  # the dead kernel's own, as far as the service knows
-    outcome = go(sandbox, lambda client: recover_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: recover_all(client, history, clock=QUICK))
     assert [job.id for job in outcome.found] == list(sandbox.jobs)
     assert len(outcome.unsent) == 2
     assert "1 found, 2 never started, 0 unclear" in repr(outcome)
@@ -183,7 +183,7 @@ def test_look_up_all_with_a_full_list_uses_how_far_it_reaches(sandbox, history, 
             await client.submit("image", {"prompt": f"class work {number}"})
 
     go(sandbox, class_work)
-    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clock=QUICK))
     assert (len(outcome.unsent), len(outcome.unclear)) == (unsent, 1 - unsent)
     assert outcome.found == ()
 
@@ -192,7 +192,7 @@ def test_look_up_all_without_a_list_leaves_submissions_unclear(sandbox, history)
     """The reason is given, and they stay for the next look."""
     begin_elsewhere(history, sandbox, PARAMS)
     fault = sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
-    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clock=QUICK))
     assert len(outcome.unclear) == 1
     assert "scope" in outcome.reasons[0]
     assert len(history.lost()) == 1
@@ -210,7 +210,7 @@ def test_look_up_all_takes_a_job_that_the_history_only_listed(sandbox, history):
 
     go(sandbox, listed)
     assert len(history.entries()) == 2
-    outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+    outcome = go(sandbox, lambda client: look_up_all(client, history, clock=QUICK))
     assert [job.id for job in outcome.found] == list(sandbox.jobs)
     (entry,) = history.entries()
     assert (entry.stage, entry.job.id) == ("job", outcome.found[0].id)
@@ -227,14 +227,14 @@ def test_look_up_all_with_an_incomplete_list_leaves_it_unclear(sandbox, history,
             await client.submit("image", {"prompt": f"class work {number}"})
         if not full:
             sandbox.inject(Fault.null_fields("inputParams"), method="GET", path="/jobs", times=3)
-        return job, await look_up_all(client, history, clockwork=QUICK)
+        return job, await look_up_all(client, history, clock=QUICK)
 
     job, outcome = go(sandbox, others)
     assert (outcome.found, outcome.unsent, len(outcome.unclear)) == ((), (), 1)
     assert ("newest 100" if full else job.id) in outcome.reasons[0]
     assert len(history.lost()) == 1
     if not full:
-        outcome = go(sandbox, lambda client: look_up_all(client, history, clockwork=QUICK))
+        outcome = go(sandbox, lambda client: look_up_all(client, history, clock=QUICK))
         assert [found.id for found in outcome.found] == [job.id]
 
 
@@ -249,12 +249,12 @@ def test_look_up_of_jobs_with_files_uses_a_shorter_list(sandbox, history):
             await client.submit("image_edit", {"prompt": f"edit {number}", "operation": "edit", "image": FILE})
         sandbox.inject(Fault.reset_after(), method="POST", path="/images/*")
         asked = {"prompt": "the lost one", "operation": "edit", "image": FILE}
-        found = await submit(client, Tool.IMAGE_EDIT, asked, history=history, clockwork=QUICK)
+        found = await submit(client, Tool.IMAGE_EDIT, asked, history=history, clock=QUICK)
         # Of another that never arrived these say nothing: it may be one of those that are not shown.
         history.begin(Tool.IMAGE_EDIT, {"prompt": "another"}, base_url=client.base_url, account=client.account)
         (other,) = history.entries(limit=1)
         history.uncertain(other.intent, "its answer was lost")
-        return found, await look_up_all(client, history, clockwork=QUICK)
+        return found, await look_up_all(client, history, clock=QUICK)
 
     job, outcome = go(sandbox, lose_one)
     assert job.id == list(sandbox.jobs)[-1]
@@ -341,7 +341,7 @@ def test_reuse_pays_nothing_while_a_lost_submission_is_unclear(sandbox, tmp_path
     run = JobRun(Tool.IMAGE, PARAMS, client=NovaKitClient(sandbox.api_key, sandbox.base_url))
 
     async def look():
-        found = await lost_job(run, clockwork=QUICK)
+        found = await lost_job(run, clock=QUICK)
         await run.client.aclose()
         return found
 
@@ -443,7 +443,7 @@ def test_lost_answer_without_a_history_advises_client_list(sandbox, tmp_path, ke
 
     async def work(client):
         run = JobRun(Tool.IMAGE, PARAMS, client=client, history=history)
-        run.begin(Ticket(works=QUICK))
+        run.begin(Ticket(clock=QUICK))
         said = []
         for again in (False, True):
             if again:
@@ -452,7 +452,7 @@ def test_lost_answer_without_a_history_advises_client_list(sandbox, tmp_path, ke
                 await run.wait()
             said.append(str(caught.value))
         sandbox.clear_faults()
-        return said, await recover_all(client, history, clockwork=QUICK)
+        return said, await recover_all(client, history, clock=QUICK)
 
     said, recovery = go(sandbox, work)
     told = recovery._repr_html_()

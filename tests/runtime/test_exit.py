@@ -132,20 +132,54 @@ def test_exit_names_a_batch_in_one_line(served, environment):
 
 
 def test_exit_waits_for_threads_that_use_the_loop(served, environment):
-    """A program whose main thread ends first: its threads get their jobs."""
+    """A program whose main thread ends while its threads still wait for their jobs: they get them."""
     served.next_duration(1.0, 1.0)
     ended = run_program(
         """
-        import threading, novakit_widgets as nk
+        import sys, threading, novakit_widgets as nk
+        begun = threading.Semaphore(0)
         def work():
-            print(nk.image("A boat").wait(20).status)
-        nk.JobWidget
+            card = nk.image("A boat")
+            begun.release()
+            sys.stdout.write(f"{card.wait(20).status}\\n")  # print writes the end of the line on its own
         for _ in range(2):
             threading.Thread(target=work).start()
+        for _ in range(2):
+            begun.acquire()
         """,
         environment=environment,
     )
     assert (ended.stdout.split(), ended.stderr) == (["completed", "completed"], "")
+
+
+def test_a_thread_that_begins_after_the_main_thread_ended(served, environment):
+    """It gets its job; from Python 3.12 on no thread can be started then, which the error says, and nothing is sent."""
+    served.next_duration(1.0)
+    before = set(served.jobs)
+    ended = run_program(
+        """
+        import threading, time, novakit_widgets as nk
+        nk.JobWidget
+        def work():
+            while not threading._SHUTTING_DOWN:
+                time.sleep(0.01)
+            try:
+                print(nk.image("A boat").wait(20).status)
+            except nk.NovaKitError as error:
+                print(type(error).__name__, error)
+        threading.Thread(target=work).start()
+        """,
+        environment=environment,
+    )
+    assert ended.stderr == ""
+    if sys.version_info >= (3, 12):
+        assert ended.stdout.startswith(
+            "NovaKitError Python can't start a thread (can't create new thread at interpreter shutdown)"
+        )
+        assert "nothing was sent or billed" in ended.stdout
+        assert set(served.jobs) == before
+    else:
+        assert ended.stdout.split() == ["completed"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of another process is no signal there")

@@ -10,7 +10,7 @@ from novakit_widgets import NovaKitClient, Tool, settings
 from novakit_widgets.batches.queue import JobQueue
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.notebook.recover import recover_all
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 
 
 async def nap(_seconds: float) -> None:
@@ -20,7 +20,7 @@ async def nap(_seconds: float) -> None:
 
 async def go_on(client: NovaKitClient, history: JobHistory) -> list[JobQueue]:
     """Bring back the batches of dead processes."""
-    outcome = await recover_all(client, history, clockwork=Clockwork(sleep=nap))
+    outcome = await recover_all(client, history, clock=Clock(sleep=nap))
     return [JobQueue.restored(record, client=client, history=history) for record in outcome.batches]
 
 

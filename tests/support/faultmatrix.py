@@ -34,7 +34,7 @@ from novakit_widgets.errors import (
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.tools import Tool
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Matrix:
     async def _submitted(self, tool: Tool) -> JobRun:
         """Submit a job without waiting for real time when its answer is lost."""
         params = self._params(tool)
-        job = await submit(self._client, tool, params, history=self._history, clockwork=_quick())
+        job = await submit(self._client, tool, params, history=self._history, clock=_quick())
         return self._attached(job)
 
     def _attached(self, job: Job) -> JobRun:
@@ -291,7 +291,7 @@ class Matrix:
     async def _put_right(self, run: JobRun | None, *, cancels: bool) -> None:
         """Do what a user does when the service is well again: recover, watch on, cancel."""
         self._sandbox.clear_faults()
-        found = (await look_up_all(self._client, self._history, clockwork=_quick())).found
+        found = (await look_up_all(self._client, self._history, clock=_quick())).found
         runs = [self._attached(job) for job in found] if run is None else [run]
         for one in runs:
             if cancels and one.phase in (Phase.WATCHING, Phase.LEFT):
@@ -329,11 +329,11 @@ def _expected(name: str, endpoint: str, for_good: bool) -> Error:
     return pair[for_good]
 
 
-def _quick() -> Clockwork:
+def _quick() -> Clock:
     """Return time that passes without waiting."""
     passed: Iterator[float] = itertools.count(0.0, 10.0)
 
     async def nap(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    return Clockwork(clock=lambda: next(passed), sleep=nap)
+    return Clock(monotonic=lambda: next(passed), sleep=nap)

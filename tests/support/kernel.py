@@ -260,7 +260,7 @@ def running(environment: Environment, folder: Path, **variables: str) -> Iterato
 
     Args:
         environment: whose.
-        folder: where it works, and keeps all that it writes.
+        folder: where it clock, and keeps all that it writes.
         **variables: for its process.
     """
     log = folder / "log.txt"

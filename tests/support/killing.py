@@ -22,7 +22,7 @@ from novakit_widgets.batches.queue import PlaceState
 from novakit_widgets.engine.reconcile import look_up_all
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import JobStatus
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.sandbox import Sandbox
 
 
@@ -185,7 +185,7 @@ async def _finish(client, history):
 
 async def _recover(client, history):
     try:
-        return await look_up_all(client, history, clockwork=Clockwork(sleep=_nap))
+        return await look_up_all(client, history, clock=Clock(sleep=_nap))
     finally:
         await client.aclose()
 

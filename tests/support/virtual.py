@@ -7,11 +7,13 @@ import gc
 import selectors
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from novakit_widgets.errors import NotFoundError, NovaKitError
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.rate_limit import RateLimit
 from novakit_widgets.runtime import loop as job_loop
+from novakit_widgets.runtime.clock import Clock
 
 
 class _NoWait(selectors.DefaultSelector):
@@ -41,6 +43,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self):
         return self._virtual.now
+
+
+def clock_of(loop, random=lambda: 0.5):
+    """Return the clock of a loop's virtual time, which is the wall's as well."""
+    return Clock(now=lambda: datetime.fromtimestamp(loop.time(), tz=timezone.utc), monotonic=loop.time, random=random)
 
 
 def run(main):

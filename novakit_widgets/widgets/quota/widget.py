@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -11,7 +10,6 @@ from ...api.client import default_client
 from ...engine.quota_watch import QuotaWatch
 from ...model.quota import Bucket, Quota
 from ...runtime import loop as job_loop
-from ...runtime.clock import utc_now
 from ...runtime.registry import replace
 from ..common.amounts import grouped, name_of
 from ..common.display import DisplayHandles
@@ -19,10 +17,10 @@ from ..common.kernel import in_kernel
 from ..common.times import date_and_time, day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from ...api.client import NovaKitClient
+    from ...runtime.clock import Clock
 
 __all__ = ["QuotaView", "quota"]
 
@@ -43,8 +41,7 @@ class QuotaView:
     Args:
         client: the client.
         quota: the service's answer.
-        clock: returns monotonic seconds.
-        now: returns the present moment with time zone.
+        clock: time.
     """
 
     def __init__(
@@ -52,10 +49,9 @@ class QuotaView:
         client: NovaKitClient,
         quota: Quota,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = utc_now,
+        clock: Clock | None = None,
     ) -> None:
-        self._watch = QuotaWatch(client, quota, clock=clock, now=now)
+        self._watch = QuotaWatch(client, quota, clock=clock)
         self._watch.listen(self._replace)
         self._handles = DisplayHandles()
 

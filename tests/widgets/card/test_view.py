@@ -24,7 +24,7 @@ from novakit_widgets.errors import (
 )
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.tools import Tool
-from novakit_widgets.runtime.clock import Clockwork
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.widgets.card.html import figures, head, icon, message
 from novakit_widgets.widgets.card.view import Samples, View
 from novakit_widgets.widgets.common.labels import label_of, prompt_of, shortened
@@ -61,7 +61,7 @@ RESULTLESS = job_in(JobStatus.COMPLETED, output={"odd": 1})
     [
         (Phase.NEW, {}, "Not submitted", "quiet", "start"),
         (Phase.SUBMITTING, {}, "Submitting", "waiting", "cancel"),
-        (Phase.SUBMITTING, {"_origin": SimpleNamespace(attached_to="job_1")}, "Reconnecting", "waiting", "cancel"),
+        (Phase.SUBMITTING, {"_strategy": SimpleNamespace(attached_to="job_1")}, "Reconnecting", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": NovaKitConnectionError("x")}, "Reconnecting", "waiting", "cancel"),
         (Phase.SUBMITTING, {"trouble": SubmissionUncertainError("x")}, "Answer lost", "waiting", "cancel"),
         (Phase.WATCHING, {"job": job_in(JobStatus.PENDING)}, "Queued", "waiting", "cancel"),
@@ -127,7 +127,7 @@ def test_times_in_words():
     """Elapsed, what is usual, what is left, and nothing before the beginning."""
     settings.configure(speed=1.0)
     now = 0.0
-    watch = Stopwatch(Clockwork(clock=lambda: now))
+    watch = Stopwatch(Clock(monotonic=lambda: now))
     run = run_in(Phase.WATCHING, job=job_in(JobStatus.PROCESSING), _time=watch)
     samples = Samples()
     assert View.of(run, samples).times == ""

@@ -6,8 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -22,12 +21,13 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..model.parsing import readable
+from ..model.rate_limit import answered_at, http_date
 from ..runtime.clock import utc_now
 
 __all__ = ["HEADERS", "Action", "Answer", "answer_of", "error_of", "retry_after"]
 
 # The headers that are read. The others are not kept, since a traceback may show the variables of its frames.
-HEADERS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+HEADERS = ("age", "date", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 _WITH_RETRY_AFTER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 _KEPT_BYTES = 2_000  # bytes of an unreadable answer that the error's ``response`` keeps
@@ -74,12 +74,16 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Callable[[], d
     """Return the seconds that the service asks to wait; ``None`` where it does not say.
 
     Args:
-        headers: the answer's; ``Retry-After`` may be seconds or a date.
+        headers: the answer's; ``Retry-After`` may be seconds or a date, which is compared with the answer's own ``Date``.
         body: the decoded answer; ``retryAfter`` serves where the header is missing.
-        now: returns the current time with time zone, for a date in the header.
+        now: returns the current time with time zone, for an answer without a ``Date``.
     """
+
+    def present() -> datetime:
+        return answered_at(headers) or now()
+
     for value in (headers.get("retry-after"), body.get("retryAfter") if isinstance(body, Mapping) else None):
-        seconds = _seconds(value, now)
+        seconds = _seconds(value, present)
         if seconds is not None:
             return seconds
     return None
@@ -206,7 +210,7 @@ def _figures(body: object) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
-def _seconds(value: Any, now: Callable[[], datetime]) -> float | None:
+def _seconds(value: Any, present: Callable[[], datetime]) -> float | None:
     if value is None or isinstance(value, bool):
         return None
     try:
@@ -217,10 +221,5 @@ def _seconds(value: Any, now: Callable[[], datetime]) -> float | None:
         pass
     else:
         return max(0.0, seconds) if seconds < float("inf") else None
-    try:
-        moment = parsedate_to_datetime(str(value))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - now()).total_seconds())
+    moment = http_date(str(value))
+    return None if moment is None else max(0.0, (moment - present()).total_seconds())

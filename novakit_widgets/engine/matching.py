@@ -17,15 +17,14 @@ from ..runtime.clock import Clock
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from ..api.listing import Lists
     from ..model.job import Job
     from ..model.tools import Tool
-    from .ownership import OwnershipRecords
+    from .ownership import OwnershipRecords, SharedLists
 
 __all__ = ["CLOCK_SKEW", "Match", "find_matches"]
 
-# How far the service's clock may be behind ours. Wider only means that an older equal job makes the answer ambiguous;
-# narrower would overlook the job.
+# How far the service's clock may be behind ours, besides what its answers tell. Wider only means that an older equal job makes the
+# answer ambiguous; narrower would overlook the job.
 CLOCK_SKEW = timedelta(minutes=5)
 _RECENT = timedelta(
     days=1
@@ -50,7 +49,7 @@ class Match:
 
 
 async def find_matches(
-    client: Lists,
+    client: SharedLists,
     tool: Tool,
     asked: Sequence[tuple[Mapping[str, Any], datetime]],
     *,
@@ -78,8 +77,9 @@ async def find_matches(
         if pause:
             await clock.sleep(pause)
         jobs, limit = await _listed(client, tool, clock, limit)
+        ahead = client.ahead
         for index, (params, since) in enumerate(asked):
-            found[index] = [job for job in jobs if _could_be(job, params, since, known, tool)] or found[index]
+            found[index] = [job for job in jobs if _could_be(job, params, since - ahead, known, tool)] or found[index]
         if any(found):
             known = {*known, *await records.others({digest_of(tool, params) for params, _ in asked})}
             found = [[job for job in each if job.id not in known] for each in found]
@@ -89,12 +89,15 @@ async def find_matches(
         known = {*known, *await records.known()}
     answered = {} if all(found) else await records.answered()
     return [
-        Match(mine, _doubt(jobs, params, since, known, tool) or _older(jobs, since, tool, answered, limit))
+        Match(
+            mine,
+            _doubt(jobs, params, since - ahead, known, tool) or _older(jobs, since, tool, answered, limit, ahead=ahead),
+        )
         for mine, (params, since) in zip(found, asked, strict=True)
     ]
 
 
-async def _listed(client: Lists, tool: Tool, clock: Clock, limit: int) -> tuple[tuple[Job, ...], int]:
+async def _listed(client: SharedLists, tool: Tool, clock: Clock, limit: int) -> tuple[tuple[Job, ...], int]:
     """Return the list, and how many jobs it could have shown; retry while the service can't be reached."""
     until = clock.monotonic() + _LISTING_SECONDS
     failures = 0
@@ -161,7 +164,15 @@ def _doubt(
     return ""
 
 
-def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[str, datetime], limit: int) -> str:
+def _older(
+    jobs: Sequence[Job],
+    since: datetime,
+    tool: Tool,
+    answered: Mapping[str, datetime],
+    limit: int,
+    *,
+    ahead: timedelta,
+) -> str:
     """Return why the list may leave out a job of ours; ``""`` where it reaches back far enough.
 
     Args:
@@ -170,6 +181,7 @@ def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[s
         tool: of the job.
         answered: when the answers to our submissions came, by job id.
         limit: how many jobs the list could have shown.
+        ahead: how far our clock is ahead of the service's, where its answers tell.
     """
     if len(jobs) < limit:
         return ""
@@ -178,7 +190,7 @@ def _older(jobs: Sequence[Job], since: datetime, tool: Tool, answered: Mapping[s
     ordered = len(dates) > 1 and dates[0] == max(dates)
     # By the service's clock, which may differ from ours; or without it: a job of ours is older if its answer came before.
     before = any(job.id in answered and answered[job.id] < since for job in jobs if job.id is not None)
-    if ordered and (before or dates[-1] < since - CLOCK_SKEW):
+    if ordered and (before or dates[-1] < since - ahead - CLOCK_SKEW):
         return ""
     newest_ones = f"newest {limit} {tool} jobs" if limit > 1 else f"newest {tool} job"
     if limit < LIST_LIMIT:

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NovaKitError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
+    from ..model.rate_limit import RateLimit
     from ..model.tools import Tool
     from ..runtime.clock import Clock
 
@@ -185,6 +187,12 @@ class SharedLists:
 
     def __init__(self, client: _Asks) -> None:
         self._client = client
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the service's, by its latest answer."""
+        limit: RateLimit | None = getattr(self._client, "rate_limit", None)
+        return timedelta(seconds=0.0 if limit is None else limit.ahead)
 
     async def list(self, *, tool: Tool | str | None = None, limit: int | None = None) -> tuple[Job, ...]:
         """Return a list of the newest jobs that was requested after this call; see `NovaKitClient.list`."""

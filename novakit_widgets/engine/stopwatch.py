@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..model.job import Job
+    from ..model.rate_limit import RateLimit
     from ..runtime.clock import Clock
 
 __all__ = ["Stopwatch"]
@@ -48,8 +49,14 @@ class Stopwatch:
         """Be as before the beginning."""
         self._began = None
 
-    def began_with(self, job: Job) -> None:
-        """Count from a job's own beginning, where it is earlier and this machine's clock can be right about it."""
-        age = 0.0 if job.created_at is None else (self._clock.now() - job.created_at).total_seconds()
+    def began_with(self, job: Job, limit: RateLimit | None = None) -> None:
+        """Count from a job's own beginning, where it is earlier and this machine's clock can be right about it.
+
+        Args:
+            job: as the service knows it.
+            limit: tells how the clocks of the service and of this machine differ.
+        """
+        ahead = 0.0 if limit is None else limit.ahead
+        age = 0.0 if job.created_at is None else (self._clock.now() - job.created_at).total_seconds() - ahead
         if self._began is not None and 0.0 < age < _DAY:
             self._began = min(self._began, self._clock.monotonic() - age)

@@ -105,7 +105,7 @@ class WatchedRun(RunState):
         self._learn(job)
         if self._strategy.attached_to is not None and not job.ended:
             self._note(job)
-            self._time.began_with(job)
+            self._time.began_with(job, self.client.rate_limit)
         if job.ended:
             self._end()
             return

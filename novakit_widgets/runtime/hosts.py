@@ -10,6 +10,8 @@ __all__ = ["is_loopback"]
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address is this machine: 127.0.0.0/8, ``::1``, ``localhost`` or ``*.localhost``.
 
+    An IPv4 address may be written as an IPv6 one (``::ffff:127.0.0.1``).
+
     Args:
         host: without a port; an IPv6 address with or without brackets.
 
@@ -21,6 +23,8 @@ def is_loopback(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    # Before Python 3.13 a mapped address is not recognised.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -35,7 +35,7 @@ ACTION = Action("show the job", "The job itself is not affected.", "job_1", read
 SUBMIT = Action("submit the video job", "Nothing was started or billed.")
 KEY = "sk_" + "a" * 64
 HEADERS = st.dictionaries(
-    st.sampled_from(["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]),
+    st.sampled_from(["age", "date", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]),
     st.text(max_size=20)
     | st.integers().map(str)
     | st.sampled_from(
@@ -174,6 +174,27 @@ def test_the_services_words_are_bounded_and_without_keys():
 def test_how_long_it_asks_to_wait(headers, body, seconds):
     """Seconds or a date, in the header or the body; the header comes first."""
     assert retry_after(headers, body, now=lambda: NOW) == seconds
+
+
+@pytest.mark.parametrize("wrong", [-14 * 3600, -60, 3 * 3600, 86_400 * 400])
+@pytest.mark.parametrize("where", ["header", "body"])
+def test_retry_after_date_is_compared_with_the_answers_own_date(wrong, where):
+    """A wrong clock of this machine changes nothing: both dates are the service's."""
+    then = format_datetime(NOW + timedelta(seconds=40), usegmt=True)
+    date = {"date": format_datetime(NOW, usegmt=True)}
+    headers, body = ({**date, "retry-after": then}, None) if where == "header" else (date, {"retryAfter": then})
+    here = NOW + timedelta(seconds=wrong)
+    assert retry_after(headers, body, now=lambda: here) == 40.0
+    error = error_of(429, headers, body, ACTION, now=lambda: here)
+    assert error.retry_after == 40.0
+    assert "try again in 40 s" in error.message
+
+
+def test_retry_after_date_of_a_cached_answer_counts_from_now():
+    """A cache says how long it has kept the answer; without that, a wait would be too long."""
+    then = format_datetime(NOW + timedelta(seconds=40), usegmt=True)
+    headers = {"date": format_datetime(NOW, usegmt=True), "age": "15", "retry-after": then}
+    assert retry_after(headers, None, now=lambda: NOW) == 25.0
 
 
 @given(headers=HEADERS, body=JSON | st.fixed_dictionaries({"retryAfter": JSON}))

@@ -205,6 +205,22 @@ async def test_a_retry_after_that_is_a_date_is_waited_for(slept):
     assert 20.0 < waited <= 40.0
 
 
+@pytest.mark.parametrize("hours", [-5, 3])
+async def test_retry_after_date_of_a_service_in_another_time_is_waited_for(slept, hours):
+    """A wrong clock of this machine neither shortens nor lengthens the wait."""
+    date = datetime.now(timezone.utc) + timedelta(hours=hours)
+    told = {
+        "Date": format_datetime(date, usegmt=True),
+        "Retry-After": format_datetime(date + timedelta(seconds=40), usegmt=True),
+    }
+    answers = [httpx.Response(503, headers=told), httpx.Response(200, json={"jobs": []})]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    client = NovaKitClient("sk_" + "a" * 64, "https://api.example/v1", transport=transport)
+    assert await client.list() == ()
+    await client.aclose()
+    assert [seconds for seconds in slept if seconds] == [40.0]
+
+
 async def test_a_retry_after_is_waited_for(attempts, slept):
     """The wait is as long as the service asked, zero included, and nobody else's loop is blocked meanwhile."""
     exchange = attempts(RateLimitError("m", 429, retry_after=17.0), APIError("m", 503, retry_after=0.0))

@@ -195,16 +195,30 @@ def test_paths_with_a_home_are_expanded(path):
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "LOCALHOST", "localhost.", "a.localhost", "A.b.Localhost.", "127.0.0.1", "127.255.255.254", "::1", "[::1]"],
+    ["localhost", "LOCALHOST", "localhost.", "a.localhost", "A.b.Localhost.", "127.0.0.1", "127.255.255.254", "::1", "[::1]",
+     "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "[::ffff:127.8.8.8]", "::ffff:7f00:1"],
 )  # fmt: skip
 def test_loopback_hosts_are_this_machine(host):
     """Plain http is allowed to them, and no proxy is asked for them."""
     assert is_loopback(host)
-    assert settings.base_url(f"http://{f'[{host}]' if host == '::1' else host}:8000").source == "argument"
+    named = host if host.startswith("[") or ":" not in host else f"[{host}]"
+    assert settings.base_url(f"http://{named}:8000").source == "argument"
 
 
 @pytest.mark.parametrize(
-    "host", ["", "localhost.example.org", "notlocalhost", "128.0.0.1", "127.0.0.1.nip.io", "::2", "0.0.0.0", "127.1"]
+    "host",
+    [
+        "",
+        "localhost.example.org",
+        "notlocalhost",
+        "128.0.0.1",
+        "127.0.0.1.nip.io",
+        "::2",
+        "0.0.0.0",
+        "127.1",
+        "::ffff:10.0.0.1",
+        "::ffff:128.0.0.1",
+    ],
 )
 def test_other_hosts_are_not_this_machine(host):
     """Names that merely look like it are somebody else's."""

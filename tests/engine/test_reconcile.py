@@ -33,6 +33,7 @@ from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.canonical import same
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.parameters import PARAMETERS
+from novakit_widgets.model.rate_limit import RateLimit
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime.clock import Clock
 
@@ -221,6 +222,16 @@ def test_look_up_ignores_jobs_of_others():
 def test_look_up_allows_for_clock_skew(created, counts):
     """A job that seems somewhat older than our POST may match; one of yesterday does not."""
     found, _ = looked_up(Service((0.0, (job_of(created=created),))))
+    assert (getattr(found, "id", None) == "job_1") is counts
+
+
+@pytest.mark.parametrize("hours", [-5, 3, 48])
+@pytest.mark.parametrize(("created", "counts"), [(1.0, True), (-3600.0, False)])
+def test_look_up_with_a_wrong_clock_compares_times_of_the_service(hours, created, counts):
+    """Where the service's answers tell how the clocks differ, our job is found, and an older equal one is not taken for it."""
+    service = Service((0.0, (job_of(created=created - hours * 3600.0),)))
+    service.rate_limit = RateLimit(30, ahead=hours * 3600.0)
+    found, _ = looked_up(service)
     assert (getattr(found, "id", None) == "job_1") is counts
 
 

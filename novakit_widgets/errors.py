@@ -29,7 +29,13 @@ The names of the first four are the vendor's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import linecache
+import re
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +65,16 @@ __all__ = [
     "SubmissionUncertainError",
     "UnreadableAnswerError",
 ]
+
+_Raised = TypeVar("_Raised", bound=BaseException)
+
+# Text in a line of code that may be a key: one of NovaKit's, or any in a line that is about keys.
+_KEY = re.compile(r"sk_\w+")
+_MAY_HAVE_A_KEY = re.compile(r"(?i)key|token|secret|password|configure|NovaKitClient|environ")
+_TEXT = re.compile(r"""[rbf]*("[^"]*"?|'[^']*'?)""")
+_NOT_THE_USERS = tuple(
+    {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), str(Path(__file__).parent)}
+)
 
 
 class JobSnapshot(Protocol):
@@ -108,6 +124,10 @@ class NovaKitError(Exception):
         self.status_code = status_code
         self.response = response
         self.job_id = job_id
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows: the message and the user's own code. ``%tb`` shows the whole traceback."""
+        return _box(self)
 
 
 class APIError(NovaKitError):
@@ -257,3 +277,69 @@ class MediaError(NovaKitError):
 
 class MediaExpiredError(MediaError):
     """The URL of the result has expired."""
+
+
+# How IPython and its kernel show an expected error. They ask the exception itself, by `_render_traceback_`.
+
+
+def boxed(error: _Raised) -> _Raised:
+    """Let IPython show an exception of Python's own as it shows a `NovaKitError`, and return it.
+
+    Args:
+        error: an expected one, such as a `TypeError` for a misspelt keyword.
+    """
+    # Not its own method: an exception that refers to itself is not freed at once.
+    error._render_traceback_ = lambda: _box(sys.exc_info()[1] or sys.last_value)  # type: ignore[attr-defined]
+    return error
+
+
+def interrupted(error: _Raised, message: str) -> _Raised:
+    """Give the exception of an interrupted wait a message, unless it has one.
+
+    The exception stays the one that asyncio made: its timeouts accept no subclass.
+
+    Args:
+        error: a `CancelledError` or `KeyboardInterrupt`.
+        message: what was interrupted, and what goes on.
+    """
+    if not error.args:
+        error.args = (message,)
+    return boxed(error)
+
+
+def _box(error: BaseException | None) -> list[str]:
+    """Return the short form of an error that IPython has just caught, otherwise its whole traceback."""
+    assert error is not None  # for the type checker: it is being shown
+    shell: Any = sys.modules["IPython"].get_ipython()
+    traces = getattr(shell, "InteractiveTB", None)
+    # `%tb`, `%debug` and others show it later, when nothing is being handled any more.
+    if traces is not None and (sys.exc_info()[1] is not error or getattr(traces, "mode", "") == "Verbose"):
+        whole: list[str] = traces.structured_traceback(type(error), error, error.__traceback__)
+        return whole
+    red, plain = ("", "") if str(getattr(shell, "colors", "")).lower() == "nocolor" else ("\x1b[31m", "\x1b[0m")
+    notes = getattr(error, "__notes__", ())
+    said = [f"{red}{type(error).__name__}{plain}: {error}", *map(str, notes)]
+    return [*said, "", *_own_code(error, shell), "Run %tb for the whole traceback."]
+
+
+def _own_code(error: BaseException, shell: Any) -> list[str]:
+    """Return the lines of the user's own code that led to an error, the cell's first."""
+    shown = []
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        label = _cell(shell, name)
+        if label is None and (name.startswith("<") or name.startswith(_NOT_THE_USERS)):
+            continue
+        code = _KEY.sub("sk_…", linecache.getline(name, number).strip())
+        if isinstance(error, InvalidKeyError) or _MAY_HAVE_A_KEY.search(code):
+            code = _TEXT.sub("'…'", code)
+        shown += [f"{label or Path(name).name}, line {number}", *([f"----> {number} {code}"] if code else []), ""]
+    return shown
+
+
+def _cell(shell: Any, filename: str) -> str | None:
+    """Return what IPython calls the cell that was compiled under a name, such as ``Cell In[3]``; ``None`` for a file."""
+    named = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(filename)
+    if named is not None:
+        return " ".join(named)
+    return "Cell" if filename.startswith("<ipython-input-") else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..api.listing import LIST_LIMIT
 from ..config import settings
 from ..engine import unawaited
-from ..engine.messages import never_submitted_error
+from ..engine.messages import interruption_told, never_submitted_error
 from ..engine.reuse import check_reuse, lost_job
 from ..engine.state import Phase
 from ..errors import (
@@ -255,7 +255,8 @@ class JobQueue:
 
     async def wait(self) -> None:
         """Wait until all have ended, or it is held and nothing runs, on any loop. No job's failure is raised."""
-        await job_loop.run(self._wait)
+        with interruption_told(lambda: "The jobs go on"):
+            await job_loop.run(self._wait)
 
     async def _wait(self) -> None:
         await self._until(lambda: self.quiet)
@@ -301,7 +302,8 @@ class JobQueue:
             KeyboardInterrupt: the user interrupted it. The jobs go on.
         """
         seconds = check_timeout(timeout, waiting=True)
-        return job_loop.run_blocking(lambda: self._rests_within(seconds, wait or self.wait), timeout=seconds)
+        with interruption_told(lambda: "The jobs go on"):
+            return job_loop.run_blocking(lambda: self._rests_within(seconds, wait or self.wait), timeout=seconds)
 
     async def _rests_within(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         ended = await within(timeout, wait())

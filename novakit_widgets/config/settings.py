@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, boxed
 from . import keys, store
 from .keys import api_key, ask_again, check_key, forget_key, remember_key, use_key
 from .redaction import Secret, veiled
@@ -107,7 +107,7 @@ def configure(
     name = next(iter(unknown), None)
     unknown.clear()
     if name is not None:
-        raise TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(NAMES)}.")
+        raise boxed(TypeError(f"configure() got an unknown keyword {name!r}; it takes {', '.join(NAMES)}."))
     key = values.pop("api_key", _UNCHANGED)
     checked = key if key is _UNCHANGED or key is None else check_key(key, "configure()")
     register()

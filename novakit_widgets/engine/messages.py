@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -12,16 +14,20 @@ from ..errors import (
     JobTimeoutError,
     NovaKitError,
     SubmissionUncertainError,
+    interrupted,
 )
 from ..model.job import Job, JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ..model.tools import Tool
 
 __all__ = [
     "broken_off_error",
     "cancellation_note",
     "error_of_job",
+    "interruption_told",
     "look_again_advice",
     "never_started_error",
     "never_submitted_error",
@@ -170,6 +176,20 @@ def no_result_error(*, submitted: bool, job_id: str | None, job: Job | None) -> 
         job_id=job_id,
         job=job,
     )
+
+
+@contextmanager
+def interruption_told(jobs: Callable[[], str]) -> Iterator[None]:
+    """Give the exception of an interrupted wait, which Python leaves empty, a message.
+
+    Args:
+        jobs: what goes on, with its verb, such as ``"job_abc123 goes on"``.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        interrupted(error, f"The waiting was interrupted. {jobs()}: wait again for the result.")
+        raise
 
 
 def cancellation_note(*, cancelled: bool) -> str:

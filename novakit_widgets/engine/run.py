@@ -13,7 +13,14 @@ from ..model.job import Job, JobStatus
 from ..runtime import loop as job_loop
 from ..runtime.waiting import check_timeout, within
 from . import unawaited
-from .messages import broken_off_error, error_of_job, never_submitted_error, not_ended_error, nothing_started_error
+from .messages import (
+    broken_off_error,
+    error_of_job,
+    interruption_told,
+    never_submitted_error,
+    not_ended_error,
+    nothing_started_error,
+)
 from .state import Phase
 from .watching import WatchedRun
 
@@ -168,7 +175,8 @@ class JobRun(WatchedRun):
             JobTimeoutError: we stopped watching; the job goes on.
             NovaKitError: it was refused, or nothing can be learnt of it.
         """
-        return await job_loop.run(self._wait)
+        with interruption_told(self._goes_on):
+            return await job_loop.run(self._wait)
 
     async def _wait(self) -> Job:
         self.awaited = True
@@ -202,7 +210,11 @@ class JobRun(WatchedRun):
             LoopStandsStillError: the job loop waits for this call, or can't run nested in this kernel.
         """
         seconds = check_timeout(timeout, waiting=True)
-        return job_loop.run_blocking(lambda: self._wait_for(seconds, wait or self.wait), timeout=seconds)
+        with interruption_told(self._goes_on):
+            return job_loop.run_blocking(lambda: self._wait_for(seconds, wait or self.wait), timeout=seconds)
+
+    def _goes_on(self) -> str:
+        return f"{self.job_id or 'The job'} goes on"
 
     async def _wait_for(self, timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Job]]) -> Job:
         ended = await within(timeout, wait())

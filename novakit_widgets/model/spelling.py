@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..errors import boxed
 from .checks import check_keys
 from .other_names import ADVICE, OTHER_NAMES
 from .parameters import KEYWORDS, PARAMETERS
@@ -50,9 +51,11 @@ def check_names(
     for name in params:
         advice = name_problem(tool, name, ours)
         if advice is not None:
-            raise TypeError(
-                f"{called or f'{tool}()'} got an unknown keyword {name!r}{advice} Nothing was sent or billed. "
-                f"To send it as it is, use JobWidget({tool.endpoint!r}, {{{name!r}: …}})."
+            raise boxed(
+                TypeError(
+                    f"{called or f'{tool}()'} got an unknown keyword {name!r}{advice} Nothing was sent or billed. "
+                    f"To send it as it is, use JobWidget({tool.endpoint!r}, {{{name!r}: …}})."
+                )
             )
 
 

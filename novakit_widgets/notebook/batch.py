@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.sources import is_source
 from ..api.uploads import check_size, said
-from ..errors import InvalidParameterError
+from ..errors import InvalidParameterError, boxed
 from ..model.checks import check
 from ..model.spelling import check_names
 from ..model.tools import Tool
@@ -75,7 +75,7 @@ Item 1 is refused as well.
     """
     tool = Tool.of(endpoint_or_tool)
     if "autostart" in common:
-        raise TypeError("batch() takes no autostart: JobBoard does. Nothing was sent or billed.")
+        raise boxed(TypeError("batch() takes no autostart: JobBoard does. Nothing was sent or billed."))
     check_names(tool, common, called="batch()", ours=OURS)
     parsed = parse_items(tool, items, common)
     from ..widgets.board.widget import JobBoard

@@ -10,6 +10,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from ..errors import boxed
 from ..model.spelling import check_names
 from ..model.tools import Tool
 
@@ -50,7 +51,10 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
 
         @functools.wraps(described)
         def short_form(*args: _P.args, **kwargs: _P.kwargs) -> JobWidget:
-            given = dict(signature.bind(*args, **kwargs).arguments)
+            try:
+                given = dict(signature.bind(*args, **kwargs).arguments)
+            except TypeError as error:  # such as a missing prompt
+                raise boxed(TypeError(f"{described.__name__}(): {error}. Nothing was sent or billed.")) from None
             others = given.pop("params", {})
             check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
             ours = {name: given.pop(name) for name in _OURS if name in given}

@@ -222,6 +222,35 @@ def test_ipython_terminal_awaits_and_waits(environment, tmp_path):
     assert said[5:] == ["left completed 1"]
 
 
+def test_ipython_terminal_error_short_and_whole_on_request(environment, tmp_path):
+    """An expected error is a few lines without our code; ``%tb`` shows all of it, and a plain script's traceback is Python's."""
+    code = "nk.image('A boat', n=11)"
+    lines = f"import novakit_widgets as nk\n{code}\nprint('between')\n%tb\n"
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit"),
+            *("--colors=nocolor", "--InteractiveShell.color_info=False"),
+        ],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment, "IPYTHONDIR": str(tmp_path / "ipython"), "COVERAGE_PROCESS_START": ""},
+    )
+    short, _, whole = ended.stdout.partition("between")
+    message = "InvalidParameterError: image: n must be at most 10, got 11. Nothing was sent or billed."
+    assert message in short, ended.stdout + ended.stderr
+    assert f"----> 1 {code}" in short
+    assert "novakit_widgets" not in short
+    assert "novakit_widgets" in whole
+    assert message in whole
+    script = run_program(f"import novakit_widgets as nk; {code}", environment=environment)
+    assert script.stderr.startswith("Traceback (most recent call last):")
+    assert "novakit_widgets" in script.stderr
+    assert script.stderr.splitlines()[-1] == f"novakit_widgets.errors.{message}"
+
+
 # Threads
 
 

@@ -15,6 +15,7 @@ from .captions import Caption
 from .palettes import look_of
 from .scene import Scene
 from .seeds import generator
+from .subjects import subjects_of
 from .video import picture
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def make_image(params: Mapping[str, Any], index: int, target: Path) -> Artifact:
     width, height = (int(part) for part in str(wanted("size")).split("x"))
     prompt, natural = str(wanted("prompt")), wanted("style") == "natural"
     rng = generator(prompt, wanted("seed"), wanted("negative_prompt"), wanted("model"), index)
-    view = Scene(look_of(prompt, rng, natural=natural), width, height, rng).frame(_MOMENT, 5.0)
-    Caption(prompt, "NovaKit sandbox", width, height, scale=0.62).put(view)
+    look, subjects = look_of(prompt, rng, natural=natural), subjects_of(prompt, rng)
+    scene = Scene(look, width, height, rng, subjects=subjects)
+    view = scene.frame(_MOMENT, 5.0)
+    Caption(prompt, "NovaKit sandbox", width, height, scale=1.2 if scene.abstract else 0.62).put(view)
     factor = _UPSCALES.get(wanted("upscale") or "", 1)
     image = Image.fromarray(view)
     if factor > 1:
@@ -64,8 +67,9 @@ def make_edit(params: Mapping[str, Any], source: bytes | None, target: Path) -> 
 def _before(params: Mapping[str, Any], source: bytes | None) -> Image.Image:
     if source is None:
         rng = generator(params.get("image"))
-        look = look_of(str(params.get("prompt") or ""), rng)
-        return Image.fromarray(Scene(look, _EDIT_SIZE, _EDIT_SIZE, rng).frame(_MOMENT, 5.0))
+        prompt = str(params.get("prompt") or "")
+        look, subjects = look_of(prompt, rng), subjects_of(prompt, rng)
+        return Image.fromarray(Scene(look, _EDIT_SIZE, _EDIT_SIZE, rng, subjects=subjects).frame(_MOMENT, 5.0))
     with Image.open(BytesIO(source)) as opened:
         width, height = opened.size
     scale = min(1.0, _LARGEST_EDIT / max(width, height))
@@ -81,7 +85,8 @@ def _recolour(before: Image.Image, prompt: str, rng: np.random.Generator) -> Ima
 
 def _inpaint(before: Image.Image, prompt: str, rng: np.random.Generator) -> Image.Image:
     width, height = before.size
-    new = Scene(look_of(prompt, rng), max(16, width // 2), max(16, height // 2), rng).frame(_MOMENT, 5.0)
+    look, subjects = look_of(prompt, rng), subjects_of(prompt, rng)
+    new = Scene(look, max(16, width // 2), max(16, height // 2), rng, subjects=subjects).frame(_MOMENT, 5.0)
     cover = Image.new("L", (new.shape[1], new.shape[0]), 0)
     cover.paste(255, (width // 20, height // 20, new.shape[1] - width // 20, new.shape[0] - height // 20))
     after = before.copy()

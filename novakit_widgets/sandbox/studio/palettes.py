@@ -20,9 +20,10 @@ class Look:
         sky: colours from the top of the sky down to the horizon.
         light: of the sun or moon.
         land: the farthest and the nearest layer.
-        shape: of the layers: ``"mountains"``, ``"hills"``, ``"waves"`` or ``"towers"``.
+        shape: of the layers: ``"mountains"``, ``"hills"``, ``"waves"`` or ``"towers"``; ``""`` where the prompt names no place.
         particles: ``"stars"``, ``"snow"``, ``"rain"``, ``"sparks"`` or ``"dust"``.
         sun_height: the height of the sun or moon, from 0.0 at the horizon to 1.0.
+        night: whether it is dark.
     """
 
     sky: tuple[Colour, ...]
@@ -31,6 +32,7 @@ class Look:
     shape: str = "mountains"
     particles: str = "dust"
     sun_height: float = 0.4
+    night: bool = False
 
 
 _SUNSET = Look(
@@ -58,6 +60,7 @@ _NIGHT = Look(
     ((44, 50, 98), (8, 10, 26)),
     particles="stars",
     sun_height=0.62,
+    night=True,
 )
 _SPACE = Look(
     ((10, 6, 26), (44, 16, 78), (108, 34, 122), (40, 60, 130)),
@@ -65,6 +68,7 @@ _SPACE = Look(
     ((58, 30, 92), (10, 6, 22)),
     particles="stars",
     sun_height=0.55,
+    night=True,
 )
 _SEA = Look(
     ((22, 86, 140), (70, 150, 190), (160, 210, 214), (240, 232, 206)),
@@ -102,20 +106,52 @@ _FIRE = Look(
     particles="sparks",
     sun_height=0.2,
 )
-_CITY = replace(_NIGHT, shape="towers", land=((60, 62, 118), (10, 12, 30)))
+_CITY = replace(_DAY, shape="towers", land=((150, 164, 186), (58, 70, 98)))
 
-_WORDS: tuple[tuple[str, Look], ...] = (
-    (r"sunset|dusk|evening|abend", _SUNSET),
-    (r"sunrise|dawn|morning|mist|fog", _DAWN),
-    (r"space|galaxy|nebula|planet|cosmos|star", _SPACE),
-    (r"city|skyline|street|neon|tokyo|cyber|tower|robot", _CITY),
-    (r"snow|winter|ice|arctic|polar|penguin", _WINTER),
-    (r"sea|ocean|wave|beach|lake|river|fish|ship|boat|whale|water", _SEA),
-    (r"forest|tree|jungle|garden|meadow|fox|bird|leaf|leaves", _FOREST),
-    (r"desert|dune|sand|canyon|camel", _DESERT),
+# Where a prompt names neither a place nor a time of day: a wall with light on it, which is nothing that was not asked for.
+_PLAIN = (
+    Look(
+        ((214, 196, 178), (230, 214, 196), (240, 228, 212)),
+        (255, 246, 232),
+        ((188, 160, 140), (160, 130, 112)),
+        shape="",
+    ),
+    Look(
+        ((150, 178, 192), (182, 204, 212), (212, 226, 228)),
+        (246, 252, 255),
+        ((112, 142, 160), (86, 116, 136)),
+        shape="",
+    ),
+    Look(
+        ((172, 186, 156), (198, 208, 182), (222, 228, 206)),
+        (252, 255, 240),
+        ((132, 150, 116), (104, 124, 92)),
+        shape="",
+    ),
+    Look(
+        ((190, 168, 190), (212, 194, 210), (232, 220, 230)),
+        (255, 246, 255),
+        ((150, 126, 152), (122, 98, 126)),
+        shape="",
+    ),
+)
+
+_PLACES: tuple[tuple[str, Look], ...] = (
+    (r"space|galax|nebula|planet|cosmos|star|rocket|astronaut", _SPACE),
+    (r"city|citie|skyline|street|neon|tokyo|cyber|tower|downtown", _CITY),
+    (r"snow|snowy|winter|ice|icy|arctic|polar|penguin|snowman", _WINTER),
+    (r"sea|ocean|wave|beach|lake|river|fish|ship|boat|sailboat|whale|water|underwater|harbour|harbor|lighthouse", _SEA),
+    (r"forest|tree|jungle|garden|meadow|fox|bird|leaf|leave|wood|mushroom|owl", _FOREST),
+    (r"desert|dune|sand|canyon|camel|cactus", _DESERT),
     (r"fire|lava|volcano|dragon|flame", _FIRE),
-    (r"night|moon|dark|dream|aurora", _NIGHT),
-    (r"day|summer|sky|cloud|field|balloon|dog|cat", _DAY),
+    (r"sky|cloud|field|balloon|mountain|alp|peak|hill|valley|landscape|village|countryside", _DAY),
+)
+# The time of day is that of the first of them.
+_TIMES: tuple[tuple[str, Look], ...] = (
+    (r"sunset|dusk|evening|abend", _SUNSET),
+    (r"sunrise|dawn|morning|mist|misty|fog|foggy", _DAWN),
+    (r"night|midnight|nighttime|neon|cyberpunk|moon|moonlit|moonlight|dark|aurora|starry|nacht", _NIGHT),
+    (r"day|daylight|noon|midday|summer|sunny", _DAY),
 )
 _SHAPES = (
     (r"mountain|alp|peak", "mountains"),
@@ -136,8 +172,30 @@ def _mentions(text: str, words: str) -> bool:
     return re.search(rf"\b(?:{words})(?:s|es|y)?\b", text) is not None
 
 
+def _at(place: Look, time: Look) -> Look:
+    """Return a place at a time of day: its land in that light, under that sky."""
+    if time is _DAY:
+        return place
+    dark = 0.8 if time.night else 0.45
+
+    def lit(number: int) -> Colour:
+        pairs = zip(place.land[number], time.land[number], strict=True)
+        red, green, blue = (int(own * (1 - dark) + light * dark) for own, light in pairs)
+        return red, green, blue
+
+    return replace(
+        place,
+        sky=time.sky,
+        light=time.light,
+        land=(lit(0), lit(1)),
+        particles=time.particles if place.particles == "dust" else place.particles,
+        sun_height=time.sun_height,
+        night=time.night,
+    )
+
+
 def look_of(prompt: str, rng: np.random.Generator, *, natural: bool = False) -> Look:
-    """Return the look for a prompt. Its words decide; what they leave open is random.
+    """Return the look for a prompt. Its words decide, and what they don't name is not shown; the rest is random.
 
     Args:
         prompt: the text.
@@ -145,9 +203,12 @@ def look_of(prompt: str, rng: np.random.Generator, *, natural: bool = False) -> 
         natural: paler colours (the service's ``style="natural"``).
     """
     text = prompt.lower()
-    looks = [look for words, look in _WORDS if _mentions(text, words)]
-    everything = [look for _, look in _WORDS]
-    look = looks[0] if looks else everything[int(rng.integers(len(everything)))]
+    plain = _PLAIN[int(rng.integers(len(_PLAIN)))]
+    place = next((look for words, look in _PLACES if _mentions(text, words)), None)
+    time = next((look for words, look in _TIMES if _mentions(text, words)), None)
+    look = place or time or plain
+    if place is not None and time is not None and place.night is not True:
+        look = _at(place, time)
     for words, shape in _SHAPES:
         if _mentions(text, words):
             look = replace(look, shape=shape)
@@ -158,7 +219,9 @@ def look_of(prompt: str, rng: np.random.Generator, *, natural: bool = False) -> 
             break
     # A small random change for each prompt, so that two sunsets differ.
     shift = rng.normal(0, 6, 3)
-    strength = 0.45 if natural else 1.0
+    strength = 0.4 if look.particles == "rain" else 0.45 if natural else 1.0
+    if look.particles == "rain":  # no sun
+        look = replace(look, light=look.sky[-1])
 
     def tint(colour: Colour) -> Colour:
         grey = sum(colour) / 3

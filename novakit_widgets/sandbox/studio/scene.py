@@ -1,4 +1,4 @@
-"""Render a moving landscape: sky, light, layers of land at different speeds, and particles."""
+"""Render a moving landscape: sky, light, layers of land at different speeds, particles, and what the prompt names in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .palettes import Look
+    from .subjects import Subject
 
 __all__ = ["Scene"]
 
 Pixels = NDArray[np.uint8]
 _LAYERS = 5
+_DISCS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,39 @@ class _Layer:
     solid: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A drawn subject in the view.
+
+    Attributes:
+        colour: its pixels, times how much they cover.
+        cover: how much they cover, from 0 to 256.
+        left: its column in the view.
+        top: its row.
+        flies: whether it rises and falls.
+    """
+
+    colour: NDArray[np.uint32]
+    cover: NDArray[np.uint32]
+    left: int
+    top: int
+    flies: bool
+
+    def put(self, view: Pixels, turn: float) -> None:
+        """Draw it at a moment: at the end it is where it was at the beginning.
+
+        Args:
+            view: the picture.
+            turn: the moment as an angle of the whole.
+        """
+        size = self.cover.shape[0]
+        left = self.left + round(0.12 * size * math.sin(turn))
+        top = self.top - round((0.1 if self.flies else 0.02) * size * abs(math.sin(turn if self.flies else 3 * turn)))
+        left, top = min(max(0, left), view.shape[1] - size), min(max(0, top), view.shape[0] - size)
+        spot = view[top : top + size, left : left + size]
+        spot[:] = (spot * (256 - self.cover) + self.colour) >> 8
+
+
 class Scene:
     """A view of a look, `width` by `height` pixels.
 
@@ -44,20 +81,34 @@ class Scene:
         height: pixels.
         rng: places everything.
         backdrop: a picture instead of the sky and land; it is panned.
+        subjects: what stands, swims or flies in it.
+
+    Attributes:
+        abstract: whether the prompt names nothing that we can show: then there are only colours.
     """
 
     def __init__(
-        self, look: Look, width: int, height: int, rng: np.random.Generator, backdrop: Pixels | None = None
+        self,
+        look: Look,
+        width: int,
+        height: int,
+        rng: np.random.Generator,
+        backdrop: Pixels | None = None,
+        subjects: Sequence[Subject] = (),
     ) -> None:
         self.width, self.height = width, height
         self._look = look
-        self._horizon = 0.62 if look.shape != "waves" else 0.52
+        self._horizon = {"waves": 0.52, "": 0.74}.get(look.shape, 0.62)
         self._sun = (float(rng.uniform(0.28, 0.72)), self._horizon - look.sun_height * 0.6)
         self._backdrop = backdrop
-        self._layers = [] if backdrop is not None else [self._layer(number, rng) for number in range(_LAYERS)]
+        self.abstract = not look.shape and not subjects and backdrop is None
+        layers = _LAYERS if look.shape else 1 if subjects else 0  # a plain wall stands on a floor
+        self._layers = [] if backdrop is not None else [self._layer(number, rng) for number in range(layers)]
+        self._discs = rng.random((_DISCS, 4)) * (1, 1, 0.42, 1) + (0, 0, 0.06, 0)
         self._sky = self._paint_sky()
         count = {"stars": 170, "snow": 150, "rain": 170, "sparks": 70, "dust": 60}[look.particles]
         self._particles = rng.random((count, 5))
+        self._figures = [] if backdrop is not None else self._place(subjects, rng)
 
     def frame(self, moment: float, seconds: float, *, loop: bool = False) -> Pixels:
         """Return the view at a moment.
@@ -75,13 +126,31 @@ class Scene:
         else:
             view = self._sky.copy()
             tops = [max(0, layer.top + self._bob(number, turn, seconds)) for number, layer in enumerate(self._layers)]
-            feet = [top + layer.solid for top, layer in zip(tops[1:], self._layers[1:], strict=True)]
-            for number, (layer, top, foot) in enumerate(zip(self._layers, tops, [*feet, self.height], strict=True)):
+            feet = [top + layer.solid for top, layer in zip(tops[1:], self._layers[1:], strict=True)] + [self.height]
+            for number, (layer, top, foot) in enumerate(zip(self._layers, tops, feet, strict=False)):
                 # The nearest layer crosses two thirds of the view in five seconds, the farthest a thirtieth.
                 shift = int(travel * self.width * 0.03 * 2.1**number) % self.width
                 self._lay(view, layer, top, shift, min(foot, self.height))
         self._scatter(view, moment, seconds, loop=loop)
+        for figure in self._figures:
+            figure.put(view, turn)
         return view
+
+    def _place(self, subjects: Sequence[Subject], rng: np.random.Generator) -> list[_Figure]:
+        """Put subjects on the ground, on the water or into the sky: large where there is nothing else to see."""
+        unit = min(self.width, self.height) * (0.58 if not self._look.shape else 0.42) / len(subjects or "1") ** 0.4
+        shifts, spread = rng.uniform(-1, 1, (3, 2)), 0.3 if self._look.shape else 0.22
+        figures = []
+        for number, subject in enumerate(subjects):
+            size = max(16, round(unit * (1 + 0.1 * float(shifts[number, 0]))))
+            middle = (number + 1) / (len(subjects) + 1) + spread * 0.5 * float(shifts[number, 1]) / len(subjects)
+            foot = 0.55 if subject.flies else 0.8  # above the prompt, which is written at the foot
+            pixels = subject.drawn(size, light=0.5 if self._look.night else 1.0)
+            cover = pixels[..., 3:].astype(np.uint32) * 256 // 255
+            left = min(max(0, round(middle * self.width - size / 2)), self.width - size)
+            top = max(0, round(foot * self.height) - size)
+            figures.append(_Figure(pixels[..., :3] * cover, cover, left, top, flies=subject.flies))
+        return figures
 
     def _bob(self, number: int, turn: float, seconds: float) -> int:
         """Return how many rows a layer is lower than its place: waves go up and down."""
@@ -101,12 +170,24 @@ class Scene:
         far = np.hypot(x - self._sun[0] * width, y - self._sun[1] * height) / unit
         glow = 0.55 * np.exp(-far * 3.6) + 0.35 * np.exp(-((far / 0.16) ** 2))
         disc = np.clip((0.075 - far) * unit / 2.0 + 0.5, 0, 1)
+        if not self._look.shape or self._look.particles == "rain":
+            disc = glow = glow * 0.4  # light on a wall, or behind clouds
         strength = np.clip(glow + disc, 0, 1)[..., None]
         light = np.array(self._look.light, float)
         painted = sky[:, None, :] * (1 - strength) + light * strength
+        if self.abstract:
+            self._paint_discs(painted)
         # Dithering: without it an encoder makes bands of a smooth sky.
         noise = np.random.default_rng(0).uniform(-1.2, 1.2, (height, width, 1))
         return np.clip(painted + noise, 0, 255).astype(np.uint8)
+
+    def _paint_discs(self, painted: NDArray[np.float64]) -> None:
+        y, x = np.ogrid[0 : self.height, 0 : self.width]
+        unit = min(self.width, self.height)
+        for across, down, size, ink in self._discs:
+            far = np.hypot(x - across * self.width, y - down * self.height)
+            cover = np.clip(size * unit - far, 0, 1)[..., None] * 0.32
+            painted += (np.array(self._look.land[int(ink > 0.5)], float) - painted) * cover
 
     def _layer(self, number: int, rng: np.random.Generator) -> _Layer:
         near = number / (_LAYERS - 1)
@@ -138,6 +219,8 @@ class Scene:
             edges = np.sort(rng.integers(0, self.width, count))
             tall = rng.uniform(-0.6, 2.4, count + 1) * (0.6 + 0.4 * rng.random(count + 1))
             return tall[np.searchsorted(edges, np.arange(self.width)) % count]
+        if not self._look.shape:
+            return np.zeros(self.width)
         octaves, fall = {"mountains": (9, 0.95), "hills": (3, 1.25), "waves": (6, 0.7)}[self._look.shape]
         total = np.zeros(self.width)
         for step in range(octaves):

@@ -149,9 +149,7 @@ def _start_our_thread() -> asyncio.AbstractEventLoop:
         if _thread is None:
             try:
                 _thread = LoopThread()
-            except (
-                RuntimeError
-            ) as error:  # no threads here, or, from Python 3.12 on, none once the main thread has ended
+            except RuntimeError as error:  # no threads here, or, in Python 3.12, none once the main thread has ended
                 loop = running()
                 if loop is None:
                     raise NovaKitError(

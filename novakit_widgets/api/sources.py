@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = "str | bytes | Path | io.IOBase | Image | Media | Job | HasJob | Any"
 
-__all__ = ["HasJob", "SourceError", "address_of_result", "content_of", "is_source"]
+__all__ = ["HasJob", "ResultAddress", "SourceError", "address_of_result", "content_of", "is_source"]
 
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B")  # what Pillow writes
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's colour type by the number of channels
@@ -29,6 +29,52 @@ _WHITE_16 = 65_535  # where a shade of grey has 16 bits
 
 class SourceError(ValueError):
     """A source can't be read; the message is the rest of a sentence that begins with the parameter's name."""
+
+
+class ResultAddress(str):  # noqa: SLOT000 # a text can't have slots with values
+    """The address of a result of this package, with what renews or replaces it when it is no longer served.
+
+    A copy, or one that was pickled, is plain text.
+
+    Attributes:
+        job_id: the service's id of the job.
+        number: which of the job's media it is, from 0.
+    """
+
+    job_id: str | None = None
+    number: int = 0
+    _source: Any = None
+
+    @classmethod
+    def of(cls, url: str, job_id: str | None, number: int, source: Any = None) -> ResultAddress:
+        """Return an address with what is known about it.
+
+        Args:
+            url: http or https.
+            job_id: see the class.
+            number: see the class.
+            source: what has the media on this machine: a card, a run, or a file.
+        """
+        address = cls(url)
+        address.job_id, address.number, address._source = job_id, number, source
+        return address
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+    @property
+    def held(self) -> bytes | Path | None:
+        """The media on this machine: bytes of the notebook, the file beside it, or the file in ``save_to``."""
+        if self._source is None or isinstance(self._source, Path):
+            return self._source
+        kept = getattr(self._source, "kept", None) or ()
+        saved = getattr(getattr(self._source, "run", self._source), "saved", ())
+        found: list[bytes | Path | None] = [one.content or one.path for one in kept[self.number : self.number + 1]]
+        return next((one for one in [*found, *saved[self.number : self.number + 1]] if one), None)
+
+    def at(self, url: str) -> ResultAddress:
+        """Return another address of the same media."""
+        return self.of(url, self.job_id, self.number, self._source)
 
 
 @runtime_checkable
@@ -200,7 +246,7 @@ def _as_bytes(array: Any) -> Any:
     raise SourceError(f"must be an array of integers from 0 to 255 or of floats from 0 to 1, got {found}")
 
 
-def address_of_result(value: Any, *, media: str) -> str | None:
+def address_of_result(value: Any, *, media: str) -> ResultAddress | None:
     """Return the address of the media of a result of this package; ``None`` for anything else.
 
     Args:
@@ -219,7 +265,7 @@ def address_of_result(value: Any, *, media: str) -> str | None:
     if isinstance(value, Media):
         if value.kind != media:
             raise SourceError(f"must be {_A[media]}, got {_A[value.kind]}")
-        return value.url
+        return ResultAddress.of(value.url, value.job_id, value.number)
     job = value if isinstance(value, Job) else value.job if isinstance(value, HasJob) else None
     if job is None and isinstance(value, HasJob):
         raise SourceError("must be a finished job, and this one was not submitted yet: wait for it first")
@@ -234,7 +280,7 @@ def address_of_result(value: Any, *, media: str) -> str | None:
         raise SourceError(f"must be {_A[media]}, and the result of {job.id or 'this job'} has none")
     if len(fitting) > 1:
         raise SourceError(f"must be one result, and {job.id} has {len(fitting)}: choose one, such as job.media[0]")
-    return fitting[0].url
+    return ResultAddress.of(fitting[0].url, job.id, fitting[0].number, value)
 
 
 _A = {"image": "an image", "video": "a video", "audio": "audio"}

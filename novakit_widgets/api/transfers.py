@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 
-__all__ = ["MediaStream", "OpensMedia", "pieces_of"]
+__all__ = ["MediaStream", "OpensMedia", "is_expired", "pieces_of"]
 
 _PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
 # What media hosts answer for an address whose time is over.
-_EXPIRED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_EXPIRED = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,  # Google Cloud Storage: ExpiredToken
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,  # Amazon S3, CloudFront, Azure
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+    }
+)
 
 # What a host answers that can do it a moment later; it is tried again as after a connection that broke.
 _PASSING = frozenset(
@@ -155,6 +163,20 @@ async def pieces_of(
     raise MediaError(
         "The result broke off before its end, several times. The job has ended; fetching it again costs nothing."
     )
+
+
+async def is_expired(client: OpensMedia, url: str) -> bool:
+    """Ask whether an address is no longer served. The media themselves are not fetched.
+
+    Args:
+        client: makes the request, without the key.
+        url: http or https.
+
+    Raises:
+        MediaError: there is no answer.
+    """
+    async with client.open_media(url) as stream:
+        return stream.status in _EXPIRED
 
 
 def _may_pass(error: MediaError, asked_to_wait: float) -> bool:

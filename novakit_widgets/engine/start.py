@@ -204,7 +204,7 @@ def _question(run: StartingRun, since: datetime) -> Question:
     def keep(job: Job) -> None:
         ticket.job = job
 
-    return Question(run.tool, run.params, ticket.begun_at or since, ticket.intent, keep)
+    return Question(run.tool, ticket.params or run.params, ticket.begun_at or since, ticket.intent, keep)
 
 
 def _will_do(job: Job | None) -> bool:

@@ -10,10 +10,12 @@ from ..config.logs import log
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
 from ..job_history.submissions import new_intent
 from ..limits.tool_limits import allowance_of
+from ..model.parameters import SOURCES
 from ..runtime.clock import Clock
 from .messages import look_again_advice
 from .ownership import ownership_of
 from .reconcile import ListsAccount, Question, reconcile
+from .renew import Renews, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Submits", "Ticket", "look_up", "submit"]
 
 
-class Submits(ListsAccount, Protocol):
+class Submits(ListsAccount, Renews, Protocol):
     """What a submission needs of a `NovaKitClient`."""
 
     async def submit(
@@ -49,6 +51,7 @@ class Ticket:
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
         job: its job as soon as that is known, even if the row can't be written.
+        params: the parameters as they were sent, where addresses in them may have been renewed.
     """
 
     batch: str | None = None
@@ -58,6 +61,7 @@ class Ticket:
     intent: str = ""
     begun_at: datetime | None = None
     job: Job | None = None
+    params: Mapping[str, Any] | None = None
 
 
 async def submit(
@@ -112,6 +116,8 @@ async def submit(
     other = None if instead is None else await _other(instead, intent, history, slot)
     if other is not None:
         return other
+    if any(name in SOURCES for name in params):
+        params = ticket.params = await _current(client, tool, params, intent, history, slot)
     ticket.intent, ticket.begun_at = intent, began
     ownership = ownership_of(client.account)
     log.info("Submitting: %s", tool)
@@ -167,6 +173,26 @@ async def _other(
         slot.released()
         await history.off_loop(history.forget, intent)
     return job
+
+
+async def _current(
+    client: Submits, tool: Tool, params: Mapping[str, Any], intent: str, history: JobHistory, slot: Slot
+) -> Mapping[str, Any]:
+    """Renew the addresses of earlier results, in the row as well. If there is none, the row and the slot are given back."""
+    try:
+        with at_rest():
+            current = await renewed(client, tool, params, history=history)
+    except NovaKitError:
+        slot.released()
+        await history.off_loop(history.forget, intent)
+        raise
+    except BaseException:
+        slot.released()
+        history.later(history.forget, intent)  # not awaited, because the loop may be closing
+        raise
+    if current is not params:
+        await history.off_loop(history.asks, intent, tool, current)
+    return current
 
 
 async def _counted(

@@ -162,6 +162,10 @@ class JobHistory:
 
         return self._run(work, intent, write=True)
 
+    def asks(self, intent: str, tool: Tool, params: Mapping[str, Any]) -> None:
+        """Write other parameters for a submission that is not sent yet."""
+        self._run(lambda database: submissions.ask(database, intent, tool, params), None, write=True)
+
     def started(self, intent: str, job: Job, *, base_url: str, account: str | None = None) -> None:
         """Write the service's answer to a submission. A job that was answered at once has no id."""
         answer = submissions.Answer(job, base_url, account, self._now())
@@ -255,8 +259,7 @@ class JobHistory:
     ) -> list[HistoryEntry]:
         """Return the submissions that may have started an unknown job, oldest first.
 
-        Submissions that a living process still waits for are left out. With ``asked``, only those are returned that are equal
-        to one of these.
+        Those that a living process still waits for are left out. With ``asked``, only those equal to one of these are returned.
         """
         digests = None if asked is None else {digest_of(tool, params) for tool, params in asked}
         return self._run(lambda database: queries.lost(database, self._now(), base_url, account, digests), [])
@@ -277,15 +280,7 @@ class JobHistory:
         account: str | None = None,
         within: timedelta | None = None,
     ) -> HistoryEntry | None:
-        """Return the newest equal job that did not fail. One that was answered at once has no id, but its result.
-
-        Args:
-            tool: The job's tool.
-            params: The parameters; `novakit_widgets.model.canonical.canonical` tells which are equal.
-            base_url: The service.
-            account: Only this account's.
-            within: Only a job that was begun at most this long ago.
-        """
+        """Return the newest equal job that did not fail, begun ``within`` a time. One that was answered at once has no id."""
         return self.twins([(tool, params)], base_url=base_url, account=account, within=within)[0]
 
     def twins(
@@ -306,6 +301,10 @@ class JobHistory:
         """Return the row of a job, by the service's id."""
         return self._run(lambda database: queries.find(database, job_id, base_url), None)
 
+    def with_address(self, url: str, *, base_url: str) -> HistoryEntry | None:
+        """Return the row of the job whose result has media at this address."""
+        return self._run(lambda database: queries.with_address(database, url, base_url), None)
+
     def jobs_of(self, intents: Sequence[str]) -> dict[str, Job]:
         """Return the jobs of those submissions that are known to have started one, by the ids of their rows."""
         return self._run(lambda database: queries.jobs_of(database, intents), {})
@@ -317,7 +316,7 @@ class JobHistory:
     def job_ids(self, *, base_url: str, since: datetime | None = None) -> frozenset[str]:
         """Return the ids of the jobs that known submissions started, from a time on.
 
-        Jobs that are known only from the service's list, or by `attach`, are left out: a lost submission may have started them.
+        Those known only from the service's list, or by `attach`, are left out: a lost submission may have started them.
         """
         begun = 0.0 if since is None else since.timestamp()
         return self._run(lambda database: queries.started_ids(database, base_url, begun), frozenset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,19 @@ if TYPE_CHECKING:
 
     from ..model.job import Job
 
-__all__ = ["answered", "begun", "conditions", "equal", "filtered", "find", "is_ahead", "jobs_of", "lost", "started_ids"]
+__all__ = [
+    "answered",
+    "begun",
+    "conditions",
+    "equal",
+    "filtered",
+    "find",
+    "is_ahead",
+    "jobs_of",
+    "lost",
+    "started_ids",
+    "with_address",
+]
 
 # A POST with its retries takes some minutes at most. A process of another machine is presumed dead after this time.
 _LONGEST_POST = timedelta(minutes=15)
@@ -128,6 +141,16 @@ def find(database: sqlite3.Connection, job_id: str, base_url: str) -> HistoryEnt
     """Return the row of a job, by the service's id."""
     row = by_id(database, job_id, base_url)
     return None if row is None else entry_of(row)
+
+
+def with_address(database: sqlite3.Connection, url: str, base_url: str) -> HistoryEntry | None:
+    """Return the newest row whose job has media at an address."""
+    where = "base_url = ? AND instr(output, ?) > 0 ORDER BY number DESC"
+    entries = (entry_of(row) for row in select(database, where, [base_url, json.dumps(url)]))
+    return next(
+        (entry for entry in entries if entry.job is not None and any(media.url == url for media in entry.job.media)),
+        None,
+    )
 
 
 def jobs_of(database: sqlite3.Connection, intents: Sequence[str]) -> dict[str, Job]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..model.job import Job
 
-__all__ = ["Answer", "asked", "begin", "change_rows", "claim", "new_intent", "note", "start"]
+__all__ = ["Answer", "ask", "asked", "begin", "change_rows", "claim", "new_intent", "note", "start"]
 
 
 def new_intent() -> str:
@@ -74,6 +74,13 @@ def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
         # In the transaction of the row, so that of two kernels or boards only one can submit a place.
         check_place(database, row["batch"], row["place"])
     insert(database, row)
+
+
+def ask(database: sqlite3.Connection, intent: str, tool: Tool, params: Mapping[str, Any]) -> None:
+    """Replace the parameters of a submission that is not sent yet."""
+    row = first(database, "intent = ? AND stage = ?", [intent, INTENT])
+    if row is not None:
+        change(database, row, asked(tool, str(tool), params))
 
 
 def claim(database: sqlite3.Connection, intent: str, answer: Answer) -> bool:

@@ -181,7 +181,8 @@ class Job:
     @property
     def media(self) -> tuple[Media, ...]:
         """The videos, sounds and images of the result; empty while there are none."""
-        return find_media(self.output, tool=self.tool, ratio=(self.params or {}).get("aspect_ratio"))
+        ratio = (self.params or {}).get("aspect_ratio")
+        return find_media(self.output, tool=self.tool, ratio=ratio, job_id=self.id)
 
     @property
     def text(self) -> str | None:

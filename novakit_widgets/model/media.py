@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -73,6 +73,8 @@ class Media:
         height: pixels, likewise.
         seconds: how long it plays, where the service said so.
         caption: the service's own words, such as a revised prompt.
+        job_id: the service's id of the job, where it is known.
+        number: which of the job's media it is, from 0.
 
     Example:
         >>> media = Media("https://cdn.example/clip.webm?sig=1", "video")
@@ -86,6 +88,8 @@ class Media:
     height: int | None = None
     seconds: float | None = None
     caption: str | None = None
+    job_id: str | None = field(default=None, compare=False)
+    number: int = field(default=0, compare=False)
 
     @property
     def mime(self) -> str:
@@ -150,13 +154,16 @@ def is_web_address(text: object) -> bool:
         return False
 
 
-def find_media(output: object, *, tool: str | None = None, ratio: object = None) -> tuple[Media, ...]:
+def find_media(
+    output: object, *, tool: str | None = None, ratio: object = None, job_id: str | None = None
+) -> tuple[Media, ...]:
     """Find the media in a result, in any of the shapes that the service is known to use.
 
     Args:
         output: a job's ``outputData`` or the whole answer of a generation answered at once.
         tool: the job's tool; says what a bare ``url`` is.
         ratio: the ``aspect_ratio`` that was asked for, such as ``"16:9"``: the shape of a video that does not tell its own.
+        job_id: the service's id of the job.
 
     Returns:
         What has a http or https URL, in the service's order, each URL once. Anything else in the result stays
@@ -165,7 +172,8 @@ def find_media(output: object, *, tool: str | None = None, ratio: object = None)
     found: dict[str, Media] = {}
     made_by = Tool.known(tool)
     for media in _walk(output, None if made_by is None else made_by.facts.media):
-        found.setdefault(media.url, _shaped(media, ratio))
+        if media.url not in found:
+            found[media.url] = replace(_shaped(media, ratio), job_id=job_id, number=len(found))
     return tuple(found.values())
 
 

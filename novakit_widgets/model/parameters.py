@@ -13,7 +13,7 @@ from typing import Any
 
 from .tools import Tool
 
-__all__ = ["KEYWORDS", "PARAMETERS", "Parameter", "short"]
+__all__ = ["KEYWORDS", "PARAMETERS", "SOURCES", "Parameter", "short"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +293,11 @@ PARAMETERS: Mapping[Tool, Mapping[str, Parameter]] = MappingProxyType(
     }
 )
 """Every documented parameter by tool and name; the source is the vendor's public API documentation."""
+
+SOURCES = frozenset(
+    name for parameters in PARAMETERS.values() for name, parameter in parameters.items() if parameter.url
+)
+"""The parameters that take a URL of media, of all tools."""
 
 KEYWORDS = frozenset({"autostart", "client", "confirm", "embed", "max_running", "reuse", "timeout"})
 """Keywords of this package's own functions; they are never sent to the service."""

@@ -426,7 +426,7 @@ class NovaKitClient:
             told = {name: response.headers[name] for name in HEADERS if name in response.headers}
             limit = RateLimit.from_headers(told)
             if limit is not None:
-                self._rate_limit = replace(limit, sent=sent, sent_at=sent_at)
+                self._rate_limit = replace(limit, sent=sent, sent_at=sent_at, answered_at=time.monotonic())
             log.debug("%s /%s: %d", method, path, response.status_code)
             return answer_of(response.status_code, told, content_read, action)
         log.info("%s /%s: %s", method, path, failure.message)

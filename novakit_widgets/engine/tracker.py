@@ -28,6 +28,7 @@ from ..limits.schedule import Pace
 from ..limits.tool_limits import allowance_of
 from ..model.job import Job, JobStatus
 from ..model.rate_limit import DEFAULT_RETRY_AFTER
+from ..model.tools import Tool
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
 from ..runtime.loop_cache import LoopLocal
@@ -46,6 +47,7 @@ MOST_LONG_POLLS = 8  # each holds a connection; with the smallest plan the budge
 _POLLS_A_WINDOW = 2  # a long poll is held for half a window
 _LOOKS = 2  # a window: how often the time-outs are looked at, so that a sleep of the machine is noticed
 _ASLEEP = 12  # of a window: later than that by 5 s, nobody was awake
+_SOON = 10.0  # seconds: a tool is quick if its jobs typically take so long at least; of those, few a minute are allowed anyway
 # Of the 4xx, only these may be different the next time.
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -230,9 +232,16 @@ class JobTracker:
         if self._budget.shared:
             # One request must do for all jobs; for one job, the one that is held tells the most.
             return len(self._watches) <= 1 and self._clock.monotonic() >= self._unheld_until
+        if self._budget.unsure and not all(map(self._may_end_soon, self._watches)):
+            return False  # a list tells who else uses the key; the answer to a request that is held does not
         snapshots = self._pace.window / self._pace.most
         fits = len(self._watches) * _POLLS_A_WINDOW + snapshots <= self._budget.places
         return fits and len(self._watches) <= MOST_LONG_POLLS and self._clock.monotonic() >= self._unheld_until
+
+    def _may_end_soon(self, job_id: str) -> bool:
+        """Whether a job's tool is quick, so that nobody should wait for its first question."""
+        tool = Tool.known(self._watches[job_id][0].job.tool)
+        return tool is None or tool.typical_seconds[0] <= _SOON
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -272,7 +281,8 @@ class JobTracker:
         """Ask for one job, held by the service until it ends."""
         failures = 0
         while job_id in self._watches and self._wanted:
-            await self._budget.take()
+            first = self._watches[job_id][0].heard_at == float("-inf")
+            await self._budget.take(urgent=first and self._may_end_soon(job_id))
             asked = self._clock.monotonic()
             try:
                 job = await self._ask(self._client.get(job_id, poll=True, retry=False))
@@ -309,8 +319,9 @@ class JobTracker:
 
     async def _snapshot_for_progress(self) -> None:
         if self._clock.monotonic() >= self._unlisted_until and not self._budget.shared:
-            # One place is left so that a long poll, which tells of the end, never waits for a progress bar.
-            await self._budget.take(keep=1)
+            # Places are left so that a long poll, which tells of the end, never waits for a progress bar: of jobs that follow
+            # one another, each needs one.
+            await self._budget.take(keep=self._budget.places // 3 if len(self._watches) == 1 else 1)
             self._receive_all(await self._list(pending=True))
 
     async def _snapshot_for_all(self) -> None:

@@ -52,7 +52,12 @@ class PollingBudget:
     @property
     def shared(self) -> bool:
         """Whether others use the key as well, so that only the most important requests should be sent."""
-        return self._fair.requests is not None
+        return self._fair.crowded
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the key was used before we came, and nobody knows yet whether it still is."""
+        return self._fair.unsure
 
     def observe(self, limit: RateLimit | None, *, wall: float) -> None:
         """Update the budget from the headers of an answer.
@@ -77,19 +82,22 @@ class PollingBudget:
         """Hold back polling requests for some seconds after a 429, and send fewer afterwards where others use the key."""
         self.pause(seconds + self._fair.refused())
 
-    def delay(self, keep: int = 0) -> float:
+    def delay(self, keep: int = 0, *, urgent: bool = False) -> float:
         """Return the seconds to wait for a place; 0 if there is one.
 
         Args:
             keep: places to keep free for more important requests.
+            urgent: whether it may go out before we know who else uses the key, such as a job's first question.
         """
         now = self._clock.monotonic()
         kept = min(keep, self.places - 1)
-        return max(0.0, self._paused_until - now, self._fair.wait(), self._requests.wait(now, under_way=kept))
+        return max(
+            0.0, self._paused_until - now, self._fair.wait(urgent=urgent), self._requests.wait(now, under_way=kept)
+        )
 
-    async def take(self, keep: int = 0) -> None:
-        """Wait for a place and take it."""
-        while (seconds := self.delay(keep)) > 0:
+    async def take(self, keep: int = 0, *, urgent: bool = False) -> None:
+        """Wait for a place and take it; see `delay`."""
+        while (seconds := self.delay(keep, urgent=urgent)) > 0:
             await self._clock.sleep(seconds)
         self._requests.add(self._clock.monotonic())
         self._fair.taken()

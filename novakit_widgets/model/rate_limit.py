@@ -39,9 +39,10 @@ class RateLimit:
         limit: requests a minute that the key may make.
         remaining: requests that are left now.
         reset: when there are more, in Unix seconds by this machine's clock; by the service's where its answer has no ``Date``.
-        ahead: seconds that this machine's clock is ahead of the service's, by the answer's ``Date``; 0 where they agree.
         sent: requests that this process itself had sent with the key in the minute that ended with this one.
         sent_at: when this one was sent, in monotonic seconds.
+        answered_at: when its answer came, in monotonic seconds.
+        ahead: seconds that this machine's clock is ahead of the service's, by the answer's ``Date``; 0 where they agree.
     """
 
     limit: int
@@ -49,6 +50,7 @@ class RateLimit:
     reset: float | None = None
     sent: int | None = None
     sent_at: float | None = None
+    answered_at: float | None = None
     ahead: float = 0.0
 
     @classmethod

@@ -16,7 +16,9 @@ from virtual import Service, clock_of, run
 from novakit_widgets.engine.tracker import JobTracker
 from novakit_widgets.errors import RateLimitError
 from novakit_widgets.limits.budget import PollingBudget
+from novakit_widgets.limits.fair_share import FairShare
 from novakit_widgets.model.rate_limit import RateLimit
+from novakit_widgets.runtime.clock import Clock
 from novakit_widgets.runtime.sliding_window import SlidingWindow
 
 MINUTE = 60.0
@@ -75,12 +77,12 @@ class Kernel:
     async def list(self, *, pending=None, limit=None, retry=True):
         return await self._asking(self.key.list(pending=pending, limit=limit, retry=retry))
 
-    async def submit(self, seconds):
+    async def submit(self, seconds, tool="video"):
         """Submit a job, again and again while that is refused."""
 
         async def add():
             await asyncio.sleep(self.key.latency)
-            return self.key.add(seconds)
+            return self.key.add(seconds, tool=tool)
 
         while True:
             try:
@@ -88,13 +90,13 @@ class Kernel:
             except RateLimitError as error:
                 await asyncio.sleep(error.retry_after)
 
-    async def run(self, count, seconds, timeout=3_000.0):
+    async def run(self, count, seconds, timeout=3_000.0, tool="video"):
         """Submit jobs and return how long each took from its submission until its end was noticed."""
         began = self.key.now
         noticed = []
         watches = []
         for _ in range(count):
-            job = await self.submit(seconds)
+            job = await self.submit(seconds, tool)
             watch = self.tracker.watch(job, timeout=timeout)
             watch.on_change = lambda watch=watch: watch.over and noticed.append(self.key.now - began)
             watches.append(watch)
@@ -186,3 +188,103 @@ def test_any_number_of_kernels_sees_every_end(kernels, jobs, spread, seed, limit
     times, _ = share(kernels, jobs=jobs, spread=spread, seed=seed, limit=limit, tells=tells)
     assert len(times) == kernels * jobs
     assert max(times) < 60.0 + 10 * MINUTE
+
+
+def predecessors(processes, *, limit, jobs=1, seconds=3.0, pause=1.0, tool="image"):
+    """Run processes one after the other on one key, each with some jobs; return how late each end is noticed, and the key."""
+
+    async def main():
+        key = Key(limit)
+        late = []
+        for number in range(processes):
+            times = await Kernel(key, Random(number).random).run(jobs, seconds, tool=tool)
+            late += [time - seconds for time in times]
+            await asyncio.sleep(pause)
+        return late, key
+
+    return run(main())
+
+
+@pytest.mark.parametrize(
+    ("processes", "options"),
+    [
+        (10, {"limit": 60}),
+        (10, {"limit": 30, "pause": 2.0}),
+        (8, {"limit": 60, "tool": "video"}),
+        (8, {"limit": 60, "tool": "music", "seconds": 5.0}),
+        (6, {"limit": 60, "seconds": 12.0}),
+        (6, {"limit": 60, "seconds": 40.0, "tool": "video"}),
+        (3, {"limit": 60, "jobs": 3, "seconds": 10.0}),
+        (2, {"limit": 60, "jobs": 4, "seconds": 20.0, "tool": "video"}),
+    ],
+    ids=[
+        "one-line script",
+        "on the smallest plan",
+        "videos",
+        "music",
+        "papermill",
+        "papermill, videos",
+        "run all",
+        "restart and run all",
+    ],
+)
+def test_fair_share_processes_that_ended_are_no_rivals(processes, options):
+    """What was used before the first answer puts nothing off: the last process takes as long as the first."""
+    late, key = predecessors(processes, **options)
+    assert max(late) < 2.5
+    assert key.refused == 0
+
+
+def test_fair_share_ten_jobs_in_sequence_each_noticed_at_once():
+    """As a test suite has them, in one process on the smallest plan: its own jobs that have ended are no rivals either."""
+
+    async def main():
+        key = Key(30)
+        kernel = Kernel(key, Random(1).random)
+        return [time - 3.0 for _ in range(10) for time in await kernel.run(1, 3.0, tool="image")], key
+
+    late, key = run(main())
+    assert max(late) < 0.5
+    assert key.refused == 0
+
+
+def told(fair, remaining, *, sent, now, took=0.1, limit=30):
+    """Give an answer to a share."""
+    fair.observe(RateLimit(limit, remaining, sent=sent, sent_at=now - took, answered_at=now))
+
+
+def test_fair_share_held_answer_left_out():
+    """Nobody documents whether it counts when it is asked or when it is answered."""
+    now = [100.0]
+    fair = FairShare(MINUTE, clock=Clock(monotonic=lambda: now[0], random=lambda: 0.5))
+    told(fair, 29, sent=1, now=100.0)
+    now[0] = 110.0
+    told(fair, 10, sent=2, now=110.0, took=9.0)
+    assert fair.requests is None
+    told(fair, 9, sent=3, now=110.0)
+    assert fair.requests is not None
+
+
+def test_fair_share_load_that_ends_is_forgotten_after_a_window():
+    """Others that have gone leave their share to us."""
+    now = [100.0]
+    fair = FairShare(MINUTE, clock=Clock(monotonic=lambda: now[0], random=lambda: 0.5))
+    told(fair, 29, sent=1, now=100.0)
+    now[0] = 110.0
+    told(fair, 10, sent=2, now=110.0)
+    assert fair.crowded
+    now[0] = 171.0
+    told(fair, 29, sent=1, now=171.0)
+    assert not fair.crowded
+
+
+def test_fair_share_first_question_of_a_quick_job_goes_out_while_the_key_has_room():
+    """A newcomer that finds most of the key used puts off what can wait, and nothing else."""
+    now = [100.0]
+    fair = FairShare(MINUTE, clock=Clock(monotonic=lambda: now[0], random=lambda: 0.5))
+    told(fair, 2, sent=1, now=100.0)
+    assert fair.wait() > 0.0
+    assert fair.wait(urgent=True) == 0.0
+    fair.taken()
+    fair.taken()
+    assert fair.wait(urgent=True) > 0.0

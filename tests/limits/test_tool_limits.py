@@ -197,9 +197,11 @@ def test_observe_without_remaining_waits_for_the_reset(time):
 
 
 def shared(time, **options):
-    """Return an allowance that has just learnt that others have used 14 of the key's 30 requests."""
+    """Return an allowance that has just learnt that others take 14 of the key's 30 requests."""
     allowance = Allowance(clock=Clock(monotonic=time, random=lambda: 0.5), **options)
-    allowance.observe(RateLimit(30, remaining=15, reset=160.0, sent=1, sent_at=time.now), wall=100.0)
+    allowance.observe(RateLimit(30, remaining=29, reset=160.0, sent=1, sent_at=time.now), wall=100.0)
+    time.now += 2.0
+    allowance.observe(RateLimit(30, remaining=14, reset=160.0, sent=2, sent_at=time.now), wall=102.0)
     return allowance
 
 

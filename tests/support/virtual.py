@@ -78,15 +78,16 @@ class Served:
     created: float
     seconds: float
     outcome: JobStatus = JobStatus.COMPLETED
+    tool: str = "video"
 
     def at(self, now):
         """Show the job as it is at a moment."""
         ended = now >= self.created + self.seconds
         if not ended:
             progress = min(99.0, 100.0 * (now - self.created) / self.seconds)
-            return Job(self.job_id, JobStatus.PROCESSING, progress=progress, tool="video")
+            return Job(self.job_id, JobStatus.PROCESSING, progress=progress, tool=self.tool)
         output = {"video": {"url": f"https://cdn.example/{self.job_id}.mp4"}}
-        return Job(self.job_id, self.outcome, progress=100.0, tool="video", output=output)
+        return Job(self.job_id, self.outcome, progress=100.0, tool=self.tool, output=output)
 
 
 class Service:
@@ -109,10 +110,10 @@ class Service:
     def rate_limit(self):
         return None if self.limit is None else RateLimit(self.limit)
 
-    def add(self, seconds, outcome=JobStatus.COMPLETED):
+    def add(self, seconds, outcome=JobStatus.COMPLETED, tool="video"):
         """Start a job that takes so many seconds."""
         job_id = f"job_{len(self.jobs)}"
-        self.jobs[job_id] = Served(job_id, self.now, seconds, outcome)
+        self.jobs[job_id] = Served(job_id, self.now, seconds, outcome, tool)
         return self.jobs[job_id].at(self.now)
 
     def fail(self, error, *, times=1, kind=None):

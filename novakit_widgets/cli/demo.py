@@ -115,7 +115,8 @@ def interrupted_by_signals() -> Iterator[None]:
         yield
     finally:
         for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+            # One that is C code is not known to Python.
+            signal.signal(getattr(signal, name), signal.SIG_DFL if handler is None else handler)
 
 
 @contextmanager

@@ -361,11 +361,13 @@ def _from_a_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine
         return future.result()
     except CancelledError:
         raise asyncio.CancelledError from None
-    except KeyboardInterrupt:
-        given_up.set()
-        for task in begun:
-            loop.call_soon_threadsafe(task.cancel)
-            ended.wait(_ENDING)  # such as for a download to take its unfinished file away
+    except BaseException:
+        # Unless it is the work's: a handler of a signal raised it here, Python's own or one of the program.
+        if not ended.is_set() and not given_up.is_set():
+            given_up.set()
+            for task in begun:
+                loop.call_soon_threadsafe(task.cancel)
+                ended.wait(_ENDING)  # such as for a download to take its unfinished file away
         raise
     finally:
         blocked.discard(threading.current_thread())

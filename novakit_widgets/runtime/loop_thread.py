@@ -6,13 +6,14 @@ import asyncio
 import concurrent.futures.thread as executors
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from .interrupts import handled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -155,11 +156,5 @@ def _others_work() -> bool:
 def _quiet_interrupts() -> Iterator[threading.Event]:
     """Note that the user presses Ctrl-C instead of raising it, which would print a traceback of Python's own shutting down."""
     interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+    with handled(lambda *_: interrupted.set()):
         yield interrupted
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

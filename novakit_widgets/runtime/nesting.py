@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LoopStandsStillError
+from .interrupts import handled, is_default
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sized
@@ -32,6 +32,7 @@ def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any
 
     Raises:
         KeyboardInterrupt: the user interrupted it. The coroutine ends, and nothing else.
+        BaseException: what the program's own handler of SIGINT raises; likewise.
         LoopStandsStillError: no loop of this kind can run nested.
     """
     _warn_of_the_old_one()
@@ -46,12 +47,12 @@ def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any
             "its place, as in 'await card'. A job that this expression has started goes on."
         ) from None
     task = loop.create_task(work())
-    with _interrupt_ends(task, loop) as interrupted, _ready_kept(loop):
+    with _interrupt_ends(task, loop) as raised, _ready_kept(loop):
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
-            if interrupted.is_set():
-                raise KeyboardInterrupt from None
+            if raised:
+                raise raised[0].with_traceback(None) from None
             raise
 
 
@@ -77,23 +78,28 @@ def _nothing() -> None:
 
 
 @contextmanager
-def _interrupt_ends(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> Iterator[threading.Event]:
-    """Let SIGINT end one task, rather than land in whatever background task is running at that moment."""
-    interrupted = threading.Event()
+def _interrupt_ends(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> Iterator[list[BaseException]]:
+    """Let SIGINT end one task, rather than land in whatever background task is running at that moment.
 
-    def end(_number: int, _frame: object) -> None:
-        interrupted.set()
-        loop.call_soon_threadsafe(task.cancel)
+    A handler of the program's own is called. What it raises ends the task; otherwise the waiting goes on.
 
-    # Signals are the main thread's alone. A handler that is not Python's could not be put back, so it stays.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield interrupted
-        return
-    before = signal.signal(signal.SIGINT, end)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
+    Yields:
+        What was raised.
+    """
+    raised: list[BaseException] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def end(number: int, frame: Any) -> None:
+        try:
+            if is_default(before) or not callable(before):
+                raise KeyboardInterrupt
+            before(number, frame)
+        except BaseException as error:  # noqa: BLE001 # it is raised where the task is waited for
+            raised.append(error)
+            loop.call_soon_threadsafe(task.cancel)
+
+    with handled(end):
+        yield raised
 
 
 def _warn_of_the_old_one() -> None:

@@ -43,7 +43,11 @@ def test_holds_nothing_else(wheel):
     """No tests, benchmarks, caches or outputs."""
     others = {name for name in wheel.namelist() if not name.endswith((".py", ".py.typed"))}
     others = {name for name in others if ".dist-info/" not in name}
-    assert others == {"novakit_widgets/py.typed", "novakit_widgets/cli/01_quickstart.ipynb"}
+    assert others == {
+        "novakit_widgets/py.typed",
+        "novakit_widgets/cli/01_quickstart.ipynb",
+        "novakit_widgets/widgets/common/keys.js",
+    }
 
 
 def test_notebook_is_the_checkouts(wheel):

@@ -26,6 +26,7 @@ from ..card import html as card_html
 from ..card.widget import JobWidget
 from ..common.closing import ClosingBox
 from ..common.code import main_parameter
+from ..common.keys import GENERATE, key_guard
 from ..common.labels import label_of, label_of_value, shortened
 from ..common.spending import spending
 from .comparison import FEWEST, MOST
@@ -116,7 +117,7 @@ class PromptExplorer(ClosingBox):
         self._generate = ipywidgets.Button(
             description="Generate",
             button_style="primary",
-            tooltip="Submit a job; it is billed",
+            tooltip="Submit a job; it is billed (Ctrl+Enter)",
             layout=ipywidgets.Layout(width="auto", margin="2px 10px 2px 0", flex="0 0 auto"),
         )
         self._spending = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 260px", min_width="0"))
@@ -133,9 +134,11 @@ class PromptExplorer(ClosingBox):
                 ),
                 self._error,
                 self._gallery,
+                key_guard("novakit-explorer"),
             ]
         )
         self.add_class("novakit-explorer")
+        self._generate.add_class(GENERATE)
         self._generate.on_click(lambda _button: job_loop.call(self._generate_from_form))
         self._quota = watch_of(self._client)
         self._stops = [self._quota.listen(self._show_spending), signals.listen(self._job_ended)]

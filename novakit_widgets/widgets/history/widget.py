@@ -21,6 +21,7 @@ from ...runtime import loop as job_loop
 from ..card.widget import JobWidget
 from ..common.closing import ClosingBox, close_all
 from ..common.code import call_of_kept
+from ..common.keys import key_guard
 from ..common.labels import label_of
 from ..common.observe import when_changed
 from .table import label_of_status, line_of, table, unresolved
@@ -121,8 +122,10 @@ class HistoryView(ClosingBox):
                 _row(self._choice, self._show, self._code),
                 self._message,
                 self._result,
+                key_guard("novakit-history"),
             ]
         )
+        self.add_class("novakit-history")
         for control in (self._search, self._tool, self._status):
             when_changed(control, self.reload)
         when_changed(self._choice, lambda: None)  # its value is read when a button is pressed

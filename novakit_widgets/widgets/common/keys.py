@@ -1,0 +1,51 @@
+"""Keep the notebook's shortcuts out of a form, and let Ctrl+Enter press its button.
+
+While JupyterLab is in command mode a letter typed at a focused menu or button is a shortcut: ``m`` turns the cell into Markdown
+and its results are gone, ``x`` cuts it. No ipywidget can prevent that, so this is a front-end module.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+__all__ = ["GENERATE", "key_guard"]
+
+GENERATE = "novakit-generate"
+"""The class of the button that Ctrl+Enter presses."""
+
+
+@functools.cache
+def _guard_class() -> Any:
+    # Imported when the first form is made: it takes as long as a card.
+    import anywidget
+    import traitlets
+
+    class KeyGuard(anywidget.AnyWidget):
+        """The front-end module; it shows nothing."""
+
+        _esm = Path(__file__).with_name("keys.js").read_text("utf-8")
+        form = traitlets.Unicode().tag(sync=True)
+
+    return KeyGuard
+
+
+def key_guard(form: str) -> ipywidgets.Box:
+    """Return a widget that keeps the keys pressed in a form from the notebook. It takes no room.
+
+    It has to be somewhere inside the form. Where the server does not have the module, the form works without it.
+
+    Args:
+        form: the CSS class of the form's root.
+
+    Example:
+        >>> guard = key_guard("novakit-explorer")
+        >>> guard.layout.display
+        'none'
+        >>> guard.close()
+    """
+    # Hidden with all that the front end may show in its place, such as that it can't load the module.
+    return ipywidgets.Box([_guard_class()(form=form)], layout=ipywidgets.Layout(display="none"))

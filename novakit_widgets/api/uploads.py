@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 # All files of one job together. A service may repeat them in each answer that tells of the job, and an answer of more than
-# `client.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
+# `requests.MAX_JSON_BYTES` is not read: as base64 this is 6.7 of its 8 MB.
 MAX_UPLOAD_BYTES = 5_000_000
 _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from novakit_widgets import NovaKitClient
-from novakit_widgets.api.client import MAX_JSON_BYTES
+from novakit_widgets.api.requests import MAX_JSON_BYTES
 from novakit_widgets.engine.submit import submit
 from novakit_widgets.errors import (
     APIError,

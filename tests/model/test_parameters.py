@@ -18,7 +18,7 @@ from strategies import JSON
 
 from novakit_widgets import NovaKitClient
 from novakit_widgets.api import uploads
-from novakit_widgets.api.client import MAX_JSON_BYTES
+from novakit_widgets.api.requests import MAX_JSON_BYTES
 from novakit_widgets.errors import InvalidParameterError
 from novakit_widgets.model.checks import check
 from novakit_widgets.model.parameters import PARAMETERS, Parameter

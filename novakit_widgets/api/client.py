@@ -123,17 +123,18 @@ class NovaKitClient:
             APIError: the service refused it; nothing was started.
         """
         tool = Tool.of(endpoint)
+        facts = tool.facts
         content = encode(tool, params)
         action = Action(f"submit the {tool} job", "Nothing was started or billed.", limit=limit_of(tool))
 
         async def post() -> Answer:
             return await self._requests.send(
                 "POST",
-                tool.endpoint,
+                facts.endpoint,
                 action,
                 query={"async": "true"},
                 content=content,
-                read_seconds=tool.facts.submit_seconds,
+                read_seconds=facts.submit_seconds,
             )
 
         try:

@@ -157,8 +157,7 @@ class Requests:
         """Count a request. Return its time and this process's number of requests in the last minute."""
         now = time.monotonic()
         self._sent.seconds = LIMIT_WINDOW / settings.speed().value
-        self._sent.add(now)
-        return now, self._sent.used(now)
+        return now, self._sent.add(now)
 
     def _sign(self, request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {self._key.reveal()}"

@@ -42,6 +42,7 @@ MAX_UPLOAD_BYTES = 5_000_000
 _HEADS = 1_000  # for "data:image/png;base64," and long URLs
 _ADDRESSES = ("http://", "https://", "data:")
 _LONGEST_HEAD = max(map(len, _ADDRESSES))
+_SCALARS = (str, int, float, bool)
 _LONG_NAME = 64  # characters; longer than a file's name without a dot, shorter than any sound as base64
 
 
@@ -51,11 +52,7 @@ class _Encoded(str):
     __slots__ = ()
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] = _is_none) -> dict[str, Any]:
+def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], bool] | None = None) -> dict[str, Any]:
     """Omit missing values, and convert the others for the service: scalars of numpy to Python's, sources as `sendable` does.
 
     The result is a deep copy: later changes to the original have no effect on the submission.
@@ -63,7 +60,7 @@ def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], b
     Args:
         tool: the tool of the job.
         params: by the service's names.
-        missing: returns whether a value is missing.
+        missing: returns whether a value is missing; by default ``None`` is.
 
     Raises:
         InvalidParameterError: see `sendable`; or a value contains itself.
@@ -75,9 +72,9 @@ def said(tool: Tool, params: Mapping[str, Any], *, missing: Callable[[object], b
     table = PARAMETERS[tool]
     kept: dict[str, Any] = {}
     for name, value in params.items():
-        if missing(value):
+        if value is None if missing is None else missing(value):
             continue
-        plain = own(tool, name, _plain(value))
+        plain = value if type(value) in _SCALARS else own(tool, name, _plain(value))
         if name in table and table[name].kind is int and isinstance(plain, float) and plain.is_integer():
             plain = int(plain)  # a column of whole numbers with a hole in it holds floats
         kept[name] = plain
@@ -141,12 +138,12 @@ def sendable(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         {'file': 'UklGRg==', 'language': 'en'}
     """
     table = PARAMETERS[tool]
-    sent = {
-        name: upload(value, tool=tool, name=name) if name in table and table[name].url else value
-        for name, value in params.items()
+    encoded = {
+        name: upload(value, tool=tool, name=name) for name, value in params.items() if name in table and table[name].url
     }
-    check_size(tool, sent)
-    return sent
+    if encoded:
+        check_size(tool, encoded)
+    return {**params, **encoded}
 
 
 def check_size(tool: Tool, params: Mapping[str, Any]) -> None:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ..engine.messages import EQUAL_AGE, equal_note
 from ..engine.reconcile import look_up_entries
-from ..engine.reuse import TWIN_AGE, read_for_reuse, reused_note, twin_note
+from ..engine.reuse import read_for_reuse, reused_note
 from ..engine.submit import Ticket
 from ..errors import (
     APIError,
@@ -226,7 +227,7 @@ class Submitting:
                 asked,
                 base_url=queue.client.base_url,
                 account=queue.client.account,
-                within=TWIN_AGE,
+                within=EQUAL_AGE,
             )
         for place, twin in zip(waiting, twins, strict=True):
             if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
@@ -243,7 +244,7 @@ class Submitting:
                 if run.job is not None:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
-                place.run.note = twin_note(twin)
+                place.run.note = equal_note(twin)
                 self._queue.made_before += bool(place.run.note)
         # Only now: a wait that ends in the midst of it leaves it to the next one.
         self._memory.looked = True

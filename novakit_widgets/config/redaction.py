@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Secret",
     "guard_logs",
     "redact",
+    "redact_all",
     "redact_anything_secret",
     "redact_bytes",
     "veiled",
@@ -21,6 +23,7 @@ __all__ = [
 # Documented: "sk_" and 64 hex digits.
 KEY = re.compile(r"sk_[0-9a-fA-F]{64}")
 _KEY_IN_BYTES = re.compile(KEY.pattern.encode())
+_MASK = "sk_…"
 _SHOWN = 4  # characters of a key that may be shown
 # What a key may look like elsewhere: a gateway's, another vendor's, one with a typing error, one beside its name.
 _SECRETS = (
@@ -92,7 +95,17 @@ def redact(text: str) -> str:
         >>> redact("Bearer sk_" + "a" * 64)
         'Bearer sk_…'
     """
-    return KEY.sub("sk_…", text)
+    return KEY.sub(_MASK, text)
+
+
+def redact_all(values: Iterable[Any]) -> list[Any]:
+    """Redact the texts among many values, such as those of a row; other values are returned unchanged.
+
+    Example:
+        >>> redact_all([1, "Bearer sk_" + "a" * 64])
+        [1, 'Bearer sk_…']
+    """
+    return [KEY.sub(_MASK, value) if isinstance(value, str) else value for value in values]
 
 
 def redact_anything_secret(text: str) -> str:
@@ -120,7 +133,7 @@ def redact_bytes(content: bytes) -> bytes:
         >>> redact_bytes(b"Bearer sk_" + b"a" * 64) == "Bearer sk_…".encode()
         True
     """
-    return _KEY_IN_BYTES.sub("sk_…".encode(), content)
+    return _KEY_IN_BYTES.sub(_MASK.encode(), content)
 
 
 class RedactingFilter(logging.Filter):

@@ -110,8 +110,9 @@ class Store:
         if assigned is not None:
             return assigned
         if rule.variable is not None:
-            exported = environment(rule.variable)
-            if exported is not None:
+            # Not `os.environ`: a verbose traceback shows the values of all names in a raising line.
+            exported = os.getenv(rule.variable, "").strip()
+            if exported:
                 known = (name, exported) in self._exported
                 value = self._exported[name, exported] if known else self._of_environment(name, rule, exported)
                 return Setting(value, rule.variable)
@@ -225,6 +226,6 @@ def unknown(name: str) -> str:
 def environment(variable: str) -> str | None:
     """Return the text of an environment variable without blanks around it, or ``None`` where it is unset or empty.
 
-    A function of its own: a verbose traceback shows the variables of a raising line, and all of the environment would be one.
+    A caller that may get a key wraps the text at once: a verbose traceback shows the variables of a raising line.
     """
-    return os.environ.get(variable, "").strip() or None
+    return os.getenv(variable, "").strip() or None

@@ -12,10 +12,9 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import NovaKitError
-from ..job_history.rows import digest_of
 from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
 from ..runtime.loop_cache import LoopLocal
@@ -73,9 +72,13 @@ class Ownership:
             return frozenset(self._ids)
 
     @contextmanager
-    def submitting(self, tool: Tool, params: Mapping[str, Any]) -> Iterator[OpenSubmission]:
-        """Register a submission, from before its POST until it has its job or is given up."""
-        submission = OpenSubmission(digest_of(tool, params))
+    def submitting(self, digest: str | None) -> Iterator[OpenSubmission]:
+        """Register a submission, from before its POST until it has its job or is given up.
+
+        Args:
+            digest: see `OpenSubmission`.
+        """
+        submission = OpenSubmission(digest)
         with self._lock:
             self._open[submission] = None
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import SubmissionUncertainError
@@ -10,6 +9,7 @@ from ..job_history.jobs import default_history
 from ..model.job import JobStatus
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
+from .messages import EQUAL_AGE, equal_note
 from .reconcile import look_up_entries
 from .run import JobRun
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from ..model.tools import Tool
     from .start import StartingRun
 
-__all__ = ["TWIN_AGE", "check_reuse", "equal_job", "lost_job", "read_for_reuse", "reused_note", "run_of", "twin_note"]
+__all__ = ["check_reuse", "equal_job", "lost_job", "read_for_reuse", "reused_note", "run_of"]
 
-TWIN_AGE = timedelta(days=1)  # how long a new card mentions an equal job
 _LOOK = 0.2  # seconds between two looks at whether equal submissions, also other kernels', are answered
 _GIVEN_UP = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 _REUSE = "reuse=True"
@@ -32,7 +31,13 @@ _T = TypeVar("_T")
 
 
 def run_of(
-    tool: Tool, params: Mapping[str, Any], *, client: NovaKitClient, timeout: float | None = None, reuse: bool
+    tool: Tool,
+    params: Mapping[str, Any],
+    *,
+    client: NovaKitClient,
+    timeout: float | None = None,
+    reuse: bool,
+    starts: bool = True,
 ) -> JobRun:
     """Create the run of a new job, or of an equal job of the history. The history is read when the run starts.
 
@@ -42,6 +47,7 @@ def run_of(
         client: Sends the requests.
         timeout: Seconds to watch the job; ``None`` for the tool's default.
         reuse: Whether an equal job of the history is taken instead of a new one. Otherwise a note tells of one.
+        starts: Whether the run is started at once. Otherwise the note is looked up before the user starts it.
 
     Raises:
         ConfigurationError: ``reuse`` is set, and the history is switched off.
@@ -50,7 +56,9 @@ def run_of(
         check_reuse(default_history())
         return JobRun(tool, params, client=client, timeout=timeout, earlier=equal_job)
     run = JobRun(tool, params, client=client, timeout=timeout)
-    job_loop.background(lambda: _mention_equal(run))  # at once, since a run may wait for the user to start it
+    run.mentions_equal = True
+    if not starts:
+        job_loop.background(lambda: _mention_equal(run))
     return run
 
 
@@ -65,14 +73,14 @@ def check_reuse(history: JobHistory) -> None:
 
 
 async def _mention_equal(run: StartingRun) -> None:
-    """Add a note about an equal job of the last day."""
+    """Add a note about an equal job of the last day, before the run starts."""
     assert run.tool is not None  # for the type checker: it is about to be submitted
     client, history = run.client, run.history
     twin = await history.off_loop(
-        history.twin, run.tool, run.params, base_url=client.base_url, account=client.account, within=TWIN_AGE
+        history.twin, run.tool, run.params, base_url=client.base_url, account=client.account, within=EQUAL_AGE
     )
     if twin is not None and not run.note:
-        run.mention(twin_note(twin))
+        run.mention(equal_note(twin))
 
 
 async def read_for_reuse(history: JobHistory, work: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -168,11 +176,3 @@ def _when(entry: HistoryEntry) -> str:
 def reused_note(twin: HistoryEntry) -> str:
     """Return the note of a run that reuses a job of the history."""
     return f"From your history of {twin.begun_at.astimezone():%d %b %Y}, not billed again; reuse=False generates a new one."
-
-
-def twin_note(twin: HistoryEntry) -> str:
-    """Return a note that mentions an equal job of the history; ``""`` for one without a result."""
-    if twin.job is None or twin.job.status != JobStatus.COMPLETED:
-        return ""
-    shows = "reuse=True" if twin.job.id is None else f"nk.attach({twin.job.id!r})"
-    return f"You generated the same at {twin.begun_at.astimezone():%H:%M}; {shows} shows that at no cost."

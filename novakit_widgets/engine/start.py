@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotFoundError
 from ..model.job import JobStatus
-from .messages import never_started_error, no_equal_job_error, nothing_started_error, still_lost_error
+from .messages import (
+    EQUAL_AGE,
+    equal_note,
+    never_started_error,
+    no_equal_job_error,
+    nothing_started_error,
+    still_lost_error,
+)
 from .reconcile import Answer, Question, reconcile, without_output
 from .submit import Ticket, submit
 
@@ -42,6 +49,7 @@ class StartingRun(Protocol):
     note: str
     reused: bool
     cancelling: bool
+    mentions_equal: bool
 
     def waits(self, seconds: float, reason: NovaKitError, /) -> None:
         """Show why the submission has to wait."""
@@ -76,9 +84,10 @@ class StartStrategy:
             SubmissionUncertainError: there may be a job.
             NovaKitError: there is no job, or it can't be fetched.
         """
-        job = await self._attached_job(run)
-        if job is not None:
-            return job
+        if self.attached_to is not None:
+            job = await self._attached_job(run, self.attached_to)
+            if job is not None:
+                return job
         assert run.tool is not None  # for the type checker: a run has a tool or a job id
         run.ticket = run.ticket or Ticket()
         answer = await submit(
@@ -90,6 +99,7 @@ class StartStrategy:
             on_wait=run.waits,
             ticket=run.ticket,
             instead=partial(self._instead, run),
+            equal_within=EQUAL_AGE if run.mentions_equal else None,
         )
         # The list leaves out the results of jobs.
         unshown = answer.status == JobStatus.COMPLETED and answer.output is None
@@ -128,11 +138,8 @@ class StartStrategy:
         self.attached_to, self._earlier, run.trouble = job.id, None, None
         return await run.client.get(job.id)
 
-    async def _attached_job(self, run: StartingRun) -> Job | None:
-        """Fetch the job that the run is attached to; ``None`` without one, or if a reused one is gone."""
-        job_id = self.attached_to
-        if job_id is None:
-            return None
+    async def _attached_job(self, run: StartingRun, job_id: str) -> Job | None:
+        """Fetch the job that the run is attached to; ``None`` if a reused one is gone."""
         makes_anew = self._earlier is not None and run.tool is not None
         try:
             job = await run.client.get(job_id)
@@ -155,6 +162,9 @@ class StartStrategy:
         """
         if run.cancelling:
             raise nothing_started_error(cancelled=True)
+        equal = None if run.ticket is None else run.ticket.equal
+        if equal is not None and not run.note:
+            run.mention(equal_note(equal))
         job = None if self._earlier is None else await self._earlier(run, intent)
         if job is None or job.id is None:
             return job

@@ -97,6 +97,7 @@ class RunState:
 
     Attributes:
         tool: the tool; ``None`` for an attached job whose tool is unknown.
+        phase: where the run is; only `_move` assigns it.
         job: the newest snapshot; ``None`` until the service has answered.
         error: why it is not completed; ``None`` while it may be.
         trouble: why there is no news at the moment, such as a lost connection.
@@ -110,7 +111,7 @@ class RunState:
 
     def __init__(self, tool: Tool | None, clock: Clock, on_change: Callable[[], None]) -> None:
         self.tool = tool
-        self._phase = Phase.NEW
+        self.phase = Phase.NEW
         self.job: Job | None = None
         self.error: NovaKitError | None = None
         self.trouble: NovaKitError | None = None
@@ -126,14 +127,9 @@ class RunState:
         self._context = contextvars.copy_context()
 
     @property
-    def phase(self) -> Phase:
-        """Where it is."""
-        return self._phase
-
-    @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self._phase in SETTLED
+        return self.phase in SETTLED
 
     @property
     def elapsed(self) -> float | None:
@@ -161,7 +157,7 @@ class RunState:
         if self.error is not None:
             raise self.error.with_traceback(None)
         if self.job is None or not self.job.ended:
-            submitted = self._phase is not Phase.NEW or self.job_id is not None
+            submitted = self.phase is not Phase.NEW or self.job_id is not None
             raise no_result_error(submitted=submitted, job_id=self.job_id, job=self.job)
         return self.job
 
@@ -182,8 +178,8 @@ class RunState:
 
     def _move(self, phase: Phase) -> None:
         """Go to a phase, wake those who wait, and tell the listener."""
-        assert phase is self._phase or phase in _NEXT[self._phase], f"{self._phase} -> {phase}"
-        self._phase = phase
+        assert phase is self.phase or phase in _NEXT[self.phase], f"{self.phase} -> {phase}"
+        self.phase = phase
         if phase in SETTLED:
             _log_phase(phase, self.tool, self.job, self.error)
             self._time.stop()

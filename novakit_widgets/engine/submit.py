@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..api.retry import at_rest, nothing_sent
 from ..config.logs import log
 from ..errors import NovaKitError, RateLimitError, SubmissionUncertainError
+from ..job_history.rows import digest_of
 from ..job_history.submissions import new_intent
 from ..limits.tool_limits import allowance_of
 from ..model.parameters import SOURCES
@@ -19,9 +20,9 @@ from .renew import Renews, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from ..job_history.jobs import JobHistory
+    from ..job_history.jobs import HistoryEntry, JobHistory
     from ..limits.tool_limits import Slot
     from ..model.job import Job
     from ..model.tools import Tool
@@ -52,6 +53,7 @@ class Ticket:
         begun_at: when the submission began.
         job: its job as soon as that is known, even if the row can't be written.
         params: the parameters as they were sent, where addresses in them may have been renewed.
+        equal: an equal job of the history, if one was looked for and found.
     """
 
     batch: str | None = None
@@ -62,6 +64,7 @@ class Ticket:
     begun_at: datetime | None = None
     job: Job | None = None
     params: Mapping[str, Any] | None = None
+    equal: HistoryEntry | None = None
 
 
 async def submit(
@@ -75,6 +78,7 @@ async def submit(
     clock: Clock | None = None,
     ticket: Ticket | None = None,
     instead: Callable[[str], Awaitable[Job | None]] | None = None,
+    equal_within: timedelta | None = None,
 ) -> Job:
     """Submit a job, with a row in the history before the POST; if the answer is lost, find the job that it started.
 
@@ -89,6 +93,7 @@ async def submit(
         ticket: tells the batch and the slot, and records the row and the job.
         instead: called with the row's id before the POST: returns a job to use instead, or raises why none may be submitted.
             The row is then removed.
+        equal_within: looks in the history for an equal job of at most this age, for the ticket; ``None`` for no look.
 
     Raises:
         SubmissionUncertainError: it can't be determined whether a job was started; ``candidates`` are the possible ones.
@@ -98,9 +103,11 @@ async def submit(
     clock = clock or ticket.clock or Clock()
     began = clock.now()
     slot = ticket.slot or allowance_of(client.account).take(tool)
+    digest = digest_of(tool, params)
     try:
-        intent = await history.off_loop(
-            history.begin,
+        intent, ticket.equal = await history.off_loop(
+            _begin,
+            history,
             tool,
             params,
             base_url=client.base_url,
@@ -109,6 +116,8 @@ async def submit(
             place=ticket.place,
             account=client.account,
             intent=new_intent() if history.path is not None else "",
+            digest=digest,
+            equal_within=equal_within,
         )
     except BaseException:
         slot.released()
@@ -118,11 +127,12 @@ async def submit(
         return other
     if any(name in SOURCES for name in params):
         params = ticket.params = await _current(client, tool, params, intent, history, slot)
+        digest = digest_of(tool, params)
     ticket.intent, ticket.begun_at = intent, began
     ownership = ownership_of(client.account)
     log.info("Submitting: %s", tool)
     try:
-        with ownership.submitting(tool, params) as submission:
+        with ownership.submitting(digest) as submission:
             try:
                 job = await _counted(client, tool, params, slot, on_wait, patient=ticket.slot is None)
                 ownership.take(job)
@@ -152,6 +162,25 @@ async def submit(
     log.info("The %s job %s was submitted", tool, job.id)
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
     return job
+
+
+def _begin(
+    history: JobHistory, tool: Tool, params: Mapping[str, Any], *, equal_within: timedelta | None, **about: Any
+) -> tuple[str, HistoryEntry | None]:
+    """Add the row of a submission, and look for an equal job.
+
+    Args:
+        history: gets the row.
+        tool: of the job.
+        params: of the job.
+        equal_within: see `submit`.
+        **about: the other arguments of `JobHistory.begin`.
+    """
+    intent = history.begin(tool, params, **about)
+    if equal_within is None:
+        return intent, None
+    # The new row has no job yet, so it is not found. Should the search fail, the row stays.
+    return intent, history.twin(tool, params, base_url=about["base_url"], account=about["account"], within=equal_within)
 
 
 async def _other(

@@ -51,6 +51,7 @@ class WatchedRun(RunState):
     Attributes:
         ticket: of the present or last submission; a queue gives its own.
         saving: the task that saves its result as `configure(save_to=…)` asks for.
+        mentions_equal: whether a note tells of an equal job of the last day when it is submitted.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class WatchedRun(RunState):
         self.timeout = settings.timeout(timeout).value
         self.ticket: Ticket | None = None
         self.saving: asyncio.Task[None] | None = None
+        self.mentions_equal = False
         self._manager = manager
         self._strategy = StartStrategy(earlier)
         self._watch: Watch | None = None

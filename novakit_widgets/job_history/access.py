@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import JobNotStartedError
 from ..runtime.worker import DiskThread
@@ -30,6 +30,8 @@ _WAIT_WITHOUT_LOOP = 5.0  # where no event loop is held up
 # Seconds that the thread itself tries on when nobody waits any more, and after it has failed.
 _LATE_PATIENCE = 5.0
 _LITTLE_PATIENCE = 0.2
+# How work on this thread reaches the file: through the file's own thread, directly, or not at all.
+_ELSEWHERE, _ON_THREAD, _WITHOUT_FILE = "elsewhere", "on its thread", "without file"
 
 
 class Access:
@@ -64,9 +66,10 @@ class Access:
         Raises:
             JobNotStartedError: The work refused to go on.
         """
-        if self.file is None or self._skips:
+        here = getattr(self._here, "mode", _ELSEWHERE)
+        if self.file is None or here == _WITHOUT_FILE:
             return default
-        if self._is_thread:
+        if here == _ON_THREAD:
             return self._on_thread(self.file, work, default, write)
         whole = partial(self._on_thread, self.file, work, default, write)
         try:
@@ -88,24 +91,19 @@ class Access:
         if self.file is None:
             return work()
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Callable[[], _T] | None] = loop.create_future()
-
-        def whole() -> None:
-            result = _outcome_of(work)
-            with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
-                loop.call_soon_threadsafe(_set, answer, result)
-
+        waiting: asyncio.Future[None] = loop.create_future()
         try:
-            self._thread.submit(partial(self._mark, whole))
+            working = self._thread.submit(partial(self._mark, work))
         except RuntimeError:  # no threads here, or the interpreter is shutting down
             return self._mark(work)
-        timer = loop.call_later(self._wait, _set, answer, None)
+        working.add_done_callback(partial(_wake, loop, waiting))
+        timer = loop.call_later(self._wait, _end, waiting)
         try:
-            result = await answer
+            await waiting
         finally:
             timer.cancel()
-        if result is not None:
-            return result()
+        if working.done():
+            return working.result()
         self._is_late(self.file)
         return self._without_file(work)
 
@@ -113,39 +111,31 @@ class Access:
         """Have a method of the history run in its turn, without waiting for it."""
         if self.file is None:
             return
-        whole = partial(self._mark, partial(_outcome_of, work))
         try:
-            self._thread.submit(whole)
-        except RuntimeError:
-            whole()
+            self._thread.submit(partial(self._mark, work))
+        except RuntimeError:  # no threads here, or the interpreter is shutting down
+            with contextlib.suppress(Exception):  # as on the thread, where nobody reads the result
+                self._mark(work)
 
     @property
     def _wait(self) -> float:
         return _LATER_WAIT if self.trouble else _FIRST_WAIT
 
-    @property
-    def _is_thread(self) -> bool:
-        return getattr(self._here, "is_thread", False)
-
-    @property
-    def _skips(self) -> bool:
-        return getattr(self._here, "skips", False)
-
     def _mark(self, work: Callable[[], _T]) -> _T:
         """Run work that may use the file on this thread."""
-        self._here.is_thread = True
+        self._here.mode = _ON_THREAD
         try:
             return work()
         finally:
-            self._here.is_thread = False
+            self._here.mode = _ELSEWHERE
 
     def _without_file(self, work: Callable[[], _T]) -> _T:
         """Return what a method returns when the file can't be used."""
-        self._here.skips = True
+        self._here.mode = _WITHOUT_FILE
         try:
             return work()
         finally:
-            self._here.skips = False
+            self._here.mode = _ELSEWHERE
 
     def _on_thread(self, file: HistoryFile, work: Callable[[sqlite3.Connection], _T], default: _T, write: bool) -> _T:
         try:
@@ -185,19 +175,12 @@ def _loop_runs() -> bool:
     return True
 
 
-def _outcome_of(work: Callable[[], _T]) -> Callable[[], _T]:
-    """Run work, and return what returns its result or raises its exception."""
-    try:
-        result = work()
-    except Exception as error:  # noqa: BLE001 # it is raised where it is waited for
-        return partial(_throw, error)
-    return lambda: result
+def _wake(loop: asyncio.AbstractEventLoop, waiting: asyncio.Future[None], _working: object) -> None:
+    """End the waiting on a loop from another thread."""
+    with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
+        loop.call_soon_threadsafe(_end, waiting)
 
 
-def _throw(error: Exception) -> Any:
-    raise error
-
-
-def _set(answer: asyncio.Future[Any], result: Any) -> None:
-    if not answer.done():
-        answer.set_result(result)
+def _end(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -23,7 +23,6 @@ from .database import HistoryWarning
 from .rows import DISMISSED, INTENT, JOB, UNCERTAIN, UNSENT, HistoryEntry, Stage, digest_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..model.job import Job
@@ -124,6 +123,7 @@ class JobHistory:
         place: int | None = None,
         account: str | None = None,
         intent: str = "",
+        digest: str | None = None,
     ) -> str:
         """Add the row of a job that is about to be submitted.
 
@@ -132,10 +132,11 @@ class JobHistory:
             params: The parameters that will be sent.
             base_url: See the class.
             notebook: The notebook that submits it, where known.
-            batch: The batch that it belongs to.
-            place: Its number in the batch.
+            batch: The batch that it belongs to, with ``place``, its number there.
+            place: See ``batch``.
             account: The account that submits it.
             intent: The id of the row, from `new_intent`; by default a new one.
+            digest: The fingerprint of tool and parameters, if the caller knows it.
 
         Returns:
             The row's id. ``""`` when the row could not be written, unless the caller gave an id.
@@ -146,7 +147,7 @@ class JobHistory:
         row = {
             "intent": intent or submissions.new_intent(),
             "base_url": base_url,
-            **submissions.asked(tool, str(tool), params),
+            **submissions.asked(tool, str(tool), params, digest),
             "stage": INTENT,
             "process": this_process(),
             "begun_at": self._now().timestamp(),
@@ -155,12 +156,7 @@ class JobHistory:
             "place": place,
             "account": account,
         }
-
-        def work(database: sqlite3.Connection) -> str:
-            submissions.begin(database, row)
-            return str(row["intent"])
-
-        return self._run(work, intent, write=True)
+        return self._run(lambda database: submissions.begin(database, row), intent, write=True)
 
     def asks(self, intent: str, tool: Tool, params: Mapping[str, Any]) -> None:
         """Write other parameters for a submission that is not sent yet."""
@@ -213,8 +209,8 @@ class JobHistory:
 
     def saved(self, job_id: str, files: Sequence[Path], *, base_url: str) -> None:
         """Write where a job's results were saved."""
-        names = json.dumps([str(file.absolute()) for file in files])
-        self._change("UPDATE jobs SET files = ? WHERE base_url = ? AND job_id = ?", [names, base_url, job_id])
+        values = [json.dumps([str(file.absolute()) for file in files]), base_url, job_id]
+        self._change("UPDATE jobs SET files = ? WHERE base_url = ? AND job_id = ?", values)
 
     def annotate(self, intent: str, *, note: str | None = None, star: bool | None = None) -> None:
         """Set the user's note or star of a row; ``None`` leaves it unchanged."""

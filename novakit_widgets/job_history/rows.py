@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.redaction import redact
+from ..config.redaction import redact, redact_all
 from ..model.canonical import LONG, bounded, canonical
 from ..model.frozen import FrozenDict
 from ..model.job import Job
@@ -105,14 +105,10 @@ def execute(
     database: sqlite3.Connection, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()
 ) -> sqlite3.Cursor:
     """Run one statement. All writes go through here, so that keys are removed from every text."""
-    if isinstance(values, Mapping):
-        return database.execute(statement, {name: _clean(value) for name, value in values.items()})
-    return database.execute(statement, [_clean(value) for value in values])
-
-
-def _clean(value: Any) -> Any:
+    safe = redact_all(values.values() if isinstance(values, Mapping) else values)
     # A lone surrogate, which JSON can contain, can't be stored.
-    return redact(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    safe = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in safe]
+    return database.execute(statement, dict(zip(values, safe, strict=True)) if isinstance(values, Mapping) else safe)
 
 
 def written(value: Any, *, whole: bool = False) -> str:

@@ -58,14 +58,15 @@ class Answer:
     at: datetime
 
 
-def asked(tool: Tool | None, name: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+def asked(tool: Tool | None, name: str | None, params: Mapping[str, Any], digest: str | None = None) -> dict[str, Any]:
     """Return the columns that say what was asked for."""
-    digest = None if tool is None else digest_of(tool, params)
+    if digest is None and tool is not None:
+        digest = digest_of(tool, params)
     return {"tool": name, "params": written(params), "digest": digest, "words": words_of(params)}
 
 
-def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """Add the row of a submission.
+def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> str:
+    """Add the row of a submission, and return its id.
 
     Raises:
         JobNotStartedError: Another kernel owns its batch, or its place was submitted before.
@@ -74,6 +75,7 @@ def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> None:
         # In the transaction of the row, so that of two kernels or boards only one can submit a place.
         check_place(database, row["batch"], row["place"])
     insert(database, row)
+    return str(row["intent"])
 
 
 def ask(database: sqlite3.Connection, intent: str, tool: Tool, params: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -34,13 +35,15 @@ def canonical(tool: Tool, params: Mapping[str, Any]) -> str:
         >>> canonical(Tool.VIDEO, {"prompt": "A sunset", "fps": 30, "seed": 7.0})
         '{"prompt": "A sunset", "seed": 7}'
     """
-    table = PARAMETERS[tool]
-    kept = {
-        str(name): bounded(_plain(value))
-        for name, value in params.items()
-        if value is not None and not (name in table and _plain(value) == _plain(table[name].default))
-    }
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
+    defaults = _defaults(tool)
+    plain = {str(name): _plain(value) for name, value in params.items() if value is not None}
+    kept = {name: value for name, value in plain.items() if name not in defaults or value != defaults[name]}
+    return json.dumps(bounded(kept), sort_keys=True, ensure_ascii=False, default=str)
+
+
+@functools.cache
+def _defaults(tool: Tool) -> dict[str, Any]:
+    return {name: _plain(parameter.default) for name, parameter in PARAMETERS[tool].items()}
 
 
 def same(tool: Tool, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:

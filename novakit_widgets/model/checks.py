@@ -43,7 +43,9 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
             f"{tool}: the parameters must be a dict, got {type(params).__name__}. Nothing was sent or billed."
         )
     check_keys(tool, params)
-    refuse(tool, problems(tool, params))
+    found = problems(tool, params)
+    if found:
+        refuse(tool, found)
     encode(tool, params)
 
 

@@ -36,7 +36,7 @@ def encode(tool: Tool, params: Mapping[str, Any]) -> bytes:
         novakit_widgets.errors.InvalidParameterError: image: prompt contains half of a character ('\ud83d'), ...
     """
     try:
-        return _encoded(dict(params))
+        return json.dumps(dict(params), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         whole = _reason(error)
     problems = ((name, value_problem({name: value})) for name, value in params.items())
@@ -52,14 +52,10 @@ def value_problem(value: object) -> str | None:
         (None, "can't be sent as JSON (Object of type set is not JSON serializable)")
     """
     try:
-        _encoded(value)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         return _reason(error)
     return None
-
-
-def _encoded(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
 
 
 def _reason(error: Exception) -> str:

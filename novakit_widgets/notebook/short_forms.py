@@ -56,9 +56,12 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
             except TypeError as error:  # such as a missing prompt
                 raise boxed(TypeError(f"{described.__name__}(): {error}. Nothing was sent or billed.")) from None
             others = given.pop("params", {})
-            check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
+            if others:
+                check_names(tool, others, called=f"{described.__name__}()", ours=_OURS)
             ours = {name: given.pop(name) for name in _OURS if name in given}
-            return _widget(tool, {**given, **others}, ours)
+            from ..widgets.card.widget import JobWidget
+
+            return JobWidget(tool, {**given, **others}, **ours)
 
         text = inspect.cleandoc(described.__doc__ or "")
         note = inspect.cleandoc(_NOTE)
@@ -66,12 +69,6 @@ def _short_form(tool: Tool) -> Callable[[Callable[_P, JobWidget]], Callable[_P, 
         return short_form
 
     return decorate
-
-
-def _widget(tool: Tool, params: Mapping[str, Any], ours: Mapping[str, Any]) -> JobWidget:
-    from ..widgets.card.widget import JobWidget
-
-    return JobWidget(tool, params, **ours)
 
 
 @_short_form(Tool.VIDEO)

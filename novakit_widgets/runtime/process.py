@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import socket
@@ -20,7 +21,12 @@ def this_process() -> str:
         >>> lives(this_process())
         True
     """
-    return f"{socket.gethostname()} {os.getpid()} {_birth(os.getpid()) or _TOKEN}"
+    return _name_of(os.getpid())
+
+
+@functools.cache
+def _name_of(pid: int) -> str:
+    return f"{socket.gethostname()} {pid} {_birth(pid) or _TOKEN}"
 
 
 def lives(name: str) -> bool | None:

@@ -21,7 +21,7 @@ class SlidingWindow:
     Example:
         >>> window = SlidingWindow(1, 10.0)
         >>> window.add(0.0), window.wait(4.0), window.wait(10.0)
-        (None, 6.0, 0.0)
+        (1, 6.0, 0.0)
     """
 
     def __init__(self, count: int, seconds: float) -> None:
@@ -52,10 +52,10 @@ class SlidingWindow:
         free = self._moments[index] + self.seconds - now if index < used else self.seconds
         return free + rounds * self.seconds
 
-    def add(self, now: float) -> None:
-        """Record an event, whether it is allowed or not. Expired events are dropped."""
-        self.used(now)
+    def add(self, now: float) -> int:
+        """Record an event, whether it is allowed or not. Return the number of events in the window, with this one."""
         self._moments.append(now)
+        return self.used(now)
 
     def add_earlier(self, moments: Iterable[float]) -> None:
         """Record events of the past."""

@@ -21,6 +21,7 @@ from ...runtime import loop as job_loop
 from ..common.display import ResultDisplay
 from ..common.labels import shortened
 from ..common.live_widget import LiveWidget
+from ..common.repaint import painter
 from .parts import Parts
 from .plain import plain, running, summary
 from .result import CardResult
@@ -111,9 +112,12 @@ class JobWidget(LiveWidget):
         tool = Tool.of(endpoint)
         sent = checked(tool, params)
         taking = settings.reuse(reuse).value
-        self._make(run_of(tool, sent, client=client or default_client(), timeout=timeout, reuse=taking), embed)
+        using = client or default_client()
+        self._make(run_of(tool, sent, client=using, timeout=timeout, reuse=taking, starts=autostart), embed)
         if autostart:
             self.start()
+        else:
+            self._request_repaint()
 
     @classmethod
     def attach(
@@ -141,11 +145,11 @@ class JobWidget(LiveWidget):
     def showing(cls, run: JobRun, embed: Embed | None = None) -> JobWidget:
         """Return a card for an existing run, such as one whose result has no job id."""
         widget = cls.__new__(cls)
-        widget._make(run, embed)
+        widget._make(run, embed, existing=True)
         widget.start()
         return widget
 
-    def _make(self, run: JobRun, embed: str | None) -> None:
+    def _make(self, run: JobRun, embed: str | None, *, existing: bool = False) -> None:
         self._embed = check_embed(embed)
         self._run = run
         self._made = True
@@ -156,6 +160,9 @@ class JobWidget(LiveWidget):
         self._display = ResultDisplay(self, live=self._live_bundle, plain=self._plain_bundle, settled=self._settled)
         self._parts.button.on_click(self._clicked)
         self._follow(run)
+        if existing:
+            self._set_traits()
+            job_loop.call(self._changed)  # the run may have ended, so that its result is to be shown
 
     def _follow(self, run: JobRun) -> None:
         """Show a run: the first one, or that of another try."""
@@ -164,11 +171,6 @@ class JobWidget(LiveWidget):
         self._result = CardResult(run, self._embed, self._parts.result, self._request_repaint)
         self._display.restart()
         run.on_change = self._changed
-        self._set_traits()
-        if run.job is None:
-            self._request_repaint()
-        else:
-            job_loop.call(self._changed)  # it may have ended, so that its result is to be shown
 
     def __repr__(self) -> str:
         prompt = shortened(str(self._run.params.get("prompt", "")), 40)
@@ -292,8 +294,9 @@ class JobWidget(LiveWidget):
     def _changed(self) -> None:
         """Handle a change of the run, on its loop."""
         run = self._run
-        self._samples.add(run.elapsed, None if run.job is None else run.job.progress)
-        self._request_repaint()
+        if run.job is not None:
+            self._samples.add(run.elapsed, run.job.progress)
+        painter().request(self)
         if run.phase is Phase.ENDED and self._display.task is None:
             self._display.prepare(self._result.prepare())
         self._set_traits()  # last: an observer that raises must not leave the rest undone
@@ -319,8 +322,7 @@ class JobWidget(LiveWidget):
             "cancel": self._run.cancel,
             "watch": self._run.keep_watching,
             "look": self._run.look_again,
-            "again": self._try_again,
-            "anew": self._try_again,
+            **dict.fromkeys(("again", "anew"), self._try_again),
             "save": lambda: job_loop.spawn(self._result.save_to_default_folder()),
         }
         actions.get(action, lambda: None)()

@@ -66,8 +66,9 @@ class Painter:
 
     def request(self, card: Paintable) -> None:
         """Repaint a widget as soon as the limits allow."""
-        self._pending.setdefault(card, None)
-        self._arm(self._delay(card))
+        if card not in self._pending:  # otherwise the timer is armed
+            self._pending[card] = None
+            self._arm(self._delay(card))
 
     def forget(self, card: Paintable) -> None:
         """Never repaint a widget again."""

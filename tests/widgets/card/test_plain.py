@@ -64,7 +64,7 @@ def ended(params, status=JobStatus.COMPLETED, **facts):
     run = JobRun(Tool.VIDEO, params, client=NovaKitClient(KEY))
     run.job = Job("job_1", status, tool="video", params=params, **facts)
     run.error = error_of_job(run.job)
-    run._phase = Phase.ENDED
+    run.phase = Phase.ENDED
     return run
 
 

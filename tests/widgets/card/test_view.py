@@ -36,7 +36,7 @@ PARAMS = {"prompt": "A sunset"}
 def run_in(phase, *, tool=Tool.VIDEO, params=PARAMS, **state):
     """A run in some state, without a service."""
     run = JobRun(tool, params, client=SimpleNamespace(base_url="https://x.example"))
-    run._phase = phase
+    run.phase = phase
     for name, value in state.items():
         setattr(run, name, value)
     return run
@@ -142,12 +142,12 @@ def test_times_in_words():
     now = 41.0
     watch.stop()
     now = 50.0
-    run._phase = Phase.LEFT
+    run.phase = Phase.LEFT
     assert View.of(run, samples).times == "41 s so far"
-    run._phase = Phase.ENDED
+    run.phase = Phase.ENDED
     assert View.of(run, samples).times == "41 s"
     watch.go_on()
-    run._phase, run.tool, now = Phase.WATCHING, None, 3700.0
+    run.phase, run.tool, now = Phase.WATCHING, None, 3700.0
     assert View.of(run, Samples()).times == "1 h 2 min"
 
 

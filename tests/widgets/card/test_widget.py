@@ -317,10 +317,10 @@ def test_a_time_out_offers_to_keep_watching(sandbox, client):
 def test_a_button_without_an_action_is_not_there(client):
     """A job of an unknown tool has failed, so it can't be made again: the old word must not stay, where it does nothing."""
     widget = JobWidget.attach("job_1", client=client)
-    widget._run._phase = Phase.WATCHING
+    widget._run.phase = Phase.WATCHING
     widget.paint()
     assert widget._parts.button.layout.display is None
-    widget._run._phase, widget._run.job = Phase.ENDED, Job("job_1", JobStatus.FAILED)
+    widget._run.phase, widget._run.job = Phase.ENDED, Job("job_1", JobStatus.FAILED)
     widget.paint()
     assert widget._parts.button.layout.display == "none"
 
@@ -368,7 +368,7 @@ def test_the_bar_is_calm_once_its_value_is_known(client):
     """It pulsates only while nobody knows how far the job is."""
     widget = video("Alive", client=client, autostart=False)
     run, bar = widget._run, widget._parts.bar
-    run._phase = Phase.WATCHING
+    run.phase = Phase.WATCHING
     for progress, alive in ((None, True), (40.0, False), (None, True)):
         run.job = Job("job_1", "processing", tool="video", progress=progress)
         widget.paint()

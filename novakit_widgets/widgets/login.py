@@ -12,6 +12,7 @@ from ..config import settings
 from ..errors import ConfigurationError, MissingKeyError
 from .common.kernel import in_kernel
 from .common.observe import when_changed
+from .common.style import PAGE
 
 __all__ = ["LoginForm", "login"]
 
@@ -38,7 +39,11 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._keep = ipywidgets.Checkbox(description="Keep it in this machine's keyring", indent=False)
         self._button = ipywidgets.Button(description="Log in", tooltip="Use this key in this kernel")
         self._message = ipywidgets.HTML(_state())
-        super().__init__(children=[self._key, self._keep, self._button, self._message])
+        hidden = ipywidgets.Layout(display="none")
+        super().__init__(
+            children=[ipywidgets.HTML(str(PAGE), layout=hidden), self._key, self._keep, self._button, self._message]
+        )
+        self.add_class("novakit-page")
         self._button.on_click(self._take)
         self._key.observe(self._entered, "value")
         for control in (self._key, self._keep):

@@ -62,7 +62,7 @@ async def test_axe_finds_nothing_serious(open_notebook, sandbox):
     await expect(page.card(10).get_by_role("button", name="Save")).to_be_visible()
     await expect(page.card(11).get_by_role("button", name="Generate")).to_be_visible()
     for index in (5, 6, 7, 8):
-        await page.plain(index).get_by_text("Parameters and code").click()
+        await page.plain(index).get_by_text("Copy code").click()
     await page.lay_out(7000)
     await page.cell(0).locator(".cm-content").click()
     for dark in (False, True):

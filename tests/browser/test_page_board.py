@@ -93,6 +93,10 @@ async def test_rows_move_and_the_saved_notebook_keeps_all(open_notebook, profile
         )
         assert widths == [512] * 6
         assert await plain.locator(".nk-result").evaluate_all(_APART)
+        failed = plain.locator(".nk-failed")
+        await expect(failed).to_have_count(1)
+        await expect(failed).to_contain_text("Failed")
+        await plain.get_by_text("All 7 jobs").click()
         await expect(plain.get_by_role("row", name=re.compile("fail please"))).to_contain_text(
             re.compile("NovaKit could not finish.*Failed")
         )

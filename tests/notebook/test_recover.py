@@ -282,7 +282,7 @@ def test_reuse_takes_the_job_of_the_history(sandbox, tmp_path):
     assert again.wait().id == first.id
     assert len(sandbox.jobs) == 1
     again.paint()
-    assert "not billed again" in again._parts.message.value
+    assert "not billed again" in again._parts.body.value
     assert again._parts.button.description == "Again"
     again._act("anew")
     assert again.wait().id != first.id
@@ -296,7 +296,7 @@ def test_without_reuse_an_equal_job_of_today_is_mentioned(sandbox, tmp_path):
     second = JobWidget("image", PARAMS)
     assert second.wait().id != first.id
     second.paint()
-    assert first.id in second._parts.message.value
+    assert first.id in second._parts.body.value
     configure(reuse=True)
     assert JobWidget("image", PARAMS).wait().id == second.job_id
 
@@ -319,7 +319,7 @@ def test_reuse_takes_the_job_of_a_kernel_that_died_in_mid_submission(sandbox, tm
     card = JobWidget("image", PARAMS, reuse=True)
     assert card.wait().id == lost.id
     card.paint()
-    assert "not billed again" in card._parts.message.value
+    assert "not billed again" in card._parts.body.value
     assert card._parts.button.description == "Again"
     assert list(sandbox.jobs) == [lost.id]
     assert default_history().lost() == []
@@ -368,7 +368,7 @@ def test_reuse_takes_a_result_without_a_job_id(tmp_path):
         again = card.wait()
         assert (again.id, again.media) == (None, first.media)
         card.paint()
-        assert "not billed again" in card._parts.message.value
+        assert "not billed again" in card._parts.body.value
         assert card._parts.button.description == "Again"
         board = batch("tts", [params], reuse=True)
         assert [job.media for job in board.wait()] == [first.media]

@@ -20,28 +20,12 @@ if TYPE_CHECKING:
     from ...batches.queue import Place
     from .view import Row
 
-__all__ = ["MOST_CELLS", "STYLE", "live_grid", "plain_grid"]
+__all__ = ["MOST_CELLS", "live_grid", "plain_grid"]
 
 MOST_CELLS = 200  # of a table that is sent whole, twice a second; more jobs are listed in rows
 _LABEL_LENGTH = 120  # characters of a row or column header
 _TEXT_LENGTH = 600  # characters of a text result
 _BLANK = Markup("")
-# The repeated classes outrank JupyterLab's own rules, which align tables to the right.
-STYLE = Markup("""<style>
-.nk-sweep-scroll { overflow-x: auto; }
-table.nk-sweep.nk-sweep.nk-sweep { border-collapse: collapse; line-height: 1.4; width: auto; table-layout: auto;
-  font-size: var(--jp-ui-font-size1, 13px); }
-.nk-sweep.nk-sweep th, .nk-sweep.nk-sweep td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
-  font-weight: inherit; }
-.nk-sweep.nk-sweep th { font-weight: 600; overflow-wrap: anywhere; max-width: 180px; min-width: 60px; }
-.nk-sweep.nk-sweep td { min-width: 110px; }
-.nk-sweep.nk-sweep tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); background: none; }
-.nk-sweep caption { text-align: left; padding: 2px 0 4px; color: var(--jp-ui-font-color2, inherit); }
-.nk-sweep img, .nk-sweep video { width: 160px; max-width: 100%; height: auto; border-radius: 4px; display: block; }
-.nk-sweep audio { width: 220px; }
-.nk-sweep .nk-s { width: auto; }
-.nk-sweep .nk-n { color: var(--jp-ui-font-color2, inherit); text-align: left; width: auto; padding: 0; }
-</style>""")
 
 
 def live_grid(grid: Grid, rows: Sequence[Row]) -> Markup:

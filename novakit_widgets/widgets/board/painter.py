@@ -16,7 +16,6 @@ from ...runtime import loop as job_loop
 from ..common.kernel import notebook_folder
 from ..common.labels import prompt_of
 from ..common.observe import when_changed
-from ..common.status import BAR_STYLES
 from . import grid, table
 from .grid import MOST_CELLS
 from .media import save_places
@@ -139,7 +138,7 @@ class BoardPainter:
             {
                 parts.head: {"value": str(table.head(totals, {place.tool for place in self._queue.places}))},
                 parts.announcer: {"value": self._announcement(totals)},
-                parts.bar: {"value": totals.percent, "bar_style": BAR_STYLES[totals.color]},
+                parts.bar: {"value": totals.percent, "layout": parts.meter(shown=not totals.settled)},
                 parts.figures: {"value": str(table.figures(totals))},
                 parts.notice: {"value": str(self._notice() if proposal is None else proposal.text())},
                 parts.cancel: {

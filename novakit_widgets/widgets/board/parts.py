@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from ..common.repaint import send_changes
-from . import table
+from ..common.style import BOARD
 from .order import FILTERS, SORTS
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class BoardParts:
         self._scroll = layout(margin="4px 0", max_height="440px", overflow="auto", width="100%")
         self._grid = layout(
             display="grid",
-            grid_template_columns="repeat(auto-fill, minmax(160px, 1fr))",
+            grid_template_columns="repeat(auto-fill, minmax(140px, 1fr))",
             grid_gap="10px",
             width="100%",
             overflow="hidden",
             margin="4px 0",
         )
-        stylesheet = ipywidgets.HTML(str(table.STYLE), layout=self._hidden)
+        stylesheet = ipywidgets.HTML(str(BOARD), layout=self._hidden)
         self._html_style = stylesheet.style
         self.head, self.announcer, self.figures, self.notice = (self._html() for _ in range(4))
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=self._wide)
@@ -83,9 +83,9 @@ class BoardParts:
             style={"description_width": "auto"},
         )
         self.details_head, self.details = self._html(), self._html()
-        self.measure = ipywidgets.HBox(
-            [self.bar, self.figures, self.cancel, self.again, self.resume], layout=self._line
-        )
+        self.head.layout = layout(margin="0 6px 0 0", min_width="0", flex="1 1 240px")
+        self.top = ipywidgets.HBox([self.head, self.cancel, self.again, self.resume], layout=self._line)
+        self.measure = ipywidgets.HBox([self.bar, self.figures], layout=self._line)
         self.controls = ipywidgets.HBox(
             [self.filter, self.sort, self.as_grid, self.before, self.after, self.shown], layout=self._line
         )
@@ -93,7 +93,7 @@ class BoardParts:
         self.rows = (
             stylesheet,
             self.announcer,
-            self.head,
+            self.top,
             self.measure,
             self.notice,
             self.controls,
@@ -122,6 +122,10 @@ class BoardParts:
         """Return the layout of a visible or a hidden button."""
         return self._button if shown else self._hidden
 
+    def meter(self, *, shown: bool) -> ipywidgets.Layout:
+        """Return the layout of the bar, which is hidden once all jobs have ended."""
+        return self._wide if shown else self._hidden
+
     def views(self, *, grid: bool, fixed: bool = False) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
         """Return the layouts that show the table or the grid of results; a table with a fixed order has no filter."""
         table: ipywidgets.Layout = self._hidden if grid else self._scroll
@@ -139,5 +143,5 @@ class BoardParts:
 
     def close(self) -> None:
         """Close the layouts that no widget uses at present; the others are closed with their widgets."""
-        for layout in (self._hidden, self._plain, self._button, self._narrow, self._scroll, self._grid):
+        for layout in (self._hidden, self._plain, self._button, self._narrow, self._scroll, self._grid, self._wide):
             layout.close()

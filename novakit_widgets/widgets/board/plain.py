@@ -9,14 +9,15 @@ from markupsafe import Markup
 
 from ...batches.queue import PlaceState
 from ...model.parsing import readable
-from ..card.plain import STYLE as CARD_STYLE
-from ..card.plain import media_tag
+from ..card import html as card_html
+from ..card.plain import code_block, media_tag
+from ..common.icons import icon
 from ..common.labels import label_of, prompt_of, shortened
 from ..common.status import status_of
+from ..common.style import PLAIN, PLAIN_BOARD
 from ..common.times import date_and_time, took
 from .grid import MOST_CELLS, plain_grid
-from .grid import STYLE as GRID_STYLE
-from .view import ended_counts, times_of
+from .view import FAILED, ended_counts, times_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,27 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["plain_board", "records", "summary"]
 
 _PROMPT_LENGTH = 300
+_MOST_CODES = 100  # jobs with a call each
+_MOST_FAILURES = 50  # jobs without a result that have a tile; the table has all
 _TEXT_LENGTH = 10_000
 _OPEN_ROWS = 40  # up to so many jobs, the table is unfolded
 _BLANK = Markup("")
-_STYLE = (
-    CARD_STYLE
-    + GRID_STYLE
-    + Markup("""<style>
-.novakit-plain.novakit-plain-board { max-width: 960px; }
-.novakit-plain-board .nk-results { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 10px; }
-.novakit-plain-board .nk-results video, .novakit-plain-board .nk-results img { width: 100%; display: block; }
-.novakit-plain-board table { width: 100%; table-layout: fixed; }
-.novakit-plain-board tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
-.novakit-plain-board caption { text-align: left; color: var(--jp-ui-font-color2, inherit); padding: 4px 0; }
-.novakit-plain-board .nk-n { width: 3em; } .novakit-plain-board .nk-s { width: 9em; }
-.novakit-plain-board .nk-t { width: 6.5em; white-space: nowrap; }
-.novakit-plain-board .nk-c { width: 4.5em; } .novakit-plain-board .nk-id { width: 14em; }
-@media (max-width: 720px) { .novakit-plain-board .nk-id, .novakit-plain-board .nk-c { display: none; }
-  .novakit-plain-board .nk-n { width: 2em; } .novakit-plain-board .nk-s { width: 6em; }
-  .novakit-plain-board .nk-t { width: 6em; } }
-</style>""")
-)
 _OURS = ("number", "tool", "status", "seconds", "credits", "job_id", "urls", "text", "files", "error")
 
 
@@ -65,24 +50,22 @@ def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], gri
         kept: their media, by number.
         grid: the labels of a sweep's table.
     """
-    if grid is not None and len(places) <= MOST_CELLS:
-        parts = [_head(places), plain_grid(grid, places, kept), *_missing(kept), _table(places, folded=True)]
-    else:
-        parts = [_head(places), *_media(places, kept), *_texts(places, kept), _table(places)]
-    return Markup('<div class="novakit-plain novakit-plain-board">{}{}</div>').format(_STYLE, _BLANK.join(parts))
+    labelled = grid is not None and len(places) <= MOST_CELLS
+    results = plain_grid(grid, places, kept) if grid is not None and labelled else _results(places, kept)
+    parts = [_head(places), results, *_missing(kept), _table(places, folded=bool(results))]
+    return Markup('<div class="novakit-plain novakit-plain-board">{}{}</div>').format(
+        PLAIN + PLAIN_BOARD, _BLANK.join(parts)
+    )
 
 
 def _head(places: Sequence[Place]) -> Markup:
-    tools = " and ".join(label_of(tool) for tool in sorted({place.tool for place in places}, key=str))
+    tools = sorted({place.tool for place in places}, key=str)
     jobs = [place.run.job for place in places if place.run.job is not None]
     facts = []
     begun = [job.created_at for job in jobs if job.created_at is not None]
     ended = [job.completed_at for job in jobs if job.completed_at is not None]
     if begun and ended and max(ended) >= min(begun):
-        facts += [
-            f"in {took((max(ended) - min(begun)).total_seconds())}",
-            date_and_time(max(ended)),
-        ]
+        facts += [took((max(ended) - min(begun)).total_seconds()), date_and_time(max(ended))]
     costs = [job.actual_credits for job in jobs if job.actual_credits is not None]
     if costs:
         facts.append(f"{sum(costs):g} credits")
@@ -94,25 +77,74 @@ def _head(places: Sequence[Place]) -> Markup:
     ]
     states = Counter(place.state for place in places)
     counts = [f"{states[PlaceState.COMPLETED]:,} of {len(places):,} done", *ended_counts(states)]
-    lines = [Markup("<p><strong>{}</strong> {}</p>").format(tools, " · ".join(counts))]
-    lines += [Markup('<p class="nk-facts">{}</p>').format(" · ".join(facts))] if facts else []
-    lines += [Markup('<p class="nk-facts" dir="auto">All with {}</p>').format(", ".join(common))] if common else []
-    return _BLANK.join(lines)
+    failed = any(states[state] for state in FAILED)
+    line = Markup(
+        '<p class="nk-head nk-{}">{}<strong class="nk-title"><span class="nk-hidden">{}: </span>{}</strong> '
+        '<span class="nk-pill">{}</span></p>'
+    ).format(
+        "bad" if failed else "good" if states[PlaceState.COMPLETED] else "quiet",
+        icon(tools[0] if len(tools) == 1 else ""),
+        " and ".join(map(label_of, tools)),
+        title_of(tools, len(places)),
+        " · ".join(counts),
+    )
+    facts += [f"All with {', '.join(common)}"] if common else []
+    note = Markup('<p class="nk-note" dir="auto">{}</p>').format(" · ".join(facts)) if facts else _BLANK
+    return line + note
 
 
-def _media(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    # A block for each result: without the grid's style, which the sanitiser drops, a line may break between a number and its
-    # image, and the number would be beside the previous image. A non-breaking space does not prevent that.
-    shown = [
-        Markup('<div class="nk-result"><strong>{}</strong> {}</div>').format(
-            place.number, media_tag(one, f"{place.number}: {prompt_of(place.params)}", alone=False)
-        )
-        for place in places
-        for one in kept.get(place.number, ())
-    ]
-    if not shown:
-        return []
-    return [Markup('<div class="nk-results">{}</div>').format(_BLANK.join(shown)), *_missing(kept)]
+def _results(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
+    """Return a tile for each result and for each job that has none, with its prompt."""
+    tiles: list[Markup] = []
+    failures = 0
+    for place in places:
+        tiles += [_tile(place, one, coded=len(places) <= _MOST_CODES) for one in kept.get(place.number, ())]
+        if place.state in FAILED and failures < _MOST_FAILURES:
+            failures += 1
+            tiles.append(_failed_tile(place, coded=len(places) <= _MOST_CODES))
+        elif place.state is PlaceState.COMPLETED and place.run.job is not None and not kept.get(place.number):
+            tiles.append(_text_tile(place))
+    return Markup('<div class="nk-results">{}</div>').format(_BLANK.join(tiles)) if tiles else _BLANK
+
+
+# A block for each result: without the style, which the sanitiser of an untrusted notebook drops, a line may break between a
+# number and its image, and the number would be beside the previous image.
+def _tile(place: Place, kept: Kept, *, coded: bool) -> Markup:
+    prompt = prompt_of(place.params)
+    tag = media_tag(kept, f"{place.number}: {prompt}", alone=False)
+    caption = _caption(place)
+    if kept.media.kind == "audio":
+        return Markup('<div class="nk-result nk-row">{}{}</div>').format(caption, tag)
+    if kept.media.kind == "video":  # its own controls show it on the whole screen
+        return Markup('<div class="nk-result nk-wide"><div class="nk-stage">{}</div>{}</div>').format(tag, caption)
+    return Markup(
+        '<details class="nk-result"><summary title="Show it large"><div class="nk-stage">{}</div>{}</summary>{}</details>'
+    ).format(tag, caption, code_block(place.tool, place.params) if coded else _BLANK)
+
+
+def _failed_tile(place: Place, *, coded: bool) -> Markup:
+    status = status_of(place.run)[0]
+    error = _BLANK if place.run.error is None else card_html.message(readable(place.run.error.message))
+    return Markup(
+        '<details class="nk-result nk-failed nk-bad"><summary title="Show why"><div class="nk-stage"><span>{}</span></div>{}'
+        "</summary>{}{}</details>"
+    ).format(status, _caption(place), error, code_block(place.tool, place.params) if coded else _BLANK)
+
+
+def _text_tile(place: Place) -> Markup:
+    job = place.run.job
+    assert job is not None
+    text = job.text if job.text is not None else str(job.output)
+    return Markup('<div class="nk-result nk-row">{}<p dir="auto">{}</p></div>').format(
+        _caption(place), readable(shortened(text, _TEXT_LENGTH))
+    )
+
+
+def _caption(place: Place) -> Markup:
+    prompt = shortened(prompt_of(place.params), _PROMPT_LENGTH)
+    return Markup('<p class="nk-caption" dir="auto" title="{}"><strong>{}</strong> {}</p>').format(
+        prompt, place.number, prompt
+    )
 
 
 def _missing(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
@@ -130,22 +162,6 @@ def _missing(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
             Markup('<p dir="auto">Not fetched: {}. {}</p>').format(", ".join(map(str, missing)), readable(reason))
         )
     return parts
-
-
-def _texts(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
-    """Return the text results."""
-    shown = []
-    for place in places:
-        job = place.run.job
-        if place.state is not PlaceState.COMPLETED or job is None or kept.get(place.number):
-            continue
-        text = job.text if job.text is not None else str(job.output)
-        shown.append(
-            Markup('<p dir="auto"><strong>{}</strong> {}</p>').format(
-                place.number, readable(shortened(text, _TEXT_LENGTH))
-            )
-        )
-    return shown
 
 
 def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
@@ -166,7 +182,7 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
         for place in places
     )
     return Markup(
-        "<details{}><summary>All {:,} jobs</summary><table><caption>The jobs by number</caption><thead><tr>"
+        '<details class="nk-all"{}><summary>All {:,} jobs</summary><table><caption>The jobs by number</caption><thead><tr>'
         '<th scope="col" class="nk-n">No.</th><th scope="col">Prompt</th><th scope="col" class="nk-s">Status</th>'
         '<th scope="col" class="nk-t">Time</th><th scope="col" class="nk-c">Credits</th><th scope="col" class="nk-id">Job id</th>'
         "</tr></thead><tbody>{}</tbody></table></details>"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
 from ...batches.queue import PlaceState
 from ...model.job import JobStatus
 from ...model.parsing import readable
-from ..card import html as card_html
 from ..card.plain import code_block, details_table, media_tag
+from ..common.icons import ICONS, icon
 from ..common.labels import label_of, prompt_of, shortened
 from ..common.status import percent_of
-from . import grid
-from .view import status_with_reason, times_of
+from .view import status_with_reason, times_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOTHING",
-    "STYLE",
     "announcement",
     "cell",
     "details",
@@ -47,65 +44,13 @@ _TEXT_LENGTH = 400  # characters of a text in the grid
 _RAW_LENGTH = 10_000  # characters of a result in the details
 
 
-def _masks() -> Markup:
-    """Return a CSS rule for each tool's icon: a class name in a row is shorter than the drawing."""
-    rule = Markup(
-        '.nk-i-{tool} {{ -webkit-mask-image: url("data:image/svg+xml,{svg}"); mask-image: url("data:image/svg+xml,{svg}"); }}'
-    )
-    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path d='{}'/></svg>"
-    return Markup("\n").join(
-        rule.format(tool=tool or "none", svg=quote(svg.format(path))) for tool, path in card_html.ICONS.items()
-    )
-
-
-# Sent once, in a widget of its own; it extends `card_html.STYLE`.
-STYLE = (
-    card_html.STYLE
-    + grid.STYLE
-    + Markup("""<style>
-.novakit-card.novakit-board { max-width: 960px; }
-.nk-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.nk-totals { overflow-wrap: anywhere; font-weight: 600; }
-.nk-table { border-collapse: collapse; width: 100%; table-layout: fixed; line-height: 1.4;
-  font-size: var(--jp-ui-font-size1, 13px); }
-.nk-table th, .nk-table td { text-align: left; vertical-align: baseline; padding: 4px 8px 4px 0; font-weight: inherit; }
-.nk-table thead th { font-weight: 600; position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); z-index: 1; }
-.nk-table tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
-.nk-table .nk-n { width: 3.2em; text-align: right; padding-right: 12px; font-variant-numeric: tabular-nums; }
-.nk-table .nk-s { width: 13em; } .nk-table .nk-t { width: 7em; font-variant-numeric: tabular-nums; }
-.nk-table td { overflow-wrap: anywhere; } .nk-table .nk-t { white-space: nowrap; }
-.nk-table img { width: 28px; height: 28px; object-fit: cover; border-radius: 3px; vertical-align: middle; margin-right: 6px; }
-.nk-i { display: inline-block; width: 16px; height: 16px; vertical-align: -3px; margin-right: 6px; background: currentColor;
-  opacity: .7; -webkit-mask-repeat: no-repeat; mask-repeat: no-repeat; }
-.nk-s::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .4em;
-  background: currentColor; }
-thead .nk-s::before { display: none; }
-.nk-waiting .nk-s::before { background: #e69f00; } .nk-running .nk-s::before { background: #1e88e5; }
-.nk-good .nk-s::before { background: #2e9e5b; } .nk-bad .nk-s::before { background: #d6453d; }
-.nk-quiet .nk-s::before { background: #8a8a8a; }
-.nk-b { display: block; height: 4px; margin-top: 3px; border-radius: 2px; overflow: hidden;
-  background: var(--jp-border-color2, #bdbdbd); }
-.nk-b i { display: block; height: 100%; background: #1e88e5; }
-.nk-cell { margin: 0; } .nk-cell figcaption { font-size: .92em; line-height: 1.35; overflow-wrap: anywhere; }
-.nk-cell video, .nk-cell img { width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: contain; display: block;
-  background: var(--jp-layout-color2, #eee); border-radius: 4px; }
-.nk-cell .nk-text { max-height: 9em; overflow: hidden; }
-.nk-details table { border-collapse: collapse; margin: 6px 0; }
-.nk-details th, .nk-details td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
-.nk-details pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
-@media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 6em; padding-right: 0; }
-  .nk-table .nk-n { width: 1.8em; padding-right: 8px; } }
-ICONS
-</style>""").replace("ICONS", _masks())
-)
-
 # With %, which escapes like `format` in a third of the time: a hundred rows are made at once.
 _ROW = Markup(
     '<tr class="nk-%s"><th scope="row" class="nk-n">%s</th><td dir="auto"%s>%s%s</td>'
     '<td class="nk-s"%s>%s%s</td><td class="nk-t">%s</td></tr>'
 )
 _BAR = Markup(' %d %%<span class="nk-b" aria-hidden="true"><i style="width:%d%%"></i></span>')
-_THUMBNAIL = Markup('<img src="%s" alt="" loading="lazy" decoding="sync" width="28" height="28">')
+_THUMBNAIL = Markup('<img src="%s" alt="" loading="lazy" decoding="sync" width="40" height="40">')
 _ICON = Markup('<span class="nk-i nk-i-%s" aria-hidden="true"></span>')
 _TABLE = Markup(
     '<table class="nk-table"><caption class="nk-hidden">{caption}</caption><thead><tr><th scope="col" class="nk-n">No.</th>'
@@ -116,15 +61,18 @@ _TITLE = Markup(' title="%s"')
 
 
 def head(totals: Totals, tools: Iterable[Tool]) -> Markup:
-    """Return the board's first line: its tools and its progress."""
+    """Return the board's first lines: its tools and its progress."""
     named = sorted(set(tools), key=str)
-    tool = named[0] if len(named) == 1 else ""
     return Markup(
-        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label}</span><span class="nk-totals">{summary}</span></div>'
+        '<div class="nk-head nk-{color}">{icon}<span class="nk-title"><span class="nk-hidden">{label}: </span>{title}</span>'
+        '<span class="nk-pill">{done:,} of {count:,}</span></div><p class="nk-note nk-totals">{summary}</p>'
     ).format(
         color=totals.color,
-        icon=card_html.icon(tool),
+        icon=icon(named[0] if len(named) == 1 else ""),
         label=" and ".join(label_of(each) for each in named),
+        title=title_of(named, totals.count),
+        done=totals.done,
+        count=totals.count,
         summary=totals.summary(),
     )
 
@@ -144,7 +92,7 @@ def figures(totals: Totals) -> Markup:
 
 def span(text: str) -> Markup:
     """Return a short text."""
-    return Markup('<span class="nk-message">{}</span>').format(text) if text else _BLANK
+    return Markup('<span class="nk-span">{}</span>').format(text) if text else _BLANK
 
 
 def hold(error: NovaKitError | None, *notes: str) -> Markup:
@@ -162,9 +110,7 @@ def row(view: Row) -> Markup:
         view.color,
         view.number,
         _TITLE % view.title if view.title else _BLANK,
-        _THUMBNAIL % view.thumbnail
-        if view.thumbnail
-        else _ICON % (view.tool if view.tool in card_html.ICONS else "none"),
+        _THUMBNAIL % view.thumbnail if view.thumbnail else _ICON % (view.tool if view.tool in ICONS else "none"),
         view.prompt,
         _TITLE % view.why if view.why else _BLANK,
         view.status,
@@ -211,11 +157,11 @@ def details_head(place: Place, *, now: datetime) -> Markup:
     percent = percent_of(place.run) if place.state is PlaceState.RUNNING else None
     facts = [status, f"{percent:.0f} %" if percent is not None else "", times_of(place), why]
     return Markup(
-        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label} {number}</span>'
-        '<span class="nk-status"><span class="nk-dot" aria-hidden="true"></span>{facts}</span></div>'
+        '<div class="nk-head nk-{color}">{icon}<span class="nk-title">{label} {number}</span>'
+        '<span class="nk-pill">{facts}</span></div>'
     ).format(
         color=color,
-        icon=card_html.icon(str(place.tool)),
+        icon=icon(str(place.tool)),
         label=label_of(place.tool),
         number=place.number,
         facts=" · ".join(part for part in facts if part),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...batches.queue import PlaceState
 from ...model.parsing import readable
-from ..common.labels import shortened
+from ..common.labels import label_of, shortened
 from ..common.status import percent_of, status_of
 from ..common.times import clock_time, duration, took
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ...api.embedding import Kept
     from ...batches.queue import JobQueue, Place
+    from ...model.tools import Tool
     from ..common.status import Color
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "status_with_reason",
     "thumbnail_of",
     "times_of",
+    "title_of",
 ]
 
 _PROMPT_LENGTH = 90  # characters of a prompt in a row
@@ -157,6 +159,23 @@ def times_of(place: Place) -> str:
     if elapsed is None or place.state is PlaceState.WAITING:
         return ""
     return took(elapsed) if run.settled else duration(elapsed)
+
+
+def title_of(tools: Sequence[Tool], count: int) -> str:
+    """Return the title of a board.
+
+    Args:
+        tools: its tools, each once.
+        count: the number of its jobs.
+
+    Example:
+        >>> from novakit_widgets import Tool
+        >>> title_of([Tool.IMAGE], 12), title_of([Tool.IMAGE, Tool.MUSIC], 3), title_of([Tool.MUSIC], 1)
+        ('12 images', '3 jobs', 'Music')
+    """
+    if len(tools) != 1:
+        return f"{count:,} jobs"
+    return label_of(tools[0]) if count == 1 else f"{count:,} {tools[0].facts.plural}"
 
 
 def thumbnail_of(kept: Sequence[Kept]) -> str:

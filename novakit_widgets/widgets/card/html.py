@@ -6,81 +6,84 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ...model.tools import FACTS
+from ..common.icons import icon
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
+    from ..common.shape import Shape
     from .view import View
 
-__all__ = ["ICONS", "STYLE", "figures", "head", "icon", "message"]
+__all__ = ["body", "figures", "foot", "head", "message", "pill", "stage"]
 
-# Shapes of 16 x 16, in the color of the surrounding text.
-ICONS: Mapping[str, str] = {
-    **{tool.value: facts.icon for tool, facts in FACTS.items()},
-    "": "M8 1l7 3.5v7L8 15l-7-3.5v-7z",
-}
-
-# JupyterLab's variables; the fallback values are for Voila, VS Code and Colab.
-STYLE = Markup("""<style>
-.novakit-card { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
-  max-width: 720px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
-.novakit-card .widget-html-content, .novakit-card .jupyter-widget-html-content { line-height: 1.45; }
-.nk-head { display: flex; gap: 8px; align-items: baseline; flex-wrap: wrap; }
-.nk-head svg { flex: none; align-self: flex-start; margin-top: 3px; fill: currentColor; opacity: .8; }
-.nk-tool { font-weight: 600; white-space: nowrap; }
-.nk-prompt { flex: 1 1 16em; min-width: 0; overflow-wrap: anywhere; }
-.nk-status { white-space: nowrap; font-weight: 600; }
-.nk-dot { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .4em; background: currentColor; }
-.nk-waiting .nk-dot { color: #e69f00; } .nk-running .nk-dot { color: #1e88e5; } .nk-good .nk-dot { color: #2e9e5b; }
-.nk-bad .nk-dot { color: #d6453d; } .nk-quiet .nk-dot { color: #8a8a8a; }
-.nk-figures { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.nk-message { overflow-wrap: anywhere; }
-.nk-row > .nk-bar { min-width: 60px; }
-@keyframes nk-alive { from { opacity: .35 } to { opacity: 1 } }
-.nk-alive .progress { animation: nk-alive 1.2s ease-in-out infinite alternate; }
-@media (prefers-reduced-motion: reduce) { .nk-alive .progress { animation: none } }
-.novakit-card video, .novakit-card img { max-width: 100%; height: auto; border-radius: 4px; }
-.novakit-card audio { width: 100%; }
-.nk-text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3em 0 0; }
-</style>""")
-
-
-def icon(tool: str) -> Markup:
-    """Return a tool's icon, hidden from screen readers because the tool's name is beside it."""
-    return Markup('<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>').format(
-        ICONS.get(tool, ICONS[""])
-    )
+_BLANK = Markup("")
 
 
 def head(view: View) -> Markup:
-    """Return the card's first line: tool, prompt and status. It is sent only when one of them changes."""
+    """Return the card's tool and prompt. They are sent once: the status beside them changes more often."""
     return Markup(
-        '<div class="nk-head nk-{color}">{icon}<span class="nk-tool">{label}</span>'
-        '<span class="nk-prompt" title="{full}" dir="auto">{prompt}</span>'
-        '<span class="nk-status" role="status" aria-live="polite"><span class="nk-dot" aria-hidden="true"></span>'
-        "{status}</span></div>"
-    ).format(
-        color=view.color,
-        icon=icon(view.tool),
-        label=view.label,
-        full=view.full_prompt,
-        prompt=view.prompt,
-        status=view.status,
+        '<div class="nk-head">{icon}<span class="nk-title" title="{full}" dir="auto"><span class="nk-hidden">{label}: </span>'
+        "{prompt}</span></div>"
+    ).format(icon=icon(view.tool), label=view.label, full=view.full_prompt, prompt=view.prompt or view.label)
+
+
+def pill(view: View) -> Markup:
+    """Return the status."""
+    return Markup(
+        '<div class="nk-{color}"><span class="nk-pill" role="status" aria-live="polite">{status}</span></div>'
+    ).format(color=view.color, status=view.status)
+
+
+def body(view: View) -> Markup:
+    """Return the place of the result while it is made, and the message."""
+    return (_BLANK if view.shape is None else stage(view.shape)) + message(view.message)
+
+
+def stage(shape: Shape, results: Sequence[Markup] = ()) -> Markup:
+    """Return the place of a result: empty while it is made, or with the tags that show it.
+
+    Args:
+        shape: the requested shape, which the place keeps.
+        results: the tags.
+    """
+    if shape.kind != "picture":
+        return Markup('<div class="nk-empty nk-{}"></div>').format("sound" if shape.kind == "sound" else "lines")
+    one = Markup('<div class="nk-stage{}" style="aspect-ratio: {} / {}">{}</div>')
+    tags = results or [_BLANK] * shape.count
+    places = _BLANK.join(
+        one.format(_BLANK if tag else Markup(" nk-empty"), shape.wide, shape.high, tag) for tag in tags
     )
+    return places if len(tags) == 1 else Markup('<div class="nk-tiles">{}</div>').format(places)
 
 
 def figures(view: View) -> Markup:
     """Return percent and times, which also describe the bar to a screen reader."""
     shown = "" if view.percent is None else f"{view.percent:.0f} %"
-    text = " · ".join(part for part in (shown, view.times) if part)
+    elapsed, _, rest = view.times.partition(" · ")
+    text = " · ".join(part for part in (shown, elapsed) if part)
+    spoken = " · ".join(part for part in (text, rest) if part)
     # Without a value the progress is unknown. The default range is 0 to 100.
-    value = Markup("") if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
+    value = _BLANK if view.percent is None else Markup(' aria-valuenow="{:.0f}"').format(view.percent)
     return Markup(
         '<span class="nk-figures" role="progressbar" aria-label="{label}: progress"{value} aria-valuetext="{spoken}">{text}</span>'
-    ).format(label=view.label, value=value, spoken=text or view.status, text=text)
+        ' <span class="nk-left">{rest}</span>'
+    ).format(label=view.label, value=value, spoken=spoken or view.status, text=text, rest=rest)
+
+
+def foot(facts: Sequence[str], *links: Markup, finished: str = "") -> Markup:
+    """Return the last line of a finished job: what it took, and what can be done with it.
+
+    Args:
+        facts: duration, model, cost.
+        links: links, and parts that unfold.
+        finished: when it ended, for the tooltip.
+    """
+    title = Markup(' title="{}"').format(finished) if finished else _BLANK
+    return Markup('<div class="nk-foot"><span class="nk-facts"{}>{}</span>{}</div>').format(
+        title, " · ".join(facts), Markup(" ").join(links)
+    )
 
 
 def message(text: str) -> Markup:
     """Return the card's message."""
-    return Markup('<span class="nk-message" dir="auto">{}</span>').format(text) if text else Markup("")
+    return Markup('<p class="nk-message" dir="auto">{}</p>').format(text) if text else _BLANK

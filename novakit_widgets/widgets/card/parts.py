@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from ..common import style
 from ..common.repaint import send_changes
-from ..common.status import BAR_STYLES
 from . import html as card_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from markupsafe import Markup
 
     from .view import View
 
@@ -30,63 +32,75 @@ _BUTTONS: Mapping[str, tuple[str, str]] = {
 
 
 class Parts:
-    """A card's head, bar, figures, button, message and result: 21 models, because layouts and styles are shared.
+    """A card's head, status, button, message, result, bar and figures: 15 models, because layouts and styles are shared.
+
+    The stylesheet arranges them.
 
     Attributes:
-        rows: the children of the card, from top to bottom.
+        rows: the children of the card.
         button: the present action.
         result: the box for the finished media.
     """
 
     def __init__(self) -> None:
+        self._plain = ipywidgets.Layout()
+        self._hidden = ipywidgets.Layout(display="none")
         # In a widget of its own: a changed value is always sent whole.
-        stylesheet = ipywidgets.HTML(str(card_html.STYLE), layout=ipywidgets.Layout(display="none"))
-        plain = ipywidgets.Layout(margin="0", min_width="0")
-        wide = ipywidgets.Layout(margin="0", flex="1 1 80px", width="auto", min_width="60px")
-        style = stylesheet.style
-        self.head = ipywidgets.HTML(layout=plain, style=style)
-        self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=wide)
-        self.figures = ipywidgets.HTML(layout=plain, style=style)
-        self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto", margin="0", flex="0 0 auto"))
-        self.message = ipywidgets.HTML(
-            layout=ipywidgets.Layout(margin="0", flex="1 1 200px", min_width="0"), style=style
+        stylesheet = ipywidgets.HTML(str(style.CARD), layout=self._hidden)
+        self._style = stylesheet.style
+        self.head, self.pill, self.body, self.figures = map(self._html, ("head", "pill", "body", "figures"))
+        self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=self._plain, _dom_classes=("nk-w-bar",))
+        self.button = ipywidgets.Button(layout=self._plain)
+        self.result = ipywidgets.VBox(layout=self._plain, _dom_classes=("nk-w-result",))
+        self.rows = (
+            stylesheet,
+            self.head,
+            self.pill,
+            self.button,
+            self.body,
+            self.result,
+            self.bar,
+            self.figures,
         )
-        # ipywidgets has `gap` only by its older name.
-        line = ipywidgets.Layout(
-            align_items="center", flex_flow="row wrap", width="100%", overflow="hidden", grid_gap="2px 8px"
-        )
-        self.measure = ipywidgets.HBox([self.bar, self.figures], layout=line)
-        self.foot = ipywidgets.HBox([self.button, self.message], layout=line)
-        self.result = ipywidgets.VBox(layout=ipywidgets.Layout(margin="0", min_width="0", overflow="hidden"))
-        self.rows = (stylesheet, self.head, self.measure, self.foot, self.result)
-        self._shown: View | None = None
 
-    def show(self, view: View) -> int:
-        """Update the widgets; return the number of messages."""
-        before, self._shown = self._shown, view
-        messages = send_changes(self._states(view))
-        if before is None or _unknown(before) != _unknown(view):
-            (self.bar.add_class if _unknown(view) else self.bar.remove_class)("nk-alive")
-        return messages
+    def _html(self, name: str) -> ipywidgets.HTML:
+        return ipywidgets.HTML(layout=self._plain, style=self._style, _dom_classes=(f"nk-w-{name}",))
 
-    def _states(self, view: View) -> Mapping[ipywidgets.Widget, Mapping[str, object]]:
+    def show(self, view: View, foot: Markup | None = None) -> int:
+        """Update the widgets; return the number of messages.
+
+        Args:
+            view: what to show.
+            foot: the last line of a job that has ended, in place of its progress.
+        """
         description, tooltip = _BUTTONS[view.action]
-        return {
-            self.head: {"value": str(card_html.head(view))},
-            self.bar: {
-                "value": 100.0 if _unknown(view) else (view.percent or 0.0),
-                "bar_style": BAR_STYLES[view.color],
-            },
-            self.figures: {"value": str(card_html.figures(view))},
-            self.button: {
-                "description": description,
-                "tooltip": tooltip,
-                "disabled": view.busy,
-            },
-            # A button without a description would be shown too, with its old one.
-            self.button.layout: {"display": None if description else "none"},
-            self.message: {"value": str(card_html.message(view.message))},
-        }
+        at_foot = ("nk-at-foot",) if foot is not None and view.done else ()
+        alive = ("nk-alive",) if _unknown(view) else ()
+        return send_changes(
+            {
+                self.head: {"value": str(card_html.head(view))},
+                self.pill: {"value": str(card_html.pill(view))},
+                self.body: {"value": str(card_html.body(view))},
+                self.bar: {
+                    "value": 100.0 if _unknown(view) else (view.percent or 0.0),
+                    "layout": self._plain if view.shape is not None else self._hidden,
+                    "_dom_classes": ("nk-w-bar", *alive),
+                },
+                self.figures: {"value": str(card_html.figures(view) if foot is None else foot)},
+                # A button without a description would be shown too, with its old one. It is never disabled: it would
+                # lose the focus.
+                self.button: {
+                    **({"description": description, "tooltip": tooltip} if description else {}),
+                    "layout": self._plain if description else self._hidden,
+                    "_dom_classes": at_foot,
+                },
+            }
+        )
+
+    def close(self) -> None:
+        """Close the layouts that no widget uses at present; the others are closed with their widgets."""
+        self._plain.close()
+        self._hidden.close()
 
 
 def _unknown(view: View) -> bool:

@@ -18,9 +18,14 @@ from ...config.redaction import redact
 from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..common.code import call_with_files
+from ..common.icons import icon
 from ..common.labels import label_of, prompt_of, shortened
-from ..common.status import status_word
-from ..common.times import date_and_time, took
+from ..common.shape import Shape, shape_of
+from ..common.status import status_of, status_word
+from ..common.style import PLAIN
+from ..common.times import date_and_time
+from . import html as card_html
+from .view import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,29 +35,13 @@ if TYPE_CHECKING:
     from ...model.media import Media
     from ...model.tools import Tool
 
-__all__ = ["STYLE", "code_block", "details_table", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
+__all__ = ["code_block", "details_table", "foot_of", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
 
 _PROMPT_LENGTH = 1_000  # characters in the heading; the parameters have all of it
 _SEARCH_LENGTH = 40  # characters of a prompt that identify it in the history
 _VALUE_LENGTH = 10_000  # characters of one parameter; longer ones are uploads
 _CODE_LENGTH = 50_000  # characters of a call: two of the longest documented texts, with escapes
 _SIZE = (640, 480)  # pixels of a single result; each of several has half of that
-# The negative margin undoes JupyterLab's padding of HTML, so that the result is as wide as the card was. The doubled class
-# outranks JupyterLab's own rule, which aligns tables to the right.
-STYLE = Markup("""<style>
-.novakit-plain { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
-  max-width: 720px; box-sizing: border-box; color: var(--jp-ui-font-color1, inherit); }
-.jp-RenderedHTMLCommon > .novakit-plain { margin-right: -18px; }
-.novakit-plain p { margin: 0 0 8px; overflow-wrap: anywhere; }
-.novakit-plain video, .novakit-plain img { max-width: 100%; height: auto; border-radius: 4px; display: inline-block; }
-.novakit-plain audio { width: 100%; }
-.novakit-plain .nk-facts, .novakit-plain summary { color: var(--jp-ui-font-color2, inherit); }
-.novakit-plain td { white-space: pre-wrap; }
-.novakit-plain table { border-collapse: collapse; margin: 6px 0; }
-.novakit-plain.novakit-plain th, .novakit-plain.novakit-plain td { text-align: left; vertical-align: top;
-  padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
-.novakit-plain pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0 0; }
-</style>""")
 _BLANK = Markup("")
 
 
@@ -98,34 +87,48 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     job = run.job
     assert job is not None
     prompt = prompt_of(run.params)
-    rows = [
-        Markup('<p><strong>{label}</strong> <span dir="auto">{prompt}</span></p>').format(
-            label=label_of(run.tool or job.tool), prompt=shortened(prompt, _PROMPT_LENGTH)
-        )
-    ]
-    rows.extend(_media(kept, prompt))
+    tool = run.tool or job.tool
+    status, color = status_of(run)
+    rows = [_head(tool, prompt, status)]
+    rows.extend(_media(kept, prompt, shape_of(tool, run.params)))
     if job.text is not None:
-        rows.append(Markup('<p dir="auto">{}</p>').format(lines(job.text)))
+        rows.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(lines(job.text)))
     elif job.status == JobStatus.COMPLETED and not kept:
-        rows.append(Markup("<pre>{}</pre>").format(readable(shortened(str(job.output), _VALUE_LENGTH))))
-    if run.error is not None:
-        rows.append(Markup('<p dir="auto">{}</p>').format(readable(run.error.message)))
-    if note:
-        rows.append(Markup('<p dir="auto">{}</p>').format(readable(note)))
-    rows.append(Markup('<p class="nk-facts">{}</p>').format(" · ".join(_facts(run))))
-    rows.append(_details(run))
-    return Markup('<div class="novakit-plain">{}{}</div>').format(STYLE, _BLANK.join(rows))
+        text = readable(shortened(str(job.output), _VALUE_LENGTH))
+        rows.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(lines(text)))
+    rows += [
+        card_html.message(readable(text)) for text in ("" if run.error is None else run.error.message, note) if text
+    ]
+    rows.append(foot_of(run, kept))
+    return Markup('<div class="novakit-plain nk-{}">{}{}</div>').format(color, PLAIN, _BLANK.join(rows))
 
 
-def _media(kept: Sequence[Kept], prompt: str) -> list[Markup]:
+def _head(tool: Tool | str | None, prompt: str, status: str) -> Markup:
+    return Markup(
+        '<p class="nk-head">{icon}<strong class="nk-title" dir="auto"><span class="nk-hidden">{label}: </span>{prompt}</strong> '
+        '<span class="nk-pill">{status}</span></p>'
+    ).format(
+        icon=icon(str(tool or "")),
+        label=label_of(tool),
+        prompt=shortened(prompt, _PROMPT_LENGTH) or label_of(tool),
+        status=status,
+    )
+
+
+def _media(kept: Sequence[Kept], prompt: str, shape: Shape) -> list[Markup]:
     # The note tells what could not be fetched; an empty player would add nothing.
     fetched = [one for one in kept if one.error is None]
-    if not fetched:
-        return []
-    shown = [media_tag(one, prompt, alone=len(fetched) == 1) for one in fetched]
-    rows = [Markup("<p>{}</p>").format(Markup(" ").join(shown))]
+    alone = len(fetched) == 1
+    pictures = [media_tag(one, prompt, alone=alone) for one in fetched if one.media.kind != "audio"]
+    shape = shape if shape.kind == "picture" else Shape()
+    rows = [card_html.stage(shape, pictures)] if pictures else []
+    rows += [
+        Markup('<div class="nk-sound">{}</div>').format(media_tag(one, prompt, alone=alone))
+        for one in fetched
+        if one.media.kind == "audio"
+    ]
     if any(one.content is None and one.path is None for one in fetched):
-        rows.append(Markup("<p>Shown from a temporary address of the service: save it to keep it.</p>"))
+        rows.append(card_html.message("Shown from a temporary address of the service: save it to keep it."))
     return rows
 
 
@@ -175,29 +178,35 @@ def _source(kept: Kept) -> str:
     return kept.media.url
 
 
-def _facts(run: JobRun) -> list[str]:
+def foot_of(run: JobRun, kept: Sequence[Kept]) -> Markup:
+    """Return the last line of a job that has ended: its facts, the call that makes it again, and its files.
+
+    Args:
+        run: the run; its job has ended.
+        kept: its media.
+    """
     job = run.job
     assert job is not None
-    facts = [status_word(job.status)]
-    if run.elapsed is not None:
-        facts[0] += f" {'in' if job.status == JobStatus.COMPLETED else 'after'} {took(run.elapsed)}"
-    if job.model:
-        facts.append(job.model)
     moment = job.completed_at or job.created_at
-    if moment is not None:
-        facts.append(date_and_time(moment))
-    if job.actual_credits is not None:
-        facts.append(f"{job.actual_credits:g} credit{'' if job.actual_credits == 1 else 's'}")
-    return facts
+    finished = "" if moment is None else date_and_time(moment)
+    # A result inside the notebook has no second copy for a link: its player's own menu downloads it.
+    files = [_source(one) for one in kept if one.content is None and one.error is None]
+    links = [
+        Markup('<a href="{}" download>Download{}</a>').format(file, f" {number}" if len(files) > 1 else "")
+        for number, file in enumerate(files, start=1)
+    ]
+    return card_html.foot(facts_of(run), _details(run, finished), *links, finished=finished)
 
 
-def _details(run: JobRun) -> Markup:
-    """Return the job's id, its parameters and the call that makes it again."""
+def _details(run: JobRun, finished: str) -> Markup:
+    """Return the call that makes the job again, its id and its parameters."""
     job = run.job
     assert job is not None
-    facts = {**({"job id": job.id} if job.id else {}), **run.params}
+    facts = {**({"job id": job.id} if job.id else {}), **({"finished": finished} if finished else {}), **run.params}
     again = _BLANK if run.tool is None else code_block(run.tool, run.params)
-    return Markup("<details><summary>Parameters and code</summary>{}{}</details>").format(details_table(facts), again)
+    return Markup("<details><summary>{}</summary>{}{}</details>").format(
+        "Parameters" if run.tool is None else "Copy code", again, details_table(facts)
+    )
 
 
 def code_block(tool: Tool, params: Mapping[str, Any]) -> Markup:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ...api.embedding import EMBED_BYTES
 from ...model.parsing import readable
+from . import html as card_html
 from .plain import media_tag, shown_size
 
 if TYPE_CHECKING:
@@ -17,22 +18,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...api.embedding import Kept
+    from ..common.shape import Shape
 
 __all__ = ["players", "text_block"]
 
 
-def players(kept: Sequence[Kept], *, title: str) -> list[ipywidgets.DOMWidget]:
+def players(kept: Sequence[Kept], *, title: str, shape: Shape) -> list[ipywidgets.DOMWidget]:
     """Return the widgets that play or show a result: one for each video or sound, and one for all images, side by side.
 
     Args:
         kept: the media; those that could not be fetched are skipped.
         title: the alternative text.
+        shape: the place that was kept free for them.
     """
     fetched = [one for one in kept if one.error is None]
     images = [one for one in fetched if one.media.kind == "image"]
     tags = [media_tag(_for_a_widget(one), title, alone=len(fetched) == 1) for one in images]
     made = [_player(one, alone=len(fetched) == 1) for one in fetched if one.media.kind != "image"]
-    return ([ipywidgets.HTML(Markup(" ").join(tags))] if tags else []) + made
+    return ([ipywidgets.HTML(str(card_html.stage(shape, tags)))] if tags else []) + made
 
 
 def _player(kept: Kept, *, alone: bool) -> ipywidgets.DOMWidget:
@@ -52,6 +55,7 @@ def _player(kept: Kept, *, alone: bool) -> ipywidgets.DOMWidget:
         "layout": ipywidgets.Layout(margin="0", max_width="100%"),
     }
     if kept.media.kind == "audio":
+        options["layout"].margin = "7px 12px"  # as in the plain result
         return ipywidgets.Audio(**options)
     width, height = shown_size(kept.media, alone=alone)
     return ipywidgets.Video(width=str(width), height=str(height or ""), **options)

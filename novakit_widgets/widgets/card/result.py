@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from ...api.embedding import keep, save_kept
 from ...config import settings
+from ...engine.state import Phase
 from ...errors import NovaKitError
 from ..common.closing import close_all
 from ..common.kernel import notebook_folder
 from ..common.labels import prompt_of, shortened
+from ..common.shape import shape_of
+from .plain import foot_of
 from .player import players, text_block
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import ipywidgets
+    from markupsafe import Markup
 
     from ...api.embedding import Embed, Kept
     from ...engine.run import JobRun
@@ -50,6 +54,21 @@ class CardResult:
         self._discarded = False
         self.note = ""
         self.kept: tuple[Kept, ...] | None = None
+        self._fetched = False
+        self._foot: Markup | None = None
+
+    @property
+    def fetching(self) -> bool:
+        """Whether the job is done and its media are not there yet."""
+        return self._run.phase is Phase.ENDED and self._run.error is None and not self._fetched
+
+    @property
+    def foot(self) -> Markup | None:
+        """The last line of a job that has ended; ``None`` until its result is there."""
+        if self._foot is None and self._run.phase is Phase.ENDED and not self.fetching:
+            kept = [one for one in self.kept or () if one.path is None]  # a live page has no relative URLs
+            self._foot = foot_of(self._run, kept)
+        return self._foot
 
     def discard(self) -> None:
         """Close the widgets that show the result; one that is still being fetched is not shown."""
@@ -68,6 +87,7 @@ class CardResult:
                 self.note = (
                     f"The result can't be shown ({type(error).__name__}: {error}). job.save() and job.media have it."
                 )
+                self._fetched = True
                 self._changed()
                 raise
         if self._run.saving is not None:
@@ -80,13 +100,18 @@ class CardResult:
         if self._discarded:
             return  # the card was closed, or the job tried again: nobody would close these widgets
         self.kept = kept
-        made = players(kept, title=shortened(prompt_of(self._run.params), _TITLE_LENGTH))
+        made = players(
+            kept,
+            title=shortened(prompt_of(self._run.params), _TITLE_LENGTH),
+            shape=shape_of(self._run.tool or job.tool, self._run.params),
+        )
         if job.text is not None:
             made.append(text_block(job.text))
         elif not kept:
             made.append(text_block(shortened(str(job.output), _RAW_LENGTH)))
         self.note = next((str(one.error) for one in kept if one.error is not None), "")
         self._box.children = made
+        self._fetched = True
         self._changed()
 
     async def save(self, path: Path) -> list[Path]:

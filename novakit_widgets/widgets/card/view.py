@@ -11,6 +11,7 @@ from ...errors import RateLimitError, SubmissionUncertainError
 from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..common.labels import label_of, prompt_of, shortened
+from ..common.shape import Shape, shape_of
 from ..common.status import percent_of, status_of
 from ..common.times import duration, took
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ...errors import NovaKitError
     from ..common.status import Color
 
-__all__ = ["Action", "Samples", "View"]
+__all__ = ["Action", "Samples", "View", "facts_of"]
 
 Action = Literal["start", "cancel", "watch", "again", "anew", "look", "save", ""]
 
@@ -28,6 +29,7 @@ _LEAST_SECONDS = 2.0  # of observed progress before a remaining time is shown; a
 _KEPT_SAMPLES = 12
 _TITLE_LENGTH = 140  # characters of a prompt on a card; its tooltip has more
 _TOOLTIP_LENGTH = 4_000
+_MODEL_LENGTH = 80  # characters of a model's name
 
 
 class Samples:
@@ -72,6 +74,8 @@ class View:
         percent: 0 to 100; ``None`` if it is unknown.
         moving: whether the bar is animated.
         times: the elapsed and the remaining time.
+        shape: the place that is kept free for the result; ``None`` if there will be none, or it is there.
+        done: whether the job is done and its result is there.
         message: what went wrong and what to do; ``""`` for nothing.
         action: what the button does; ``""`` for no button.
         busy: whether the button is disabled because its action is under way.
@@ -86,23 +90,28 @@ class View:
     percent: float | None
     moving: bool
     times: str
+    shape: Shape | None
+    done: bool
     message: str
     action: Action
     busy: bool
 
     @classmethod
-    def of(cls, run: JobRun, samples: Samples, *, note: str = "") -> View:
+    def of(cls, run: JobRun, samples: Samples, *, note: str = "", fetching: bool = False) -> View:
         """Describe a run's present state.
 
         Args:
             run: the run to show.
             samples: its progress so far.
             note: a message that is shown when there is no error.
+            fetching: whether the result of the finished job is not there yet.
         """
         job = run.job
         tool = run.tool or (None if job is None else job.tool)
         status, color = status_of(run)
         full_prompt = prompt_of(run.params)
+        moving = run.phase in (Phase.SUBMITTING, Phase.WATCHING)
+        done = run.phase is Phase.ENDED and run.error is None and not fetching
         return cls(
             tool=str(tool or ""),
             label=label_of(tool),
@@ -111,9 +120,11 @@ class View:
             status=status,
             color=color,
             percent=percent_of(run),
-            moving=run.phase in (Phase.SUBMITTING, Phase.WATCHING),
-            times=_times(run, samples),
-            message=readable(" ".join(part for part in (_message(run), note or run.note) if part)),
+            moving=moving,
+            times=note if fetching and note else _times(run, samples),
+            shape=shape_of(tool, run.params) if moving or (fetching and run.error is None) else None,
+            done=done,
+            message=readable(" ".join(part for part in (_message(run), (not fetching and note) or run.note) if part)),
             action=_action(run),
             busy=run.cancelling,
         )
@@ -134,6 +145,17 @@ def _times(run: JobRun, samples: Samples) -> str:
     if usual is not None and run.phase is Phase.WATCHING and elapsed < usual[0]:
         return f"{duration(elapsed)} · usually {usual[0]:.0f} to {usual[1]:.0f} s"
     return duration(elapsed)
+
+
+def facts_of(run: JobRun) -> list[str]:
+    """Return what a job that has ended took: duration, model and cost."""
+    job = run.job
+    facts = [] if run.elapsed is None else [took(run.elapsed)]
+    if job is not None and job.model:
+        facts.append(shortened(readable(job.model), _MODEL_LENGTH))
+    if job is not None and job.actual_credits is not None:
+        facts.append(f"{job.actual_credits:g} credit{'' if job.actual_credits == 1 else 's'}")
+    return facts
 
 
 def _message(run: JobRun) -> str:

@@ -156,7 +156,7 @@ class JobWidget(LiveWidget):
         self._view: View | None = None
         self._parts = Parts()
         super().__init__(children=self._parts.rows)
-        self.add_class("novakit-card")
+        self._dom_classes = ("novakit-card", "novakit-job")
         self._display = ResultDisplay(self, live=self._live_bundle, plain=self._plain_bundle, settled=self._settled)
         self._parts.button.on_click(self._clicked)
         self._follow(run)
@@ -276,6 +276,7 @@ class JobWidget(LiveWidget):
             return  # refused by the constructor, or closed before
         self._run.on_change = lambda: None
         self._result.discard()
+        self._parts.close()
         super().close()
 
     @property
@@ -287,9 +288,9 @@ class JobWidget(LiveWidget):
         """Send what has changed since the last repaint; return the number of messages."""
         if not self._made:
             return 0  # closed after the repaint was requested
-        view = View.of(self._run, self._samples, note=self._result.note)
-        before, self._view = self._view, view
-        return 0 if view == before else self._parts.show(view)
+        before = self._view
+        self._view = View.of(self._run, self._samples, note=self._result.note, fetching=self._result.fetching)
+        return 0 if self._view == before else self._parts.show(self._view, self._result.foot)
 
     def _changed(self) -> None:
         """Handle a change of the run, on its loop."""
@@ -313,7 +314,7 @@ class JobWidget(LiveWidget):
 
     def _clicked(self, _button: object) -> None:
         """Act on a click. It may come on any thread."""
-        action = "" if self._view is None else self._view.action
+        action = "" if self._view is None or self._view.busy else self._view.action
         job_loop.call(lambda: self._act(action))
 
     def _act(self, action: str) -> None:

@@ -22,10 +22,11 @@ from ...model.quota import units_of
 from ...model.spelling import check_names
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
-from ..card import html as card_html
 from ..card.widget import JobWidget
+from ..common import style
 from ..common.closing import ClosingBox
 from ..common.code import main_parameter
+from ..common.icons import icon
 from ..common.keys import GENERATE, key_guard
 from ..common.labels import label_of, label_of_value, shortened
 from ..common.spending import spending
@@ -46,20 +47,6 @@ __all__ = ["PromptExplorer", "explore"]
 
 _SEEDS = 2**31  # every model accepts a signed 32-bit integer
 _SIMILAR = 200  # history entries that are searched
-_STYLE = Markup("""<style>
-.novakit-explorer { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 6px; padding: 10px 12px; margin: 4px 2px;
-  max-width: 1480px; box-sizing: border-box; overflow: hidden; color: var(--jp-ui-font-color1, inherit); }
-.novakit-explorer .nk-reason { color: #b3261e; font-weight: 600; overflow-wrap: anywhere; }
-[data-jp-theme-light="false"] .novakit-explorer .nk-reason { color: #f2867e; }
-.novakit-explorer mark { background: rgba(255, 193, 7, .35); color: inherit; border-radius: 2px; padding: 0 2px; }
-.novakit-explorer .nk-name { font-weight: 600; }
-.novakit-explorer .nk-news { margin: 0; overflow-wrap: anywhere; }
-.novakit-explorer .nk-short { font-weight: 600; }
-.nk-compare.nk-compare { table-layout: fixed; width: 100%; border-collapse: collapse; margin: 0; line-height: 1.45; }
-.nk-compare.nk-compare th, .nk-compare.nk-compare td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0;
-  overflow-wrap: anywhere; }
-.nk-compare video, .nk-compare img { max-width: 100%; height: auto; border-radius: 4px; } .nk-compare audio { width: 100%; }
-</style>""")
 
 
 class PromptExplorer(ClosingBox):
@@ -125,7 +112,7 @@ class PromptExplorer(ClosingBox):
         self._gallery = Gallery(self.tool, self._client)
         super().__init__(
             children=[
-                ipywidgets.HTML(str(card_html.STYLE + _STYLE), layout=ipywidgets.Layout(display="none")),
+                ipywidgets.HTML(str(style.EXPLORER), layout=ipywidgets.Layout(display="none")),
                 ipywidgets.HTML(str(self._head())),
                 self.form,
                 ipywidgets.HBox(
@@ -137,6 +124,7 @@ class PromptExplorer(ClosingBox):
                 key_guard("novakit-explorer"),
             ]
         )
+        self.add_class("novakit-page")
         self.add_class("novakit-explorer")
         self._generate.add_class(GENERATE)
         self._generate.on_click(lambda _button: job_loop.call(self._generate_from_form))
@@ -333,8 +321,9 @@ class PromptExplorer(ClosingBox):
     def _head(self) -> Markup:
         fixed = ", ".join(f"{name} {shortened(label_of_value(value), 60)}" for name, value in self._fixed.items())
         return Markup(
-            '<div class="nk-head">{}<span class="nk-tool">Explore: {}</span><span class="nk-prompt" dir="auto">{}</span></div>'
-        ).format(card_html.icon(self.tool.value), label_of(self.tool), f"Fixed: {fixed}" if fixed else "")
+            '<div class="nk-head">{}<span class="nk-title" dir="auto">Explore: {}</span>'
+            '<span class="nk-facts" dir="auto">{}</span></div>'
+        ).format(icon(self.tool.value), label_of(self.tool), f"Fixed: {fixed}" if fixed else "")
 
     def _show_spending(self) -> None:
         """Show beside the button what a job would use of the quota."""

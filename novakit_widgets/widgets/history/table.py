@@ -24,11 +24,6 @@ _STAGES: Mapping[str, str] = {  # of a submission without a job
     UNCERTAIN: "Answer lost",
     DISMISSED: "Discarded",
 }
-_STYLE = Markup("""<style>
-.novakit-history { border-collapse: collapse; line-height: 1.4; margin: 6px 0; }
-.novakit-history th, .novakit-history td { text-align: left; vertical-align: top; padding: 3px 14px 3px 0; }
-.novakit-history tbody tr { border-top: 1px solid var(--jp-border-color3, #ddd); }
-</style>""")
 
 
 def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothing: str = "No jobs yet.") -> Markup:
@@ -53,7 +48,7 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothin
     ]
     if not rows:
         return Markup("<p>{}</p>").format(nothing)
-    return _STYLE + Markup(
+    return Markup(
         '<table class="novakit-history"><thead><tr>'
         "<th>Submitted</th><th>Tool</th><th>Prompt</th><th>Status</th><th>Credits</th><th>Job id</th></tr></thead>"
         "<tbody>{}</tbody></table>"

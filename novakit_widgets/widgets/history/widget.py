@@ -24,6 +24,7 @@ from ..common.code import call_of_kept
 from ..common.keys import key_guard
 from ..common.labels import label_of
 from ..common.observe import when_changed
+from ..common.style import PAGE
 from .table import label_of_status, line_of, table, unresolved
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["HistoryView", "history"]
 
 _ANY = "any"
+
+_EMPTY = 'No jobs yet. Generate one with nk.video("…"), or try prompts with nk.explore("video").'
 
 
 class HistoryView(ClosingBox):
@@ -114,18 +117,21 @@ class HistoryView(ClosingBox):
         )
         self._message = ipywidgets.HTML()
         self._result = ipywidgets.VBox()
+        self._pick = _row(self._choice, self._show, self._code)
         super().__init__(
             children=[
+                ipywidgets.HTML(str(PAGE), layout=ipywidgets.Layout(display="none")),
                 self._unresolved,
                 _row(self._search, self._tool, self._status, self._fresh),
                 self._table,
-                _row(self._choice, self._show, self._code),
+                self._pick,
                 self._message,
                 self._result,
                 key_guard("novakit-history"),
             ]
         )
         self.add_class("novakit-history")
+        self.add_class("novakit-page")
         for control in (self._search, self._tool, self._status):
             when_changed(control, self.reload)
         when_changed(self._choice, lambda: None)  # its value is read when a button is pressed
@@ -178,7 +184,7 @@ class HistoryView(ClosingBox):
         self._choice.options = [(line_of(entry, self._lost), entry.intent) for entry in self._entries]
         # Setting the options of a dropdown clears its value.
         self._choice.value = chosen if chosen in intents else next(iter(intents), None)
-        self._show.disabled = self._code.disabled = not self._entries
+        self._pick.layout.display = None if self._entries else "none"  # no control that does nothing
 
     def refresh(self) -> None:
         """Read the history again, and then the service's list."""
@@ -206,7 +212,7 @@ class HistoryView(ClosingBox):
     @property
     def _rows(self) -> Markup:
         filtered = self._search.value or self._tool.value != _ANY or self._status.value != _ANY
-        nothing = "No jobs match these filters." if filtered else "No jobs yet."
+        nothing = "No jobs match these filters." if filtered else _EMPTY
         return table(self._entries, self._lost, nothing=nothing)
 
     @property

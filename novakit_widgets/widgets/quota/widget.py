@@ -14,6 +14,7 @@ from ...runtime.registry import replace
 from ..common.amounts import grouped, name_of
 from ..common.display import DisplayHandles
 from ..common.kernel import in_kernel
+from ..common.style import PAGE
 from ..common.times import date_and_time, day
 
 if TYPE_CHECKING:
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["QuotaView", "quota"]
 
 _LOW = 0.2  # of a bucket's limit: below it, the bar has the warning color
-_STYLE = Markup("""<style>
-.novakit-quota { border-collapse: collapse; line-height: 1.5; margin: 6px 0; }
-.novakit-quota caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
-.novakit-quota.novakit-quota th, .novakit-quota.novakit-quota td { text-align: left; padding: 2px 14px 2px 0; font-weight: normal; }
-.novakit-quota meter { width: 12em; max-width: 30vw; height: 1em; vertical-align: middle; }
-</style>""")
 
 
 class QuotaView:
@@ -125,12 +120,14 @@ def table(quota: Quota, asked_at: datetime, trouble: str = "") -> Markup:
     ]
     if quota.entitled is False:
         facts.insert(0, "This plan is not active")
-    return Markup('<table class="novakit-quota"><caption>{}</caption><tbody>{}</tbody></table><p>{}</p>{}{}').format(
+    return Markup(
+        '<div class="novakit-page novakit-quota"><table><caption>{}</caption><tbody>{}</tbody></table><p>{}</p>{}{}</div>'
+    ).format(
         f"NovaKit quota, plan {quota.plan}" if quota.plan else "NovaKit quota",
         Markup("").join(rows) or Markup("<tr><td>The service reports no quota.</td></tr>"),
         " · ".join(facts),
         Markup('<p dir="auto">{}</p>').format(trouble) if trouble else "",
-        _STYLE,
+        PAGE,
     )
 
 

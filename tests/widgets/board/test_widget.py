@@ -631,8 +631,9 @@ def test_what_a_saved_notebook_keeps(client, sandbox, monkeypatch, tmp_path):
     assert all(job.id in html for job in board)
     assert "<script" not in html
     # An untrusted notebook drops the style: only a block of its own holds a picture to its number there.
-    numbered = re.findall(r'<div class="nk-result"><strong>(\d)</strong> <img [^>]*></div>', html)
-    assert numbered == ["0", "1", "2", "3", "4"]
+    tile = r'<details class="nk-result"><summary [^>]*><div class="nk-stage"><img [^>]*></div><p [^>]*><strong>(\d)</strong>'
+    assert re.findall(tile, html) == ["0", "1", "2", "3", "4"]
+    assert re.findall(r'<details class="nk-result nk-failed.*?<strong>(\d)</strong>', html) == ["5"]
     assert html.count("<img ") == 5
 
 

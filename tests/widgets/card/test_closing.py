@@ -40,7 +40,7 @@ def test_what_changes_as_time_goes_by_is_small(client):
         widget = video("Small steps", duration_seconds=1, client=client)
         assert "<style>" in widget.children[0].value
         sizes = []
-        for part in (*widget.children[:2], widget._parts.figures, widget._parts.message):
+        for part in (*widget.children[:2], widget._parts.figures, widget._parts.body):
             part.observe(lambda change: sizes.append(len(change["new"])), "value")
         await widget
         await widget._display.task

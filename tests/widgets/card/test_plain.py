@@ -20,6 +20,7 @@ from novakit_widgets.engine.run import JobRun
 from novakit_widgets.engine.state import Phase
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.widgets.card.plain import plain, running, summary
+from novakit_widgets.widgets.common.style import PLAIN
 
 KEY = "sk_" + "0" * 64
 OURS = {
@@ -39,6 +40,9 @@ OURS = {
     "td",
     "pre",
     "br",
+    "svg",  # the tool's icon
+    "path",
+    "a",  # the link that downloads
 }
 
 
@@ -139,13 +143,13 @@ def test_what_was_sent_from_this_machine_is_named_as_a_file():
     assert sent["source_image"].suffix == ".png"
     assert "the file that was sent, 20,008 bytes" in html
     assert "(image/png, sent as" in html
-    assert len(html) < 5_000
+    assert len(html.replace(PLAIN, "")) < 5_000
 
 
 def test_a_text_keeps_its_lines():
     """Without `pre`, in which an untrusted notebook breaks words; words from outside are still text."""
     html = str(plain(ended({"prompt": "x"}, output={"text": "Hello,\n<b>you</b>"}), []))
-    assert '<p dir="auto">Hello,<br>&lt;b&gt;you&lt;/b&gt;</p>' in html
+    assert '<p class="nk-text" dir="auto">Hello,<br>&lt;b&gt;you&lt;/b&gt;</p>' in html
 
 
 def test_what_could_not_be_fetched_has_no_player():
@@ -223,4 +227,6 @@ def test_nothing_from_outside_becomes_markup(prompt, model, error, name, job_id)
     reader = Reader(plain(run, kept, note=error))
     assert set(reader.tags) <= OURS
     assert not any(attribute.startswith("on") for _, attribute, _ in reader.attributes)
-    assert {value for _, attribute, value in reader.attributes if attribute == "src"} == {"https://cdn.example/aaaaa"}
+    sources = {value for _, attribute, value in reader.attributes if attribute in ("src", "href")}
+    assert sources == {"https://cdn.example/aaaaa"}
+    assert {name for tag, name, _ in reader.attributes if tag == "a"} == {"href", "download"}

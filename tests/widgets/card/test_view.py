@@ -25,9 +25,10 @@ from novakit_widgets.errors import (
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.tools import Tool
 from novakit_widgets.runtime.clock import Clock
-from novakit_widgets.widgets.card.html import figures, head, icon, message
+from novakit_widgets.widgets.card.html import body, figures, head, icon, message, pill
 from novakit_widgets.widgets.card.view import Samples, View
 from novakit_widgets.widgets.common.labels import label_of, prompt_of, shortened
+from novakit_widgets.widgets.common.shape import Shape, shape_of
 from novakit_widgets.widgets.common.times import duration
 
 PARAMS = {"prompt": "A sunset"}
@@ -279,6 +280,8 @@ def plain_view(**more):
         "percent": 40.0,
         "moving": True,
         "times": "x",
+        "shape": None,
+        "done": False,
         "message": "x",
         "action": "cancel",
         "busy": False,
@@ -291,7 +294,7 @@ def test_no_markup_from_outside_survives(words):
     """Wherever a string from outside stands, the HTML has the same tags as with a harmless one, and says those words."""
     hostile = dict.fromkeys(("label", "prompt", "full_prompt", "status", "times", "message", "tool"), words)
     view, harmless = plain_view(**hostile), plain_view(tool="")
-    for show in (head, figures):
+    for show in (head, pill, figures, *([body] if words else [])):
         shown = Parsed(show(view))
         assert shown.tags == Parsed(show(harmless)).tags
     said = words.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
@@ -300,6 +303,45 @@ def test_no_markup_from_outside_survives(words):
     if words:
         told = Parsed(message(words))
         assert told.tags == Parsed(message("x")).tags
+
+
+def test_body_keeps_the_place_of_the_result_until_it_is_there():
+    """A place of the requested shape for each result while it is made, and none for a job that has failed or is done."""
+    images = {"tool": Tool.IMAGE, "params": {"prompt": "x", "n": 4, "size": "512x512"}}
+    moving = str(body(View.of(run_in(Phase.WATCHING, job=job_in(JobStatus.PENDING), **images), Samples())))
+    assert moving.count("aspect-ratio: 512 / 512") == 4
+    assert "aspect-ratio: 9 / 16" in body(view_of(Phase.SUBMITTING, params={"aspect_ratio": "9:16"}))
+    done = run_in(Phase.ENDED, job=DONE)
+    assert "nk-empty" in body(View.of(done, Samples(), fetching=True))
+    assert View.of(done, Samples()).done
+    for ended in (DONE, FAILED, job_in(JobStatus.CANCELLED)):
+        assert body(view_of(Phase.ENDED, job=ended)) == ""
+
+
+def test_view_while_the_result_is_fetched_has_no_message():
+    """A message that comes and goes would make the card jump."""
+    view = View.of(run_in(Phase.ENDED, job=DONE), Samples(), note="Fetching the result.", fetching=True)
+    assert (view.times, view.message) == ("Fetching the result.", "")
+
+
+@pytest.mark.parametrize(
+    ("tool", "params", "shape"),
+    [
+        (None, {}, Shape("picture", 16, 9, 1)),
+        (Tool.VIDEO, {}, Shape("picture", 16, 9, 1)),
+        (Tool.VIDEO, {"aspect_ratio": "1:1"}, Shape("picture", 1, 1, 1)),
+        (Tool.VIDEO, {"aspect_ratio": "0:1"}, Shape("picture", 16, 9, 1)),
+        (Tool.VIDEO, {"aspect_ratio": "wide; color: red"}, Shape("picture", 16, 9, 1)),
+        (Tool.IMAGE, {"size": "1536x1024", "n": 2}, Shape("picture", 1536, 1024, 2)),
+        (Tool.IMAGE, {"n": 10**9}, Shape("picture", 1024, 1024, 10)),
+        (Tool.IMAGE, {"n": "many"}, Shape("picture", 1024, 1024, 1)),
+        (Tool.TTS, {}, Shape("sound")),
+        (Tool.STT, {}, Shape("text")),
+    ],
+)
+def test_shape_of_parameters_is_what_was_requested(tool, params, shape):
+    """The requested shape, else the documented default, else 16:9; nothing else gets into the style."""
+    assert shape_of(tool, params) == shape
 
 
 def test_the_prompt_is_in_the_tooltip_too():
@@ -315,9 +357,13 @@ def test_a_bar_for_those_who_do_not_see_it():
     """Percent and times as text, and no value where it is unknown."""
     known = Parsed(figures(plain_view(percent=40.4, times="7 s")))
     assert known.values["span", "aria-valuenow"] == "40"
-    assert known.text == "40 % · 7 s"
+    assert known.text.strip() == "40 % · 7 s"
+    assert known.values["span", "aria-valuetext"] == "40 % · 7 s"
+    left = Parsed(figures(plain_view(percent=40.4, times="7 s · about 9 s left")))
+    assert left.text == "40 % · 7 s about 9 s left"
+    assert left.values["span", "aria-valuetext"] == "40 % · 7 s · about 9 s left"
     unknown = Parsed(figures(plain_view(percent=None, times="")))
     assert ("span", "aria-valuenow") not in unknown.values
     assert unknown.values["span", "aria-valuetext"] == "x"
-    assert unknown.text == ""  # the status is shown already
+    assert unknown.text.strip() == ""  # the status is shown already
     assert message("") == ""

@@ -52,7 +52,9 @@ async def shown(widget):
 
 def text_of(widget):
     """Return all the words of a card."""
-    return " ".join(part.value for part in (widget._parts.head, widget._parts.figures, widget._parts.message))
+    return " ".join(
+        part.value for part in (widget._parts.head, widget._parts.pill, widget._parts.figures, widget._parts.body)
+    )
 
 
 def test_a_video_goes_from_submission_to_a_player(client):
@@ -209,7 +211,7 @@ def test_half_a_character_can_be_sent_to_the_page(sandbox, client, told):
             await asyncio.sleep(0.01)
         await asyncio.wait((widget._display.task,))
         widget._parts.show(View.of(widget.run, widget._samples))
-        parts = [widget, *widget._parts.rows, *widget._parts.foot.children, *widget._parts.result.children]
+        parts = [widget, *widget._parts.rows, *widget._parts.result.children]
         sent = [part.get_state(part.keys) for part in parts]
         return [
             value
@@ -496,15 +498,15 @@ def test_giving_up_the_waiting_leaves_the_job_alone(sandbox, client):
 
 
 def test_it_is_made_of_few_models(client):
-    """At most 30 models, layouts and styles counted, before and after the end."""
+    """At most 15 models, layouts and styles counted; its player and the player's layout come with the result."""
 
     async def main():
         before = len(_instances)
         widget = video("Count me", duration_seconds=1, client=client)
-        assert len(_instances) - before <= 30
+        assert len(_instances) - before <= 15
         await widget
         await shown(widget)
-        assert len(_instances) - before <= 30
+        assert len(_instances) - before <= 17
         widget.close()
         assert len(_instances) == before
 

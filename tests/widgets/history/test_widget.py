@@ -61,7 +61,7 @@ def test_its_filters_read_again(jobs):
     assert [entry.job.id for entry in view] == ["job_1"]
     assert "job_0" not in view._table.value
     view._search.value = "nothing like it"
-    assert view._show.disabled
+    assert view._pick.layout.display == "none"
     assert "No jobs match these filters." in view._table.value
     view._search.value, view._status.value = "", "any"
     assert len(view) == 4

@@ -176,9 +176,15 @@ def _saving(name: str) -> Any:
     return getattr(importlib.import_module(".api.saving", __name__), name)
 
 
+def _showing(name: str) -> Any:
+    return getattr(importlib.import_module(".widgets.card.value", __name__), name)
+
+
 # What jobs and media do beyond being data. Imported at the first use.
 hooks.register("save_job", lambda: _saving("save_job"))
 hooks.register("save_media", lambda: _saving("save_media"))
+hooks.register("show_job", lambda: _showing("bundle_of_job"))
+hooks.register("show_media", lambda: _showing("bundle_of_media"))
 
 
 def __getattr__(name: str) -> Any:

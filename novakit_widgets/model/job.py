@@ -173,6 +173,11 @@ class Job:
         told += [f"{len(self.media)} media"] if self.media else []
         return f"<Job {' '.join([self.id or 'without id', self.tool or '', str(self.status), *told])}>"
 
+    def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, str]:
+        """Return what a notebook shows of it, without a request."""
+        bundle: dict[str, str] = action("show_job")(self)
+        return bundle
+
     @property
     def ended(self) -> bool:
         """Whether the status is final."""

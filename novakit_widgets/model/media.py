@@ -91,6 +91,11 @@ class Media:
     job_id: str | None = field(default=None, compare=False)
     number: int = field(default=0, compare=False)
 
+    def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, str]:
+        """Return what a notebook shows of it, without a request."""
+        bundle: dict[str, str] = action("show_media")(self)
+        return bundle
+
     @property
     def mime(self) -> str:
         """The MIME type that the URL suggests; the bytes have the last word (`sniff`)."""

@@ -35,7 +35,20 @@ if TYPE_CHECKING:
     from ...model.media import Media
     from ...model.tools import Tool
 
-__all__ = ["code_block", "details_table", "foot_of", "lines", "media_tag", "plain", "running", "shown_size", "summary"]
+__all__ = [
+    "code_block",
+    "details_of",
+    "details_table",
+    "foot_of",
+    "head_of",
+    "lines",
+    "media_of",
+    "media_tag",
+    "plain",
+    "running",
+    "shown_size",
+    "summary",
+]
 
 _PROMPT_LENGTH = 1_000  # characters in the heading; the parameters have all of it
 _SEARCH_LENGTH = 40  # characters of a prompt that identify it in the history
@@ -89,8 +102,8 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     prompt = prompt_of(run.params)
     tool = run.tool or job.tool
     status, color = status_of(run)
-    rows = [_head(tool, prompt, status)]
-    rows.extend(_media(kept, prompt, shape_of(tool, run.params)))
+    rows = [head_of(tool, prompt, status)]
+    rows.extend(media_of(kept, prompt, shape_of(tool, run.params)))
     if job.text is not None:
         rows.append(Markup('<p class="nk-text" dir="auto">{}</p>').format(lines(job.text)))
     elif job.status == JobStatus.COMPLETED and not kept:
@@ -103,7 +116,8 @@ def plain(run: JobRun, kept: Sequence[Kept], *, note: str = "") -> Markup:
     return Markup('<div class="novakit-plain nk-{}">{}{}</div>').format(color, PLAIN, _BLANK.join(rows))
 
 
-def _head(tool: Tool | str | None, prompt: str, status: str) -> Markup:
+def head_of(tool: Tool | str | None, prompt: str, status: str) -> Markup:
+    """Return the first line: the tool, the prompt and the status."""
     return Markup(
         '<p class="nk-head">{icon}<strong class="nk-title" dir="auto"><span class="nk-hidden">{label}: </span>{prompt}</strong> '
         '<span class="nk-pill">{status}</span></p>'
@@ -115,7 +129,14 @@ def _head(tool: Tool | str | None, prompt: str, status: str) -> Markup:
     )
 
 
-def _media(kept: Sequence[Kept], prompt: str, shape: Shape) -> list[Markup]:
+def media_of(kept: Sequence[Kept], prompt: str, shape: Shape) -> list[Markup]:
+    """Return the results.
+
+    Args:
+        kept: the media.
+        prompt: the alternative text.
+        shape: the requested shape.
+    """
     # The note tells what could not be fetched; an empty player would add nothing.
     fetched = [one for one in kept if one.error is None]
     alone = len(fetched) == 1
@@ -195,17 +216,22 @@ def foot_of(run: JobRun, kept: Sequence[Kept]) -> Markup:
         Markup('<a href="{}" download>Download{}</a>').format(file, f" {number}" if len(files) > 1 else "")
         for number, file in enumerate(files, start=1)
     ]
-    return card_html.foot(facts_of(run), _details(run, finished), *links, finished=finished)
+    return card_html.foot(facts_of(run), details_of(run.tool, job.id, run.params, finished), *links, finished=finished)
 
 
-def _details(run: JobRun, finished: str) -> Markup:
-    """Return the call that makes the job again, its id and its parameters."""
-    job = run.job
-    assert job is not None
-    facts = {**({"job id": job.id} if job.id else {}), **({"finished": finished} if finished else {}), **run.params}
-    again = _BLANK if run.tool is None else code_block(run.tool, run.params)
+def details_of(tool: Tool | None, job_id: str | None, params: Mapping[str, Any], finished: str = "") -> Markup:
+    """Return the call that makes a job again, its id and its parameters.
+
+    Args:
+        tool: the job's tool.
+        job_id: its id.
+        params: its parameters.
+        finished: when it ended.
+    """
+    facts = {**({"job id": job_id} if job_id else {}), **({"finished": finished} if finished else {}), **params}
+    again = _BLANK if tool is None else code_block(tool, params)
     return Markup("<details><summary>{}</summary>{}{}</details>").format(
-        "Parameters" if run.tool is None else "Copy code", again, details_table(facts)
+        "Parameters" if tool is None else "Copy code", again, details_table(facts)
     )
 
 

@@ -155,8 +155,7 @@ class JobWidget(LiveWidget):
         self._made = True
         self._view: View | None = None
         self._parts = Parts()
-        super().__init__(children=self._parts.rows)
-        self._dom_classes = ("novakit-card", "novakit-job")
+        super().__init__(children=self._parts.rows, _dom_classes=("novakit-card", "novakit-job"))
         self._display = ResultDisplay(self, live=self._live_bundle, plain=self._plain_bundle, settled=self._settled)
         self._parts.button.on_click(self._clicked)
         self._follow(run)

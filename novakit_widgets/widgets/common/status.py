@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ...engine.run import JobRun
 
-__all__ = ["BAR_STYLES", "Color", "percent_of", "status_of", "status_word"]
+__all__ = ["BAR_STYLES", "Color", "color_of_status", "percent_of", "status_of", "status_word"]
 
 Color = Literal["waiting", "running", "good", "bad", "quiet"]
 
@@ -49,6 +49,17 @@ def status_of(run: JobRun) -> tuple[str, Color]:
         cancelled = isinstance(run.error, JobCancelledError)
         return ("Cancelled", "quiet") if cancelled else ("Not submitted", "bad")
     return _STATUSES.get(run.job.status, (status_word(run.job.status), "running"))
+
+
+def color_of_status(status: str) -> Color:
+    """Return the color of a service's status.
+
+    Example:
+        >>> color_of_status("failed"), color_of_status("paused")
+        ('bad', 'running')
+    """
+    known = _STATUSES.get(status)
+    return "running" if known is None else known[1]
 
 
 def status_word(status: str) -> str:

@@ -47,8 +47,11 @@ class Parts:
         self._hidden = ipywidgets.Layout(display="none")
         # In a widget of its own: a changed value is always sent whole.
         stylesheet = ipywidgets.HTML(str(style.CARD), layout=self._hidden)
-        self._style = stylesheet.style
-        self.head, self.pill, self.body, self.figures = map(self._html, ("head", "pill", "body", "figures"))
+        common = {"layout": self._plain, "style": stylesheet.style}
+        self.head = ipywidgets.HTML(_dom_classes=("nk-w-head",), **common)
+        self.pill = ipywidgets.HTML(_dom_classes=("nk-w-pill",), **common)
+        self.body = ipywidgets.HTML(_dom_classes=("nk-w-body",), **common)
+        self.figures = ipywidgets.HTML(_dom_classes=("nk-w-figures",), **common)
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=self._plain, _dom_classes=("nk-w-bar",))
         self.button = ipywidgets.Button(layout=self._plain)
         self.result = ipywidgets.VBox(layout=self._plain, _dom_classes=("nk-w-result",))
@@ -62,9 +65,6 @@ class Parts:
             self.bar,
             self.figures,
         )
-
-    def _html(self, name: str) -> ipywidgets.HTML:
-        return ipywidgets.HTML(layout=self._plain, style=self._style, _dom_classes=(f"nk-w-{name}",))
 
     def show(self, view: View, foot: Markup | None = None) -> int:
         """Update the widgets; return the number of messages.

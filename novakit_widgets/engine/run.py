@@ -7,25 +7,21 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..api.client import checked_id
-from ..api.retry import nothing_sent, resting
-from ..errors import NovaKitError, SubmissionUncertainError
 from ..model.job import Job, JobStatus
 from ..runtime import loop as job_loop
 from ..runtime.waiting import check_timeout, within
 from . import unawaited
 from .messages import (
-    broken_off_error,
     error_of_job,
     interruption_told,
     never_submitted_error,
     not_ended_error,
-    nothing_started_error,
 )
 from .state import Phase
-from .watching import WatchedRun
+from .submitting import SubmittingRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
@@ -33,12 +29,11 @@ if TYPE_CHECKING:
     from ..runtime.clock import Clock
     from .start import Earlier
     from .state import Manager
-    from .submit import Ticket
 
 __all__ = ["JobRun"]
 
 
-class JobRun(WatchedRun):
+class JobRun(SubmittingRun):
     """One generation: at most one job, submitted once.
 
     Its methods can be called from any thread; what they do is done on the job loop. See `RunState` for what is known of it.
@@ -80,8 +75,6 @@ class JobRun(WatchedRun):
             manager=manager,
             earlier=earlier,
         )
-        self._answering: asyncio.Task[None] | None = None
-        self._process = 0  # that does what is under way
 
     @classmethod
     def attached(
@@ -235,27 +228,6 @@ class JobRun(WatchedRun):
         else:
             self._move(Phase.LEFT)
 
-    @property
-    def _rests(self) -> bool:
-        """Whether its submission waits before or between tries, so that nothing of it is on its way."""
-        return self._answering is not None and resting(self._answering)
-
-    def _begins_again(self) -> None:
-        self.trouble = None
-        self._time.reset()
-        self._move(Phase.NEW)
-
-    # At exit; see `novakit_widgets.engine.unawaited`
-
-    def at_exit(self) -> str:
-        """Return what was never awaited; ``""`` if it was awaited."""
-        return "" if self.awaited else unawaited.named(self)
-
-    def on_the_way(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are worth some seconds at exit: an answer without which nobody knows the job, and its files."""
-        tasks = (None if self._rests else self._answering, self.saving)
-        return {task for task in tasks if task is not None and not task.done()}
-
     # What happens on the job loop
 
     def _start(self) -> None:
@@ -263,85 +235,6 @@ class JobRun(WatchedRun):
             self.begin()
         else:
             self._manager.begin()
-
-    def begin(self, ticket: Ticket | None = None) -> None:
-        """Begin at once, unless it has begun. On the job loop.
-
-        Args:
-            ticket: the queue's, for one of its runs.
-        """
-        if self.phase is not Phase.NEW:
-            return
-        self.ticket = ticket
-        self.error = self.trouble = None
-        self._time.start()
-        if self._manager is None:
-            unawaited.add(self)
-        if self._strategy.attached_to is not None and self.job is not None:
-            self._process = os.getpid()
-            self._has(self.job)  # known from the history: there is nothing to ask
-        else:
-            self._ask(self._strategy.answer)
-
-    def _ask(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
-        self._process = os.getpid()
-        self._move(Phase.SUBMITTING)
-        self._answering = job_loop.spawn(self._first_answer(answer))
-
-    async def _first_answer(self, answer: Callable[[JobRun], Awaitable[Job]]) -> None:
-        """Begin to watch the job that the service's first answer is about, or take in why there is none."""
-        try:
-            job = await answer(self)
-        except NovaKitError as error:
-            self._refused(error)
-        except BaseException as error:
-            # The loop is closing, or our code failed: waiters must not wait for ever.
-            if nothing_sent(error):
-                self.give_up(nothing_started_error(cancelled=self.cancelling))
-            else:
-                self._broke_off(type(error).__name__)
-            raise
-        else:
-            self._has(job)
-
-    def _refused(self, error: NovaKitError) -> None:
-        """Take in that there is no answer about a job."""
-        if self._takes_back(error):
-            self._begins_again()
-        elif self.cancelling and self._manager is not None and self._started_nothing(error):
-            self.give_up(nothing_started_error(cancelled=self.cancelling))
-        else:
-            self.give_up(error)
-
-    def _takes_back(self, error: NovaKitError) -> bool:
-        """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
-        if self._manager is None or self.cancelling or not self._started_nothing(error):
-            return False
-        return self._manager.takes_back(error)
-
-    def _started_nothing(self, error: NovaKitError) -> bool:
-        return self._strategy.attached_to is None and not isinstance(error, SubmissionUncertainError)
-
-    def _broke_off(self, reason: str) -> None:
-        """Settle without an answer; a submission that was in doubt already stays so."""
-        doubt = self.trouble if isinstance(self.trouble, SubmissionUncertainError) else None
-        self.give_up(doubt or broken_off_error(reason, attached_to=self._strategy.attached_to))
-
-    def give_up(self, error: NovaKitError) -> None:
-        """Settle without a job to watch. A final status stays."""
-        if self.phase is Phase.ENDED:
-            return
-        # Each waiter raises it again. The frames where it came from hold whole lists of jobs, as long as the run lives.
-        self.error = error.with_traceback(None)
-        self.trouble = None
-        uncertain = isinstance(error, SubmissionUncertainError)
-        if self.cancelling and (uncertain or self._strategy.attached_to is not None):
-            self._mention_cancelling("Not cancelled, since there was no answer about it.")
-        if self._strategy.attached_to is not None:
-            # Nothing is known against the job itself.
-            self._move(Phase.LEFT)
-        else:
-            self._move(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
 
     def _cancel(self) -> None:
         attached = self._strategy.attached_to is not None
@@ -356,11 +249,6 @@ class JobRun(WatchedRun):
             # One that is submitted is cancelled when it has an id, and a queue's is cancelled in its turn.
             if self.phase in (Phase.WATCHING, Phase.LEFT) or (self.phase is Phase.NEW and self._manager is None):
                 self._send_cancellation()
-
-    def _break_rest(self) -> None:
-        """Send no further POST where the last one was refused and sits out its Retry-After."""
-        if self._answering is not None and self._rests:
-            self._answering.cancel()
 
     def _keep_watching(self) -> None:
         self._check_process()
@@ -379,10 +267,3 @@ class JobRun(WatchedRun):
             self.error, self.trouble = None, self.error
             self._time.start()
             self._ask(self._strategy.lost)
-
-    def waits(self, _seconds: float, reason: NovaKitError) -> None:
-        """Show why its submission has to wait; one that is cancelled waits no more."""
-        self.trouble = reason
-        if self.cancelling:
-            self._break_rest()
-        self._tell()

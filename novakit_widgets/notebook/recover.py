@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ..batches.queue import active_batches
+from ..batches.work import active_batches
 from ..engine.reconcile import Findings, look_up_all
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from killing import kill_batches
 from loops import leave, owning
 
 from novakit_widgets import NovaKitClient, Sandbox, settings
-from novakit_widgets.batches import queue
+from novakit_widgets.batches import work
 from novakit_widgets.batches.queue import JobQueue, PlaceState
 from novakit_widgets.errors import ConfigurationError, JobNotStartedError, SubmissionUncertainError
 from novakit_widgets.job_history.batches import LARGEST_ITEM, BatchItem, BatchRecord
@@ -36,7 +36,7 @@ KEY = "sk_" + "0f" * 32
 @pytest.fixture(autouse=True)
 def _nothing_active(monkeypatch):
     """As in a new process: the queues of other tests, of the same names, are not at work any more."""
-    monkeypatch.setattr(queue, "_active", weakref.WeakSet())
+    monkeypatch.setattr(work, "_active", weakref.WeakSet())
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ...api.client import default_client
-from ...api.embedding import Embed, Kept, check_embed
 from ...api.uploads import checked
 from ...config import settings
 from ...engine.reuse import run_of
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from ...api.client import NovaKitClient
+    from ...api.embedding import Embed, Kept
 
 __all__ = ["JobWidget"]
 
@@ -150,7 +150,7 @@ class JobWidget(LiveWidget):
         return widget
 
     def _make(self, run: JobRun, embed: str | None, *, existing: bool = False) -> None:
-        self._embed = check_embed(embed)
+        self._embed = settings.embed(embed).value
         self._run = run
         self._made = True
         self._view: View | None = None

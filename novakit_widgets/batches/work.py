@@ -1,0 +1,351 @@
+"""The work of a queue on the job loop: what is submitted, cancelled, tried again and looked up, and when it has settled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import secrets
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..api.listing import LIST_LIMIT
+from ..config import settings
+from ..engine import unawaited
+from ..engine.messages import never_submitted_error
+from ..engine.reuse import check_reuse, lost_job
+from ..engine.state import Phase
+from ..errors import ConfigurationError, NovaKitError, SubmissionUncertainError
+from ..job_history.jobs import default_history
+from ..limits.schedule import Pace
+from ..limits.tool_limits import allowance_of
+from ..runtime import loop as job_loop
+from ..runtime.clock import Clock
+from ..runtime.waiting import Waiters, check_timeout
+from .cancellations import Deletions
+from .items import AT_SERVICE, Place, PlaceState, RunMaker
+from .lines import Lines
+from .persistence import QueueMemory, not_kept
+from .submitting import Submitting
+from .throttle import Room
+from .uncertain import LookUps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from ..api.client import NovaKitClient
+    from ..engine.run import JobRun
+    from ..job_history.jobs import JobHistory
+    from ..model.job import Job
+    from ..model.tools import Tool
+
+__all__ = ["QueueWork", "active_batches"]
+
+_UNHEARD = (PlaceState.RUNNING, PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT)
+_DELETING = 4  # cancellations at once
+_OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
+_TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
+
+
+class QueueWork:
+    """What a `JobQueue` does on the job loop. See there for the arguments and attributes."""
+
+    def __init__(
+        self,
+        items: Sequence[tuple[Tool, Mapping[str, Any]]],
+        *,
+        client: NovaKitClient,
+        max_running: int | None = None,
+        timeout: float | None = None,
+        history: JobHistory | None = None,
+        reuse: bool = False,
+        on_change: Callable[[Place | None], None] = lambda _: None,
+        about: Mapping[str, Any] | None = None,
+        held: NovaKitError | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or Clock()
+        self.batch_id = secrets.token_hex(12)
+        self.client = client
+        self.history = history or default_history()
+        self.max_running = _check_number(max_running)
+        self.timeout = check_timeout(timeout)
+        self.reuse = reuse
+        if reuse:
+            check_reuse(self.history)
+        self.on_change = on_change
+        self.about = dict(about or {})
+        self.made_at = self._clock.now()
+        self.held = held
+        self.made_before = 0
+        self._allowance = allowance_of(client.account)
+        self._maker = RunMaker(client, self.timeout, self.history, self._clock, lost_job if reuse else None)
+        self._memory = QueueMemory(self.history)
+        self._lines = Lines()
+        self._counts = dict.fromkeys(PlaceState, 0)
+        self._room = Room(known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clock=self._clock)
+        self._submitting = Submitting(
+            self,
+            allowance=self._allowance,
+            lines=self._lines,
+            room=self._room,
+            memory=self._memory,
+            maker=self._maker,
+            clock=self._clock,
+        )
+        self._deletions = Deletions(self._allowance, self._clock, on_failure=partial(self.tell, None))
+        self._look_ups = LookUps(self, self._found)
+        self._restored = False  # and not resumed since
+        self._ended: list[tuple[Place, JobRun]] = []
+        self._process = 0  # that is at work on it
+        self._awaited = False
+        self._context = contextvars.copy_context()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._waiters = Waiters()
+        self.places = tuple(
+            Place(number, tool, params, keeper=self, maker=self._maker) for number, (tool, params) in enumerate(items)
+        )
+        self._counts[PlaceState.WAITING] = len(self.places)
+        for place in self.places:
+            self._lines.add(place)
+        _active.add(self)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens by itself, even if it is resumed."""
+        return not (any(self._counts[state] for state in _OPEN) or self._look_ups)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
+        under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._look_ups
+        return self.settled or (self.held is not None and not under_way)
+
+    def count(self, state: PlaceState) -> int:
+        """Return how many places are in a state."""
+        return self._counts[state]
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        job_loop.call(self._begin)
+
+    # What happens on the job loop
+
+    def _begin(self) -> None:
+        if self._process not in (0, os.getpid()):
+            raise NovaKitError(
+                "This batch belongs to the process that this one was forked from, which goes on with it. Nothing was submitted "
+                "here: wait for it there, or make a batch in this process."
+            )
+        if not self._process:
+            self._process = os.getpid()
+            unawaited.add(self)
+            for place in self.places:
+                if place.run.job is not None:
+                    place.run.begin()
+        self._go()
+
+    def _go(self) -> None:
+        """See to it that what is to be done is being done."""
+        if self._process != os.getpid():
+            return
+        if self._lines.asking if self.held is not None else self._lines:
+            self._run_task("submit", self._submitting.work)
+        if self._look_ups.waiting:
+            self._run_task("look", self._look_up)
+        if self._deletions:
+            for number in range(_DELETING):
+                self._run_task(f"delete {number}", self._deletions.work)
+        if not self.settled and self.history.path is not None:
+            self._run_task("beat", partial(self._memory.beat, self, self._clock.sleep))
+        self._submitting.wake()
+
+    def _run_task(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = self._tasks.get(name)
+        if task is None or task.done():
+            self._tasks[name] = task = job_loop.spawn(work())
+            task.add_done_callback(self._broke)
+
+    def _broke(self, task: asyncio.Task[None]) -> None:
+        """Hold the queue when a task ends by something that nobody foresaw: it must not look as if it went on."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        context = {"message": "A task of JobQueue failed", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)
+        self.hold(
+            NovaKitError(
+                f"The queue stopped by a fault of novakit_widgets itself ({type(error).__name__}: {error}). Nothing more is "
+                "submitted; what runs goes on. Please report this."
+            )
+        )
+
+    def changed(self, place: Place, run: JobRun) -> None:
+        """Take in a change of a place's run."""
+        if run is not place.run:
+            return  # tried again since
+        state, before = place.state, place.seen
+        moved = state is not before or (place in self._room) is not (run.phase is Phase.SUBMITTING)
+        self._submitting.take_in(place, run)
+        if state is not before:
+            place.seen = state
+            self._counts[before] -= 1
+            self._counts[state] += 1
+            if state is PlaceState.WAITING:
+                self._lines.add(place)
+            elif state is not PlaceState.RUNNING:
+                self._ended.append((place, run))
+            self._lines.moved()
+        self.tell(place)
+        if moved:
+            self._go()
+        if state is not before and self.settled:
+            self._settle()
+        if state is not before and (state not in _OPEN or self.held is not None):
+            self._waiters.wake()
+
+    def _settle(self) -> None:
+        beat = self._tasks.pop("beat", None)
+        if beat is not None:
+            beat.cancel()
+        self._memory.close(self)
+        self.held = None  # nothing waits any more
+        self.tell(None)
+
+    def tell(self, place: Place | None) -> None:
+        """Tell the listener. A fault of its own is shown, and costs no job anything."""
+        with job_loop.complaints("An observer of a queue failed"):
+            # In the context of the cell that made the queue; a copy, because a listener may ask for the next change.
+            self._context.copy().run(self.on_change, place)
+
+    # When a turn comes, and what stops it
+
+    def outlook(self, place: Place) -> tuple[datetime | None, str]:
+        """Say when a waiting place's turn comes, about, and what it waits for; see `Place`."""
+        return self._submitting.outlook(place)
+
+    def take_back(self, place: Place, error: NovaKitError) -> bool:
+        """Whether a refused place waits for another turn."""
+        return self._submitting.take_back(place, error, restored=self._restored)
+
+    def hold(self, error: NovaKitError) -> None:
+        """Submit nothing more until it is resumed."""
+        self.held = error.with_traceback(None)
+        self.tell(None)
+        self._waiters.wake()
+
+    def _resume(self) -> None:
+        self.held = None
+        self._restored = False
+        self._room.reopen()
+        self.tell(None)
+        self._begin()
+
+    # Cancelling
+
+    def _cancel_all(self) -> None:
+        self.held = None
+        waiting = [place for place in self.places if place.state is PlaceState.WAITING]
+        # The newest first: they have the most left to do, and to be billed.
+        others = [place for place in reversed(self.places) if place.state in (*AT_SERVICE, PlaceState.UNCERTAIN)]
+        self._cancel_places([*waiting, *others])
+        self.tell(None)
+
+    def _cancel_places(self, places: Iterable[Place]) -> None:
+        dropped = [place.number for place in places if place.state is PlaceState.WAITING]
+        self._memory.drop(self, dropped)
+        for place in places:
+            if place.state in (PlaceState.WAITING, PlaceState.RUNNING, PlaceState.LEFT):
+                place.run.cancel()
+            elif place.state is PlaceState.UNCERTAIN:
+                self._look_ups.withdraw(place)
+
+    def delete(self, place: Place) -> None:
+        """Cancel a place's job when there is room for the request."""
+        self._deletions.add(place)
+        self._go()
+
+    # Trying again
+
+    def _retry(self, places: Sequence[Place]) -> None:
+        uncertain = []
+        for place in places:
+            state = place.state
+            if state is PlaceState.LEFT:
+                place.run.keep_watching()
+            elif state is PlaceState.UNCERTAIN:
+                uncertain.append(place)
+            elif state in _TRIED_AGAIN:
+                self._renew(place)
+        self._look_ups.add(uncertain)
+        self._begin()
+
+    def _renew(self, place: Place, job: Job | None = None) -> None:
+        """Give a place another run: a new job, or one that was found."""
+        self._memory.waits_again(place)
+        place.give(self._maker.new(place) if job is None else self._maker.known(place, job))
+        if job is not None:
+            place.run.begin()
+        elif place.number in self._memory.incomplete:
+            place.run.give_up(not_kept())
+
+    async def _look_up(self) -> None:
+        try:
+            await self._look_ups.work(self._clock)
+        finally:
+            if self.settled:
+                self._settle()
+            self._waiters.wake()
+
+    def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
+        """Take in what became of a submission that was looked up."""
+        withdrawn = self._look_ups.is_withdrawn(place)
+        if isinstance(outcome, SubmissionUncertainError):
+            place.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
+            self.tell(place)
+        elif outcome is None and withdrawn:
+            self._memory.drop(self, [place.number])
+            place.run.give_up(never_submitted_error())
+        else:
+            self._renew(place, outcome)
+            if withdrawn:
+                place.run.cancel()
+
+    # At exit; see `novakit_widgets.engine.unawaited`
+
+    def at_exit(self) -> str:
+        """Return what was never awaited; ``""`` if it was awaited."""
+        if self._awaited or not (self._counts[PlaceState.WAITING] or any(self._counts[state] for state in _UNHEARD)):
+            return ""
+        counts = ", ".join(f"{count} {state}" for state, count in self._counts.items() if count)
+        kept = (
+            "nk.recover() picks it up."
+            if self.history.path is not None
+            else "What has not been submitted is not billed."
+        )
+        return f"a batch of {len(self.places)} was not awaited ({counts}). {kept}"
+
+    def on_the_way(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that are worth some seconds at exit."""
+        runs = (place.run for place in self.places if place.run.phase is not Phase.NEW)
+        return {task for run in runs for task in run.on_the_way()} | self._memory.writing
+
+
+def _check_number(number: int | None) -> int:
+    if number is None:
+        return LIST_LIMIT
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ConfigurationError(
+            f"max_running is a whole number from 1 on, not {number!r}. Nothing was sent or billed."
+        )
+    return number
+
+
+# Those that live in this process: what it has claimed, and is at work on.
+_active: weakref.WeakSet[QueueWork] = weakref.WeakSet()
+
+
+def active_batches() -> frozenset[str]:
+    """Return the ids of the batches that this process is at work on."""
+    return frozenset(queue.batch_id for queue in list(_active) if not queue.settled)

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from .model.media import Media
     from .model.tools import Tool
     from .notebook.batch import batch
+    from .notebook.record import Recording, record
     from .notebook.recover import Recovery, recover
+    from .notebook.replay import Replay, replay
     from .notebook.report import report
     from .notebook.sandbox import use_sandbox
     from .notebook.short_forms import attach, edit_image, image, music, speech, transcribe, video
@@ -95,7 +97,9 @@ _HOMES = {
     ".model.tools": ("Tool",),
     ".model.media": ("Media",),
     ".job_history.jobs": ("HistoryEntry", "HistoryWarning", "JobHistory"),
+    ".notebook.record": ("Recording", "record"),
     ".notebook.recover": ("Recovery", "recover"),
+    ".notebook.replay": ("Replay", "replay"),
     ".notebook.report": ("report",),
     ".notebook.sandbox": ("use_sandbox",),
     ".sandbox": ("Sandbox",),
@@ -147,7 +151,9 @@ __all__ = [
     "PromptExplorer",
     "QuotaExceededError",
     "RateLimitError",
+    "Recording",
     "Recovery",
+    "Replay",
     "Sandbox",
     "SubmissionUncertainError",
     "Tool",
@@ -162,7 +168,9 @@ __all__ = [
     "login",
     "music",
     "quota",
+    "record",
     "recover",
+    "replay",
     "report",
     "speech",
     "sweep",

@@ -19,7 +19,7 @@ _WIDTH = 1000
 _TEXT = 590  # pixels for a room's words
 _ROW = 62
 _HEAD = 104  # for the names over the columns
-_CELL = (_WIDTH - _TEXT - 20) / 13
+_CELL = (_WIDTH - _TEXT - 20) / 14
 _LINE = 92  # characters of a room's modules a line
 
 

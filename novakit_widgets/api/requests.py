@@ -16,6 +16,7 @@ from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of
 from .connect import CONNECT_SECONDS, READ_SECONDS, unreachable
+from .observers import Exchange, observers, tell
 from .retry import retried, worth_reading_again
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Requests:
         self.rate_limit: RateLimit | None = None
         self._key = key
         self._base_url = base_url
+        self._account = account
         self._connections = connections
         self._sent = of_account(account, "sent", lambda: SlidingWindow(DEFAULT_LIMIT, LIMIT_WINDOW))
 
@@ -102,6 +104,26 @@ class Requests:
             UnreadableAnswerError: the answer is too large, or can't be decompressed.
             NovaKitConnectionError: there was no answer.
         """
+        began = time.monotonic()
+        try:
+            answer = await self._send(method, path, action, query, content, read_seconds)
+        except NovaKitError as error:
+            if observers:
+                tell(Exchange(self._account, self._connections, method, path, content, error, time.monotonic() - began))
+            raise
+        if observers:
+            tell(Exchange(self._account, self._connections, method, path, content, answer, time.monotonic() - began))
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        action: Action,
+        query: Mapping[str, str] | None,
+        content: bytes | None,
+        read_seconds: float,
+    ) -> Answer:
         import httpx
 
         # No compression: a few kilobytes could be unpacked to hundreds of megabytes before the limit is checked.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..sandbox.limits import Limits
     from ..sandbox.server import Seconds
 
-__all__ = ["SandboxLink", "use_sandbox"]
+__all__ = ["SandboxLink", "put_back", "take_place", "use_sandbox"]
 
 _VARIABLE = "NOVAKIT_SANDBOX_URL"
 _lock = threading.Lock()
@@ -75,7 +75,7 @@ class SandboxLink:
         """
         if self.sandbox is not None:
             self.sandbox.stop()
-        _put_back(self.base_url)
+        put_back(self.base_url)
 
     def __repr__(self) -> str:
         return f"NovaKit sandbox at {self.base_url} ({self.speed:g}x speed, plan {self.plan}): nothing is billed"
@@ -150,11 +150,11 @@ def use_sandbox(
         )
         link = SandboxLink(sandbox.base_url, sandbox.speed, sandbox.plan, sandbox)
         key, tool_limits = sandbox.api_key, sandbox.tool_limits
-    _take_place(base_url=link.base_url, api_key=key, speed=link.speed, limits=tool_limits)
+    take_place(base_url=link.base_url, api_key=key, speed=link.speed, limits=tool_limits)
     return link
 
 
-def _take_place(**ours: Any) -> None:
+def take_place(**ours: Any) -> None:
     """Configure a sandbox, and keep the settings that it replaces; those of an earlier sandbox are not kept."""
     global _replaced  # one sandbox for a process
     from ..config.settings import configure, configured
@@ -168,7 +168,7 @@ def _take_place(**ours: Any) -> None:
         _replaced = _Replaced({name: configured()[name] for name in ours}, before)
 
 
-def _put_back(base_url: str) -> None:
+def put_back(base_url: str) -> None:
     """Restore the settings from before a sandbox, unless another sandbox has replaced it."""
     global _replaced
     from ..config.settings import configure, configured

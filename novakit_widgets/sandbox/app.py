@@ -20,11 +20,14 @@ from .gate import API, too_many
 from .json_answers import JSONAnswer
 from .limits import Verdict
 from .results import charge_for
+from .script import Refusal
+from .slices import Slice
 from .sync_answers import sync_body
 
 if TYPE_CHECKING:
     from .library import Library
     from .limits import KeyLimiter
+    from .script import Part, Script
     from .store import JobStore, SandboxJob
 
 __all__ = ["Endpoints"]
@@ -44,6 +47,7 @@ class Endpoints:
         sync_tools: tools that answer with the result even with ``?async=true``.
         about: returns the answer of ``GET /sandbox``.
         clock: the time in seconds, for the rate limits.
+        script: how jobs go; ``None`` where the sandbox makes all of them itself.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Endpoints:
         sync_tools: frozenset[str],
         about: Callable[[], dict[str, Any]],
         clock: Callable[[], float],
+        script: Script | None = None,
     ) -> None:
         self._store = store
         self._library = library
@@ -62,6 +67,7 @@ class Endpoints:
         self._sync_tools = sync_tools
         self._about = about
         self._clock = clock
+        self._script = script
 
     def application(self) -> Starlette:
         """Return the application with every route."""
@@ -90,6 +96,11 @@ class Endpoints:
                 return _error(
                     "Invalid JSON body" if isinstance(params, bytes) else "Request body must be a JSON object"
                 )
+            part = None if self._script is None else self._script.next(tool, params)
+            if isinstance(part, Refusal):
+                return JSONAnswer(dict(part.body), part.status, dict(part.headers))
+            if part is not None:
+                return await self._follow(request, key, tool, params, part)
             problem = refusal(tool, params)
             if problem is not None:
                 return _error(problem)
@@ -116,8 +127,17 @@ class Endpoints:
             return JSONAnswer({"id": job.id, "status": job.status.value})
         return await self._finished(job)
 
+    async def _follow(self, request: Request, key: Key, tool: Tool, params: dict[str, Any], part: Part) -> Response:
+        as_job = request.query_params.get("async", "").lower() == "true" and not part.at_once
+        job = self._store.submit(key, tool, params, transcript=None, listed=as_job, part=part)
+        if as_job:
+            return JSONAnswer({"id": job.id, "status": job.status.value})
+        return await self._finished(job)
+
     async def _finished(self, job: SandboxJob) -> Response:
         await self._store.wait(job, None)
+        if job.status is JobStatus.COMPLETED and job.part is not None:
+            return JSONAnswer(job.part.body(job.urls))
         if job.status is JobStatus.COMPLETED:
             return JSONAnswer(sync_body(job, job.owner.remaining(job.charge.bucket)))
         return JSONAnswer({"error": job.error or "Service unavailable"}, 500 if job.error else 503)
@@ -155,7 +175,13 @@ class Endpoints:
         missing = _missing_scope(key, "usage", "jobs")
         if missing is not None:
             return missing
-        job = self._store.find(key, request.path_params["job_id"])
+        job_id = request.path_params["job_id"]
+        job = self._store.find(key, job_id)
+        if job is None and self._script is not None and job_id not in self._store.jobs:
+            past = self._script.past(job_id)
+            if past is not None:
+                tool, params, part = past
+                job = self._store.submit(key, tool, params, transcript=None, listed=True, part=part)
         return JSONAnswer({"error": "Job not found"}, 404) if job is None else job
 
     async def _quota(self, request: Request) -> Response:
@@ -170,6 +196,8 @@ class Endpoints:
         if found is None or status is not None:
             text = _GONE.get(status or 404, "Not Available")
             return HTMLResponse(f"<html><body><h1>{status} {text}</h1></body></html>", status or 404, open_to_all)
+        if found.artifact.size is not None:
+            return Slice(found.artifact, open_to_all)
         return FileResponse(found.artifact.path, media_type=found.artifact.mime, headers=open_to_all)
 
     async def _sandbox(self, request: Request) -> Response:  # noqa: ARG002 # a handler's signature

@@ -98,7 +98,7 @@ class Library:
         token = secrets.token_urlsafe(24)
         with self._lock:
             self._published[token] = Published(artifact, job_id, words)
-        return f"{self.origin}/media/{token}/output{artifact.path.suffix}"
+        return f"{self.origin}/media/{token}/output{artifact.suffix}"
 
     def find(self, token: str) -> Published | None:
         """Return the published file of a URL's token."""
@@ -128,7 +128,7 @@ class Library:
             except (binascii.Error, ValueError):
                 return None
         found = self._own(address)
-        return found.artifact.path.read_bytes() if found else None
+        return found.artifact.content() if found else None
 
     def _own(self, url: str) -> Published | None:
         start = f"{self.origin}/media/"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .accounts import Accounts
     from .faults import FaultPlan
     from .limits import Limits
+    from .script import Script
     from .store import SandboxJob
 
 __all__ = ["Running", "Settings"]
@@ -47,6 +48,7 @@ class Settings:
     sync_tools: frozenset[str]
     canned: bool
     about: Callable[[], dict[str, Any]]
+    script: Script | None = None
 
 
 class Running:
@@ -116,7 +118,7 @@ class Running:
         self._loop = asyncio.get_running_loop()
         mine = self._settings
         connections = Connections()
-        self.store = JobStore(mine.pace, self.library, self._workers)
+        self.store = JobStore(mine.pace, self.library, self._workers, mine.script)
         endpoints = Endpoints(
             self.store,
             self.library,
@@ -124,6 +126,7 @@ class Running:
             sync_tools=mine.sync_tools,
             about=mine.about,
             clock=time.monotonic,
+            script=mine.script,
         )
         self.gate = Gate(
             endpoints.application(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import math
 import random
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,8 @@ from .store import Pace, SandboxJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from .script import Script
 
 __all__ = ["Sandbox"]
 
@@ -167,6 +170,11 @@ class Sandbox:
             self._running = None
             raise
         atexit.register(self.stop)
+        return self
+
+    def follow(self, script: Script) -> Sandbox:
+        """Let jobs go as a script says, from the next start on."""
+        self._settings = replace(self._settings, script=script)
         return self
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.job import JobStatus
 from ..model.tools import Tool
+from .accounts import Charge
 from .results import charge_for, model_of, output_data, tier_of
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import ThreadPoolExecutor
 
-    from .accounts import Charge, Key, Organisation
+    from .accounts import Key, Organisation
     from .artifact import Artifact
     from .library import Library
+    from .script import Part, Script
 
 __all__ = ["FAIL_PHRASE", "JobStore", "Pace", "SandboxJob"]
 
@@ -74,22 +76,33 @@ class SandboxJob:
     due: asyncio.Event = field(default_factory=asyncio.Event)
     hurried: bool = False
     task: asyncio.Task[None] | None = None
+    part: Part | None = None
 
     @property
-    def progress(self) -> int:
+    def progress(self) -> float | None:
         """Progress in percent: unsteady, never decreasing, and 100 only when the job is completed."""
+        if self.part is not None:
+            return 100 if self.status is JobStatus.COMPLETED else self.part.at(self.share)[1]
         if self.status is JobStatus.COMPLETED:
             return 100
         if self.status is JobStatus.PENDING:
             return 0
-        until = time.monotonic() if self.ended_at is None else self.ended_at
-        passed = min(0.999, max(0.0, (until - self.started_at) / self.seconds if self.seconds else 0.0))
         # At each step the progress increases by the same amount.
-        return int(99 * bisect_right(self.steps, passed) / len(self.steps))
+        return int(99 * bisect_right(self.steps, min(0.999, self.share)) / len(self.steps))
+
+    @property
+    def share(self) -> float:
+        """The share of the planned duration that has passed, from 0."""
+        until = time.monotonic() if self.ended_at is None else self.ended_at
+        return max(0.0, (until - self.started_at) / self.seconds if self.seconds else 0.0)
 
     def as_json(self) -> dict[str, Any]:
         """Return the job as the API reports it."""
         done = self.status is JobStatus.COMPLETED
+        if self.part is None:
+            result = output_data(self.tool, self.artifacts, self.urls, self.transcript) if done else None
+        else:
+            result = self.part.output(self.urls) if done else None
         actual = {JobStatus.COMPLETED: self.charge.credits, JobStatus.FAILED: 0, JobStatus.CANCELLED: 0}
         body: dict[str, Any] = {
             "id": self.id,
@@ -99,9 +112,9 @@ class SandboxJob:
             "status": self.status.value,
             "progress": self.progress,
             "inputParams": dict(self.params),
-            "outputData": output_data(self.tool, self.artifacts, self.urls, self.transcript) if done else None,
-            "estimatedCredits": self.charge.credits,
-            "actualCredits": actual.get(self.status),
+            "outputData": result,
+            "estimatedCredits": self.charge.credits if self.part is None else self.part.estimated,
+            "actualCredits": actual.get(self.status) if self.part is None or not done else self.part.actual,
             "createdAt": _iso(self.created),
             "completedAt": _iso(self.completed) if self.completed else None,
             "model": self.model,
@@ -144,15 +157,17 @@ class JobStore:
         pace: how long they take.
         library: makes their media.
         workers: where it makes them.
+        script: how its jobs go; ``None`` where it makes all of them itself.
     """
 
-    def __init__(self, pace: Pace, library: Library, workers: ThreadPoolExecutor) -> None:
+    def __init__(self, pace: Pace, library: Library, workers: ThreadPoolExecutor, script: Script | None = None) -> None:
         self.jobs: dict[str, SandboxJob] = {}
         self.closing = asyncio.Event()
         self._alive: set[SandboxJob] = set()
         self._pace = pace
         self._library = library
         self._workers = workers
+        self._script = script
 
     def submit(
         self,
@@ -162,20 +177,22 @@ class JobStore:
         *,
         transcript: Mapping[str, Any] | None,
         listed: bool,
+        part: Part | None = None,
     ) -> SandboxJob:
-        """Start a job and charge it; the caller has checked the quotas."""
-        seconds, steps = self._pace.draw(tool)
-        model = model_of(tool, params)
+        """Start a job and charge it; the caller has checked the quotas. One with a course of its own is not charged."""
+        seconds, steps = self._pace.draw(tool) if part is None else (part.seconds / self._pace.speed, ())
+        model = model_of(tool, params) if part is None or part.model is None else part.model
+        job_id = None if part is None or part.job_id in self.jobs else part.job_id
         words = f"{params.get('prompt') or ''} {params.get('input') or ''}".lower()
         job = SandboxJob(
-            id=f"job_{secrets.token_hex(8)}",
+            id=job_id or f"job_{secrets.token_hex(8)}",
             owner=key.organisation,
             user_id=key.user_id,
             tool=tool,
             params=params,
             model=model,
-            tier=tier_of(model),
-            charge=charge_for(tool, params, transcript),
+            tier=tier_of(model) if part is None or part.tier is None else part.tier,
+            charge=charge_for(tool, params, transcript) if part is None else Charge(tool.facts.bucket, 0.0, 0.0),
             seconds=seconds,
             started_at=time.monotonic(),
             created=datetime.now(timezone.utc),
@@ -183,12 +200,14 @@ class JobStore:
             listed=listed,
             transcript=transcript,
             steps=steps,
+            part=part,
         )
         job.owner.take(job.charge)
         if listed:
             self.jobs[job.id] = job
         self._alive.add(job)
-        job.task = asyncio.get_running_loop().create_task(self._live(job), name=job.id)
+        living = self._live(job) if part is None else self._follow(job, part)
+        job.task = asyncio.get_running_loop().create_task(living, name=job.id)
         job.task.add_done_callback(lambda _: self._alive.discard(job))
         return job
 
@@ -270,6 +289,23 @@ class JobStore:
         self.publish(job)
         self._end(job, JobStatus.COMPLETED)
 
+    async def _follow(self, job: SandboxJob, part: Part) -> None:
+        """Let a job go as its course says."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for share, status, _ in part.answers:
+            await self._come(job, began + job.seconds * share)
+            job.status = status
+        await self._come(job, began + job.seconds + part.until_cancelled)
+        if part.status is JobStatus.COMPLETED:
+            try:
+                job.artifacts = await loop.run_in_executor(self._workers, part.media)
+            except Exception as problem:  # noqa: BLE001 # whatever fails, the job must end and report it
+                self._end(job, JobStatus.FAILED, str(problem))
+                return
+            self.publish(job)
+        self._end(job, part.status, part.error)
+
     @staticmethod
     async def _come(job: SandboxJob, moment: float) -> None:
         """Wait until a time of the event loop, or until the job is ended early."""
@@ -283,8 +319,11 @@ class JobStore:
 
     def publish(self, job: SandboxJob) -> None:
         """Publish the media of a job under new URLs."""
-        words = str(job.params["input"]) if job.tool is Tool.TTS else None
+        words = str(job.params.get("input")) if job.tool is Tool.TTS else None
         job.urls = tuple(self._library.publish(made, job.id, words) for made in job.artifacts)
+        if job.part is not None and self._script is not None:
+            for made, url in zip(job.artifacts, job.urls, strict=True):
+                self._script.published(url, made)
 
     @staticmethod
     def _end(job: SandboxJob, status: JobStatus, error: str | None = None) -> None:

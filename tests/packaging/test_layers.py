@@ -33,6 +33,7 @@ STATE = {
     "runtime/registry.py _lock": "lock: of that registry",
     # Of the process.
     "api/client.py _default": "cache: the client of this process's settings",
+    "api/observers.py observers": "registry: who sees each exchange",
     "api/retry.py _ours": "context: whether the code runs inside a retry",
     "api/retry.py _resting": "registry: tasks in a pause between two attempts",
     "api/connections.py _open": "registry: connections to close before Python ends",
@@ -45,6 +46,9 @@ STATE = {
     "engine/signals.py _listeners": "registry: who is told of a job's end",
     "engine/unawaited.py _started": "registry: what the report at exit names",
     "job_history/jobs.py _default": "cache: the history of this process's settings",
+    "notebook/record.py _active": "registry: recordings that are being made",
+    "notebook/replay.py _lock": "lock: one replay a process",
+    "notebook/replay.py _running": "cache: the replay that runs",
     "notebook/sandbox.py _lock": "lock: one sandbox a process",
     "notebook/sandbox.py _replaced": "registry: the settings to return to",
     "notebook/sandbox.py _started": "cache: the sandbox that runs",
@@ -119,7 +123,7 @@ def copy(tmp_path):
         ("sandbox/store.py", "from ..config import settings", "The sandbox imports only"),
         ("engine/run.py", "import httpx", "Only api imports httpx"),
         ("batches/items.py", "import ipywidgets", "Only widgets imports ipywidgets"),
-        ("api/client.py", "from ..sandbox.server import Sandbox", "Only notebook and cli import the sandbox"),
+        ("api/client.py", "from ..sandbox.server import Sandbox", "Only notebook, cli and lessons import the sandbox"),
     ],
 )
 def test_contracts_forbidden_import_added_fails(copy, module, statement, contract, written):

@@ -1,0 +1,1 @@
+"""Recordings of jobs: keep them in one file, and replay them without key, network or cost."""

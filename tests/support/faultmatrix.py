@@ -113,8 +113,8 @@ def _nonsense(fault: Fault, error: Error, *, post: Pair = (UNSURE, UNSURE), medi
 
 
 TABLE: dict[str, Row] = {
-    "400": _refusal(400, APIError),
-    "401": _refusal(401, AuthenticationError, progress=AuthenticationError),
+    "400": _refusal(400, APIError, media=EXPIRED),
+    "401": _refusal(401, AuthenticationError, progress=AuthenticationError, media=EXPIRED),
     "402": _refusal(402, QuotaExceededError, look_up=(OK, UNSURE)),
     "403": _refusal(403, PermissionDeniedError, media=EXPIRED),
     "404": _refusal(404, NotFoundError, media=EXPIRED),

@@ -111,11 +111,15 @@ def test_a_plain_script_leaves_nothing_behind(client, work):
         things[0].close()
         return [weakref.ref(thing) for thing in things]
 
+    async def tasks():
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
     async def nothing_goes_on():
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        while others := await tasks() - earlier:
             await asyncio.wait(others)
         await default_history().off_loop(bool)  # until its thread has let go of what it did last
 
+    earlier = job_loop.run_blocking(tasks)  # of other tests, such as the signs of life of a batch on hold
     left = [each for _ in range(2) for each in weak()]
     job_loop.run_blocking(nothing_goes_on, timeout=30)
     gc.collect()

@@ -246,6 +246,10 @@ async def test_nothing_is_cut_off(open_notebook, sandbox, width):
     await expect(board).to_contain_text("1 of 3 done")
     for target in (board, board.locator(".widget-html:has(.nk-table)")):
         assert await target.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    await board.get_by_role("button", name="Table").click()
+    await expect(board.locator(".nk-gallery")).to_have_count(0)
+    for target in (board, board.locator(".widget-html:has(.nk-table)")):
+        assert await target.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
     # The widest there is; how long the job took is the machine's to say. At one go, since the next painting puts others there.
     lines, fits = await board.evaluate(
         f"""board => {{

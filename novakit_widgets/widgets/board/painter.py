@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from ...batches.queue import JobQueue, Place
     from ...errors import NovaKitError
 
-__all__ = ["PAGE", "BoardPainter", "Proposal"]
+__all__ = ["MOST_TILES", "PAGE", "BoardPainter", "Proposal"]
 
 PAGE = 100  # rows of the table
+MOST_TILES = 50  # jobs that are shown as tiles unless a table is asked for
 _ANNOUNCED = 10.0  # seconds between two announcements by a screen reader
 _BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
     PlaceState.WAITING: ("Cancel", "Never submit this job"),
@@ -119,7 +120,7 @@ class BoardPainter:
             (parts.act, self._act_on_chosen),
         ):
             button.on_click(lambda _button, work=work: job_loop.call(work))
-        for control in (parts.filter, parts.sort, parts.as_grid):
+        for control in (parts.filter, parts.sort, parts.as_grid, parts.as_table):
             when_changed(control, self._show_first_page)
         when_changed(parts.number, self._choose)
 
@@ -153,7 +154,11 @@ class BoardPainter:
                     "button_style": "" if proposal is None else "primary",
                 },
             },
-            parts.views(grid=grid, fixed=self._labels is not None),
+            parts.views(
+                grid=grid,
+                fixed=self._labels is not None,
+                tiles=self._labels is None and totals.count <= MOST_TILES,
+            ),
             self._grid() if grid else self._table(now) if self._labels is None else self._labelled(now),
             self._chosen_states(now),
         )

@@ -70,6 +70,9 @@ class BoardParts:
         self.as_grid = ipywidgets.ToggleButton(
             description="Results", tooltip="Show the finished media instead of the table", layout=self._button
         )
+        self.as_table = ipywidgets.ToggleButton(
+            description="Table", tooltip="Show rows instead of tiles", layout=self._button, style=self.as_grid.style
+        )
         # What scrolls must be reachable by keyboard.
         self.table = ipywidgets.HTML(layout=self._scroll, style=self._html_style, tabbable=True)
         self.cells = tuple(self._html() for _ in range(CELLS))
@@ -84,10 +87,15 @@ class BoardParts:
         )
         self.details_head, self.details = self._html(), self._html()
         self.head.layout = layout(margin="0 6px 0 0", min_width="0", flex="1 1 240px")
-        self.top = ipywidgets.HBox([self.head, self.cancel, self.again, self.resume], layout=self._line)
+        self.top = ipywidgets.HBox(
+            [self.head, self.cancel, self.again, self.resume],
+            layout=layout(align_items="flex-start", flex_flow="row wrap", width="100%", overflow="hidden"),
+            _dom_classes=("nk-w-top",),
+        )
         self.measure = ipywidgets.HBox([self.bar, self.figures], layout=self._line)
         self.controls = ipywidgets.HBox(
-            [self.filter, self.sort, self.as_grid, self.before, self.after, self.shown], layout=self._line
+            [self.filter, self.sort, self.as_grid, self.as_table, self.before, self.after, self.shown],
+            layout=self._line,
         )
         self.choice = ipywidgets.HBox([self.number, self.act, self.details_head], layout=self._line)
         self.rows = (
@@ -126,12 +134,24 @@ class BoardParts:
         """Return the layout of the bar, which is hidden once all jobs have ended."""
         return self._wide if shown else self._hidden
 
-    def views(self, *, grid: bool, fixed: bool = False) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
-        """Return the layouts that show the table or the grid of results; a table with a fixed order has no filter."""
+    def views(
+        self, *, grid: bool, fixed: bool = False, tiles: bool = False
+    ) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
+        """Return the traits that show the table or the grid of results.
+
+        Args:
+            grid: whether the results are shown.
+            fixed: whether the order of the table is fixed, so that it has no filter.
+            tiles: whether there are few enough jobs to show them as tiles.
+        """
         table: ipywidgets.Layout = self._hidden if grid else self._scroll
         narrow: ipywidgets.Layout = self._hidden if grid or fixed else self._narrow
         return {
-            self.table: {"layout": table},
+            self.table: {
+                "layout": table,
+                "_dom_classes": ("nk-gallery",) if tiles and not self.as_table.value else (),
+            },
+            self.as_table: {"layout": self._button if tiles and not grid else self._hidden},
             self.grid: {"layout": self._grid if grid else self._hidden},
             self.filter: {"layout": narrow},
             self.sort: {"layout": narrow},

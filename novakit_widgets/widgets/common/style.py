@@ -160,7 +160,7 @@ BOARD = (
 .novakit-card.novakit-board { max-width: 960px; padding: 0 12px 8px; }
 .novakit-board .nk-head { padding: 8px 0; } .novakit-board .nk-note, .novakit-board .nk-message { padding: 0 0 6px; }
 .novakit-board .nk-figures { display: block; padding: 0; line-height: 26px; }
-.novakit-board > .widget-hbox:first-of-type { align-items: flex-start; } .novakit-board .widget-hbox > button { margin-top: 8px; }
+.novakit-board .progress { align-self: center; } .novakit-board .nk-w-top > button { position: relative; top: 5px; }
 .nk-table { border-collapse: collapse; width: 100%; table-layout: fixed; line-height: 1.4; font-size: 13px; }
 .nk-table th, .nk-table td { text-align: left; vertical-align: baseline; padding: 4px 8px 4px 0; font-weight: inherit; }
 .nk-table thead th { font-weight: 600; position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); z-index: 1;
@@ -189,6 +189,25 @@ thead .nk-s::before { display: none; }
 .nk-details th, .nk-details td { text-align: left; vertical-align: top; padding: 2px 10px 2px 0; overflow-wrap: anywhere; }
 .nk-details pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
 .nk-details video, .nk-details img { max-width: 100%; height: auto; border-radius: 6px; } .nk-details .nk-text { padding: 0; }
+.nk-gallery .nk-table, .nk-gallery .nk-table td { display: contents; }
+.nk-gallery .nk-table.nk-table :is(thead, .nk-t), .nk-gallery .nk-good .nk-s { display: block; position: absolute; width: 1px;
+  height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.nk-gallery .nk-table tbody { display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); }
+.nk-gallery .nk-table tbody tr { display: grid; grid-template-columns: auto minmax(0, 1fr); border: 0; font-size: 12px;
+  gap: 4px 6px; position: relative; }
+.nk-gallery .nk-table tr::before { content: ""; grid-area: 1 / 1 / auto / -1; aspect-ratio: 1; border-radius: 6px;
+  background: var(--nk-skeleton); box-sizing: border-box; }
+.nk-gallery .nk-table :is(.nk-bad, .nk-waiting, .nk-quiet)::before { background: none; border: 1px dashed var(--nk-line); }
+.nk-gallery .nk-table .nk-bad::before { border-color: var(--nk-bad); }
+.nk-gallery .nk-table img { grid-area: 1 / 1 / auto / -1; width: 100%; height: 100%; aspect-ratio: 1; margin: 0; }
+.nk-gallery .nk-table .nk-i { grid-area: 1 / 1 / auto / -1; place-self: center; width: 32px; height: 32px; margin: 0;
+  opacity: .35; }
+.nk-gallery tr:not(.nk-good) .nk-i { display: none; }
+.nk-gallery .nk-table td.nk-s { display: block; grid-area: 1 / 1 / auto / -1; width: auto; padding: 10px; text-align: center;
+  align-self: center; }
+.nk-gallery .nk-s::before { display: none; } .nk-gallery .nk-b { margin: 8px 0 0; }
+.nk-gallery .nk-table .nk-n { width: auto; padding: 0; font-weight: 600; text-align: left; grid-area: 2 / 1; }
+.nk-gallery .nk-p { grid-area: 2 / 2; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 @media (max-width: 560px) { .nk-table .nk-s { width: 6.2em; } .nk-table .nk-t { width: 6em; padding-right: 0; }
   .nk-table .nk-n { width: 2.4em; padding-right: 8px; } }
 """)

@@ -581,6 +581,20 @@ def test_a_thousand_jobs_are_painted_in_few_bytes_and_only_what_has_changed(clie
     assert [told.number for told in written] == [last.number]
 
 
+def test_few_jobs_are_tiles_unless_a_table_is_asked_for(client):
+    """Up to fifty jobs are a gallery with the prompts as captions; more are rows."""
+    for count, tiles in ((50, True), (51, False)):
+        board = JobBoard([(Tool.IMAGE, {"prompt": text}) for text in prompts(count)], client=client, autostart=False)
+        board.paint()
+        widgets = parts(board)
+        assert ("nk-gallery" in widgets.table._dom_classes) is tiles
+        assert (widgets.as_table.layout.display != "none") is tiles
+        widgets.as_table.value = True
+        board.paint()
+        assert widgets.table._dom_classes == ()
+        board.close()
+
+
 def test_far_apart_announcements(client):
     """A screen reader hears of a change of state at once, of mere progress every ten seconds at most."""
     now = [0.0]

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..config.redaction import guard_logs
 from ..errors import ConfigurationError, NovaKitConnectionError
 from ..runtime.hosts import is_loopback
+from .retry import cancelled_unsent
 
 if TYPE_CHECKING:
     import httpx
 
     from .answers import Action
 
-__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "HttpClients", "unreachable"]
+__all__ = ["CONNECT_SECONDS", "READ_SECONDS", "Departure", "HttpClients", "broken"]
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 _MAX_REDIRECTS = 5  # of media; calls with a key follow none
 _CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_KEY_LOG = "SSLKEYLOGFILE"
 _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _HOST_MISMATCH = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
@@ -101,8 +107,49 @@ class HttpClients:
         import httpx
 
         if trust_env not in self._contexts:
+            if trust_env:
+                _check_folder_of_certificates()
             self._contexts[trust_env] = httpx.create_ssl_context(trust_env=trust_env)
         return self._contexts[trust_env]
+
+
+@dataclass(slots=True)
+class Departure:
+    """Whether the first byte of a request has left, as httpcore's ``trace`` extension tells.
+
+    Attributes:
+        traced: whether it tells anything; a transport of a test does not.
+        begun: whether the first byte may have left.
+    """
+
+    traced: bool = False
+    begun: bool = False
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take in an event, such as ``"http11.send_request_headers.started"``."""
+        self.traced = True
+        # A request to a proxy that it opens a tunnel is not ours.
+        if (
+            event.endswith(".send_request_headers.started")
+            and getattr(info.get("request"), "method", b"") != b"CONNECT"
+        ):
+            self.begun = True
+
+    def is_ruled_out(self, error: BaseException) -> bool:
+        """Whether nothing has left when an error was raised."""
+        import httpx
+
+        # An exception that is not httpx's comes from the system or from Python, before there is a connection.
+        untraced = isinstance(error, Exception) and not isinstance(error, httpx.HTTPError)
+        return not self.begun and (self.traced or untraced)
+
+    def interrupted(self, error: BaseException) -> BaseException:
+        """Return what to raise where sending was interrupted; `novakit_widgets.api.retry.nothing_sent` can tell of what.
+
+        Cut off from httpx's frames: those of an await that was interrupted show the key in a verbose traceback.
+        """
+        unsent = isinstance(error, asyncio.CancelledError) and self.is_ruled_out(error)
+        return cancelled_unsent() if unsent else error.with_traceback(None)
 
 
 @contextmanager
@@ -121,6 +168,8 @@ def _setup_problem(error: Exception) -> str:
     if isinstance(error, OSError):  # ssl.SSLError is one, too
         return _certificates_problem(error)
     names = [name for name in _set_variables(_PROXY_VARIABLES) if _is_culprit(name, error)]
+    if names and all(name.upper() == "NO_PROXY" for name in names):
+        return f"{names[0]} is not a list of hosts such as localhost,10.0.0.1. Correct the variable, or remove it."
     where = " or ".join(names) or "The system's proxy setting"
     if isinstance(error, ImportError):
         return (
@@ -130,9 +179,24 @@ def _setup_problem(error: Exception) -> str:
     return f"{where} is not the URL of a proxy such as http://host:port. Correct the variable, or remove it."
 
 
+def _check_folder_of_certificates() -> None:
+    """Refuse a folder that is gone: OpenSSL ignores it, and then no certificate is trusted.
+
+    Raises:
+        OSError: it can't be used.
+    """
+    folders = os.environ.get("SSL_CERT_DIR")
+    if not folders or os.environ.get("SSL_CERT_FILE"):
+        return
+    if not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
+        os.scandir(folders).close()  # which says why
+
+
 def _certificates_problem(error: OSError) -> str:
     reason = "there is no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
-    for name in _set_variables(_CA_VARIABLES):
+    variables = _set_variables((_KEY_LOG, *_CA_VARIABLES))
+    named = [name for name in variables if error.filename == os.environ[name]]
+    for name in named or [name for name in variables if name != _KEY_LOG]:
         return f"{name} names {os.environ[name]}, which can't be used ({reason}). Correct the variable, or remove it."
     return f"The certificates of the package certifi can't be read ({reason}). Install it again."
 
@@ -163,6 +227,30 @@ def _is_refused(make: Any) -> bool:
     except (ValueError, httpx.InvalidURL):
         return True
     return False
+
+
+def broken(error: Exception, departure: Departure, url: str, action: Action) -> NovaKitConnectionError | None:
+    """Turn an error of sending a request into one that says whether it may have arrived.
+
+    Args:
+        error: from httpx, the system or Python.
+        departure: of the request.
+        url: the base URL.
+        action: what the request was for.
+
+    Returns:
+        The error to raise; ``None`` for one that is not about the connection.
+    """
+    import httpx
+
+    never_left = httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError
+    if isinstance(error, never_left) or departure.is_ruled_out(error):
+        return unreachable(error, url, action)
+    if not isinstance(error, httpx.HTTPError):
+        return None
+    return NovaKitConnectionError(
+        f"The connection to NovaKit broke before the answer was there ({type(error).__name__}).", job_id=action.job_id
+    )
 
 
 def unreachable(error: Exception, url: str, action: Action) -> NovaKitConnectionError:
@@ -204,6 +292,8 @@ def _reason(chain: list[BaseException], url: str) -> tuple[str, str]:
     for error in chain:
         if isinstance(error, ssl.SSLCertVerificationError):
             return _certificate_reason(error, host)
+        if isinstance(error, socket.gaierror):
+            return _lookup_reason(host, url)
         if isinstance(error, ssl.SSLError):
             return f"{host} does not speak TLS as expected ({error.reason})", "Check the base URL and the proxy."
     proxy = _proxy_for(url)
@@ -223,9 +313,27 @@ def _reason(chain: list[BaseException], url: str) -> tuple[str, str]:
         advice = "If the sandbox has ended, start it again with nk.use_sandbox()." if is_loopback(host) else ""
         return f"{where} refused the connection", advice or "Check the base URL, or try again later."
     outer = chain[0]
+    if not _is_of_httpx(outer):
+        return (
+            f"this machine can't open a connection ({type(outer).__name__}: {outer})",
+            "Try again, or restart Python.",
+        )
     if proxy:
         return f"the proxy of {proxy} did not connect ({type(outer).__name__})", f"Check the network and {proxy}."
     return type(outer).__name__, "Check the network and the base URL."
+
+
+def _lookup_reason(host: str, url: str) -> tuple[str, str]:
+    proxy = _proxy_for(url)
+    if proxy:
+        return f"the host name of the proxy in {proxy} can't be resolved", f"Check the network and {proxy}."
+    return f"the host name {host} can't be resolved", "Check the network and the base URL."
+
+
+def _is_of_httpx(error: BaseException) -> bool:
+    import httpx
+
+    return isinstance(error, httpx.HTTPError)
 
 
 def _certificate_reason(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
@@ -235,7 +343,9 @@ def _certificate_reason(error: ssl.SSLCertVerificationError, host: str) -> tuple
         return "its certificate has expired", "Check this machine's date, or ask the operator of the host."
     return (
         f"its certificate is signed by an unknown authority ({error.verify_message})",
-        "If your network signs certificates itself, set SSL_CERT_FILE to the file of its authority.",
+        f"Check {' and '.join(names)}, which names the authorities that are trusted."
+        if (names := _set_variables(_CA_VARIABLES))
+        else "If your network signs certificates itself, set SSL_CERT_FILE to the file of its authority.",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import MediaError
+from ..errors import MediaError, NovaKitError
 from ..model.media import is_web_address
 from ..runtime.clock import utc_now
 from ..runtime.loop import here, run
@@ -76,10 +76,11 @@ async def _opened(connections: Connections, url: str, start: int, version: str |
         failure = type(error).__name__
     except httpx.InvalidURL:
         failure = "invalid URL"
-    except UnicodeError:
-        if opened:
-            raise  # from the code that reads the stream
-        failure = "invalid host name"
+    except Exception as error:
+        if opened or isinstance(error, NovaKitError):
+            raise  # from the code that reads the stream; or it says what it means
+        # Such as no thread to look up a host name.
+        failure = "invalid host name" if isinstance(error, UnicodeError) else f"{type(error).__name__}: {error}"
     raise MediaError(f"The result could not be fetched ({failure}). The job has ended; fetching again costs nothing.")
 
 

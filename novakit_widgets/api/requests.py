@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from ..config import settings
 from ..config.logs import log
 from ..config.redaction import redact_bytes
-from ..errors import ConfigurationError, NovaKitConnectionError, NovaKitError, UnreadableAnswerError
+from ..errors import ConfigurationError, NovaKitError, UnreadableAnswerError
 from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
 from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of
-from .connect import CONNECT_SECONDS, READ_SECONDS, unreachable
+from .connect import CONNECT_SECONDS, READ_SECONDS, Departure, broken
 from .observers import Exchange, observers, tell
 from .retry import retried, worth_reading_again
 
@@ -132,6 +132,7 @@ class Requests:
             headers["Content-Type"] = "application/json"
         timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         failure: NovaKitError
+        departure = Departure()
         sent_at, sent = self._note_request()
         try:
             async with (
@@ -144,26 +145,24 @@ class Requests:
                     headers=headers,
                     auth=self._sign,
                     timeout=timeout,
+                    extensions={"trace": departure},
                 ) as response,
             ):
                 try:
                     content_read = await _bounded(response)
                 finally:
                     await release(response)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            failure = unreachable(error, self._base_url, action)
         except httpx.DecodingError:
             failure = UnreadableAnswerError("NovaKit's answer could not be decompressed.", job_id=action.job_id)
-        except httpx.HTTPError as error:
-            failure = NovaKitConnectionError(
-                f"The connection to NovaKit broke before the answer was there ({type(error).__name__}).",
-                job_id=action.job_id,
-            )
         except ConfigurationError:
             raise  # raised before httpx got the key, so its cause can be kept
+        except Exception as error:  # noqa: BLE001 # whatever it is, the error says whether it may have arrived
+            broke = broken(error, departure, self._base_url, action)
+            if broke is None:
+                raise error.with_traceback(None) from None
+            failure = broke
         except BaseException as error:  # noqa: BLE001 # it is raised again
-            # A verbose traceback through httpx's frames, as of an interrupted await, would show the key.
-            raise error.with_traceback(None) from None
+            raise departure.interrupted(error) from None
         else:
             told = {name: response.headers[name] for name in HEADERS if name in response.headers}
             limit = RateLimit.from_headers(told)

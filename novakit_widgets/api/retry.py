@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "at_rest",
+    "cancelled_unsent",
     "may_have_arrived",
     "never_arrived",
     "nothing_sent",
@@ -112,7 +113,7 @@ async def sent_until_taken(
     except asyncio.CancelledError:
         if task in _resting:
             # No class of its own: asyncio.timeout() knows this one only.
-            raise asyncio.CancelledError(_NOTHING_SENT) from None
+            raise cancelled_unsent() from None
         raise
     finally:
         _resting.discard(task)
@@ -127,7 +128,7 @@ def at_rest() -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        raise asyncio.CancelledError(_NOTHING_SENT) from None
+        raise cancelled_unsent() from None
     finally:
         _resting.discard(task)
 
@@ -139,6 +140,11 @@ def resting(task: asyncio.Task[Any]) -> bool:
         task: of the running loop.
     """
     return task in _resting
+
+
+def cancelled_unsent() -> asyncio.CancelledError:
+    """Return what is raised in a task that is cancelled before the first byte of its request has left."""
+    return asyncio.CancelledError(_NOTHING_SENT)
 
 
 def nothing_sent(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import os
+import socket
 import ssl
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from novakit_widgets import JobHistory, NovaKitClient
 from novakit_widgets.engine.submit import submit
-from novakit_widgets.errors import ConfigurationError, NovaKitConnectionError
+from novakit_widgets.errors import ConfigurationError, MediaError, NovaKitConnectionError, SubmissionUncertainError
 from novakit_widgets.model.tools import Tool
 
 KEY = "sk_" + "a" * 64
@@ -29,6 +30,10 @@ BAD_ENVIRONMENT = [
     ("HTTPS_PROXY", "ftp://127.0.0.1", "HTTPS_PROXY is not the URL of a proxy"),
     ("HTTP_PROXY", "http://proxy:port", "HTTP_PROXY is not the URL of a proxy"),
     ("SSL_CERT_FILE", "/nowhere/ca.pem", r"SSL_CERT_FILE names /nowhere/ca\.pem, which can't be used \(No such file"),
+    ("HTTPS_PROXY", "http://[::1", "HTTPS_PROXY is not the URL of a proxy"),
+    ("NO_PROXY", "localhost,[::1", "NO_PROXY is not a list of hosts"),
+    ("SSL_CERT_DIR", "/nowhere:/neither", r"SSL_CERT_DIR names /nowhere:/neither, which can't be used \(No such file"),
+    ("SSL_CERT_DIR", os.devnull, r"SSL_CERT_DIR names .*, which can't be used \(Not a directory\)"),
     ("SSL_CERT_FILE", os.devnull, r"SSL_CERT_FILE names .*, which can't be used \(there is no certificate in it\)"),
 ]
 
@@ -39,7 +44,7 @@ def environment(monkeypatch):
     for name in ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -172,6 +177,81 @@ async def test_proxy_that_refuses_is_named(monkeypatch, unused_tcp_port):
     assert "the proxy of ALL_PROXY refused the connection" in str(error)
 
 
+def raises(error):
+    """Stand in for a function of the system that fails."""
+
+    async def fail(*_args, **_kwargs):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("can't start new thread"), "can't open a connection .RuntimeError: can't start new thread"),
+        (socket.gaierror(-2, "Name or service not known"), "the host name novakit.example can't be resolved"),
+        (ImportError("no backend"), "can't open a connection .ImportError: no backend"),
+        (MemoryError("out of memory"), "can't open a connection .MemoryError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+async def test_whatever_fails_before_the_first_byte_sends_nothing(tmp_path, monkeypatch, error, message):
+    """Such as no thread to look up a host name: each call says so, and the row of a submission is unsent."""
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", raises(error))
+    history = JobHistory(tmp_path / "history.sqlite3")
+    async with NovaKitClient(KEY, FAR) as client:
+        for call in (
+            client.quota(),
+            client.cancel("job_1"),
+            submit(client, Tool.IMAGE, {"prompt": "A lighthouse"}, history=history),
+        ):
+            with pytest.raises(NovaKitConnectionError, match=message) as caught:
+                await call
+            assert caught.value.reached is False
+        assert "Nothing was started or billed" in str(caught.value)
+        with pytest.raises(MediaError, match="could not be fetched"):
+            await client.download("https://media.example/a.mp4", tmp_path)
+    assert [entry.stage for entry in history.entries()] == ["unsent"]
+    assert [file.name for file in tmp_path.iterdir() if file.suffix == ".part"] == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"nonsense\r\n\r\n"])
+async def test_proxy_that_fails_before_the_tunnel_is_open_sends_nothing(monkeypatch, answer):
+    """The proxy was asked for a tunnel, and the request stayed here."""
+    async with server(answer) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        failure = await failure_at(FAR)
+    assert "HTTPS_PROXY" in str(failure)
+
+
+async def test_request_that_has_left_may_have_arrived(tmp_path):
+    """A service that closes the connection without an answer may have started the job."""
+    async with server(b"") as port, NovaKitClient(KEY, f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(SubmissionUncertainError):
+            await client.submit(Tool.IMAGE, {"prompt": "A lighthouse"})
+
+
+async def test_submission_cancelled_before_the_first_byte_sends_nothing(tmp_path, monkeypatch):
+    """As while a host name is looked up: the row is unsent, and there is nothing to look for."""
+    looking = asyncio.Event()
+
+    async def look_up(*_args, **_kwargs):
+        looking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    history = JobHistory(tmp_path / "history.sqlite3")
+    async with NovaKitClient(KEY, FAR) as client:
+        task = asyncio.ensure_future(submit(client, Tool.IMAGE, {"prompt": "A lighthouse"}, history=history))
+        await looking.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    (entry,) = await history.off_loop(history.entries)
+    assert entry.stage == "unsent"
+
+
 async def test_each_reason_has_its_own_sentence(tmp_path, monkeypatch, unused_tcp_port):
     """Nobody has to guess which of them it was."""
     certificate_for(tmp_path)
@@ -184,7 +264,10 @@ async def test_each_reason_has_its_own_sentence(tmp_path, monkeypatch, unused_tc
     assert len(said) == 3
 
 
-@pytest.mark.parametrize(("name", "value", "message"), BAD_ENVIRONMENT)
+KEY_LOG = ("SSLKEYLOGFILE", "/nowhere/keys.log", r"SSLKEYLOGFILE names /nowhere/keys\.log, which can't be used")
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [*BAD_ENVIRONMENT, KEY_LOG])
 async def test_unusable_environment_is_named_and_nothing_was_sent(tmp_path, monkeypatch, name, value, message):
     """A ConfigurationError from each call, and the row of a submission is unsent."""
     monkeypatch.setenv(name, value)

@@ -47,6 +47,7 @@ def test_holds_nothing_else(wheel):
         "novakit_widgets/py.typed",
         "novakit_widgets/cli/01_quickstart.ipynb",
         "novakit_widgets/widgets/common/keys.js",
+        "novakit_widgets/widgets/explorer/in_step.js",
     }
 
 

@@ -136,7 +136,7 @@ class ResultDisplay:
         self.task, self._replaced = None, False
 
     async def wait(self, jobs: Awaitable[_T]) -> _T:
-        """Await the jobs and, if the widget is displayed, the replacement of its outputs."""
+        """Await the jobs, the result on the page, and, if the widget is displayed by itself, the replacement of its outputs."""
         self.waiters += 1
         try:
             return await jobs
@@ -145,6 +145,8 @@ class ResultDisplay:
             try:
                 if task is not None and self._handles.any and self.settled:
                     await self._replace_after(task)
+                elif task is not None and self.settled and in_kernel():
+                    await asyncio.wait((task,))  # part of a layout: what comes next may use its result
             finally:
                 # Only now: while a cell waits, the background leaves the replacing to it.
                 self.waiters -= 1

@@ -21,7 +21,7 @@ function render({ model, el }) {
   const listening = new AbortController();
   let frame = 0;
   const arm = () => {
-    const form = el.closest(`.${model.get("form")}`);
+    const form = el.closest(`.${model.get("root")}`);
     if (!form) {
       frame = requestAnimationFrame(arm); // not in the page yet
       return;

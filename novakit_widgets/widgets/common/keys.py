@@ -6,31 +6,18 @@ and its results are gone, ``x`` cuts it. No ipywidget can prevent that, so this 
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import ipywidgets
+from .front_end import front_end, hidden
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 __all__ = ["GENERATE", "key_guard"]
 
 GENERATE = "novakit-generate"
 """The class of the button that Ctrl+Enter presses."""
-
-
-@functools.cache
-def _guard_class() -> Any:
-    # Imported when the first form is made: it takes as long as a card.
-    import anywidget
-    import traitlets
-
-    class KeyGuard(anywidget.AnyWidget):
-        """The front-end module; it shows nothing."""
-
-        _esm = Path(__file__).with_name("keys.js").read_text("utf-8")
-        form = traitlets.Unicode().tag(sync=True)
-
-    return KeyGuard
 
 
 def key_guard(form: str) -> ipywidgets.Box:
@@ -47,5 +34,4 @@ def key_guard(form: str) -> ipywidgets.Box:
         'none'
         >>> guard.close()
     """
-    # Hidden with all that the front end may show in its place, such as that it can't load the module.
-    return ipywidgets.Box([_guard_class()(form=form)], layout=ipywidgets.Layout(display="none"))
+    return hidden(front_end(Path(__file__).with_name("keys.js"), form))

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["when_changed"]
 
 
-def when_changed(control: ipywidgets.Widget, work: Callable[[], object]) -> None:
-    """Call a function on the job loop each time a control's ``value`` changes.
+def when_changed(control: ipywidgets.Widget, work: Callable[[], object], trait: str = "value") -> None:
+    """Call a function on the job loop each time the page changes a trait of a control.
 
     Args:
         control: the control.
         work: the function, which must be quick. ipywidgets calls observers on any thread.
+        trait: its name.
     """
 
     def changed(_change: object) -> None:
@@ -30,7 +31,7 @@ def when_changed(control: ipywidgets.Widget, work: Callable[[], object]) -> None
         finally:
             _acknowledge_change()
 
-    control.observe(changed, "value")
+    control.observe(changed, trait)
 
 
 def _acknowledge_change() -> None:

@@ -1,29 +1,29 @@
-"""Comparing two to four results side by side; videos are combined for synchronised playback."""
+"""Comparing two to four results side by side; videos play in step."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 from markupsafe import Markup
 
-from ...api import downloads
-from ...api.embedding import INLINE_BYTES, Kept
-from ...errors import MediaError
 from ...model.differences import differing_names, words
 from ...model.parsing import readable
 from ...runtime import loop as job_loop
 from ..card.plain import media_tag
+from ..card.player import players
 from ..common.closing import ClosingBox
+from ..common.front_end import front_end, hidden
 from ..common.labels import label_of_value, prompt_of, shortened
-from .compare_video import side_by_side
+from ..common.observe import when_changed
+from ..common.shape import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ...api.transfers import OpensMedia
+    from ...api.embedding import Kept
     from ...model.job import Job
     from ...model.tools import Tool
 
@@ -56,17 +56,11 @@ class Comparison(ClosingBox):
     Args:
         tool: the jobs' tool.
         compared: two to four results, from left to right.
-        client: fetches media that have not been fetched.
         on_close: called on the loop when the user closes the comparison.
     """
 
-    def __init__(
-        self, tool: Tool, compared: Sequence[Compared], client: OpensMedia, on_close: Callable[[], None]
-    ) -> None:
+    def __init__(self, tool: Tool, compared: Sequence[Compared], on_close: Callable[[], None]) -> None:
         self._compared = tuple(compared)
-        self._client = client
-        self._player = ipywidgets.VBox()
-        self._line = ipywidgets.HTML()
         close = ipywidgets.Button(
             description="Close comparison",
             tooltip="Close the comparison",
@@ -77,41 +71,34 @@ class Comparison(ClosingBox):
         super().__init__(
             children=[
                 ipywidgets.HTML(str(_heads(tool, self._compared, media=not all_videos))),
-                self._player,
-                self._line,
+                *(self._videos(tool) if all_videos else ()),
                 close,
             ],
             layout=ipywidgets.Layout(max_width=f"{_TILE * len(compared)}px", overflow="hidden"),
         )
         self.add_class("novakit-comparison")
-        if all_videos:
-            self._line.value = "<span>Preparing synchronised playback …</span>"
-            job_loop.background(self._synchronise)
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self._compared)} results>"
 
-    async def _synchronise(self) -> None:
-        try:
-            videos = [await _bytes_of(self._client, one.kept[0]) for one in self._compared]
-            made = await asyncio.to_thread(side_by_side, videos)
-        except ImportError:
-            self._show_separately('Synchronised playback needs PyAV: pip install "novakit_widgets[compare]".')
-        except (ValueError, OSError, MediaError) as error:
-            self._show_separately(f"Synchronised playback failed: {error}")
-        else:
-            if self.comm is not None:  # otherwise it has been closed
-                video = ipywidgets.Video(
-                    value=made, format="mp4", autoplay=False, loop=False, controls=True, width="100%"
-                )
-                self._player.children = (video,)
-                self._line.value = "<span>Synchronised playback, without sound.</span>"
+    def _videos(self, tool: Tool) -> tuple[ipywidgets.DOMWidget, ...]:
+        """Return the first video of each, a line about them, and what keeps them in step where the page can load it."""
+        columns = [
+            ipywidgets.VBox(
+                players(one.kept[:1], title=prompt_of(one.params), shape=shape_of(tool, one.params)),
+                layout=ipywidgets.Layout(flex="1 1 0", min_width="0"),
+            )
+            for one in self._compared
+        ]
+        line = ipywidgets.HTML()
+        module = front_end(Path(__file__).with_name("in_step.js"), "novakit-comparison")
 
-    def _show_separately(self, reason: str) -> None:
-        """Show the videos in separate players, and why."""
-        if self.comm is not None:
-            self._player.children = (ipywidgets.HTML(str(_table([_cells(self._compared)]))),)
-            self._line.value = str(Markup("<span>{}</span>").format(reason))
+        def say() -> None:
+            line.value = "<span>They play in step. Turn on the sound of one, and the others are silent.</span>"
+
+        when_changed(module, say, "running")
+        row = ipywidgets.HBox(columns, layout=ipywidgets.Layout(overflow="hidden"))
+        return row, line, hidden(module)
 
 
 def _heads(tool: Tool, compared: Sequence[Compared], *, media: bool) -> Markup:
@@ -174,20 +161,3 @@ def _rest(names: Sequence[str], params: Mapping[str, Any]) -> str:
         if name not in names
     ]
     return ", ".join(rest) or "the service's defaults"
-
-
-async def _bytes_of(client: OpensMedia, kept: Kept) -> bytes:
-    """Return a video's bytes from memory, its file or the service.
-
-    Raises:
-        MediaError: It can't be fetched, or is too large.
-        OSError: Its file can't be read.
-    """
-    if kept.content is not None:
-        return kept.content
-    if kept.path is not None:
-        return await asyncio.to_thread(kept.path.read_bytes)
-    fetched = await downloads.fetch(client, kept.media.url, limit=INLINE_BYTES)
-    if fetched is None:
-        raise MediaError(f"A video is larger than {INLINE_BYTES / 1e6:.0f} MB.")
-    return fetched[0]

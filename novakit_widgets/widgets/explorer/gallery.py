@@ -13,7 +13,6 @@ from .comparison import FEWEST, MOST, Comparison
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...api.client import NovaKitClient
     from ...model.tools import Tool
     from .result import Result
 
@@ -27,12 +26,10 @@ class Gallery(ClosingBox):
 
     Args:
         tool: the results' tool.
-        client: fetches media for the comparison.
     """
 
-    def __init__(self, tool: Tool, client: NovaKitClient) -> None:
+    def __init__(self, tool: Tool) -> None:
         self._tool = tool
-        self._client = client
         self._comparison: Comparison | None = None
         self._compare = ipywidgets.Button(
             description="Compare",
@@ -82,9 +79,7 @@ class Gallery(ClosingBox):
     def compare(self, results: Sequence[Result]) -> None:
         """Show results side by side, from left to right; all must be `comparable`."""
         self._close_comparison()
-        self._comparison = Comparison(
-            self._tool, [result.compared() for result in results], self._client, self._close_comparison
-        )
+        self._comparison = Comparison(self._tool, [result.compared() for result in results], self._close_comparison)
         self._side_by_side.children = (self._comparison,)
 
     def close(self) -> None:

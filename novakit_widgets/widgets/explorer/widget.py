@@ -109,7 +109,7 @@ class PromptExplorer(ClosingBox):
         )
         self._spending = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 260px", min_width="0"))
         self._error = ipywidgets.HTML()
-        self._gallery = Gallery(self.tool, self._client)
+        self._gallery = Gallery(self.tool)
         super().__init__(
             children=[
                 ipywidgets.HTML(str(style.EXPLORER), layout=ipywidgets.Layout(display="none")),

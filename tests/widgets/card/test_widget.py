@@ -232,7 +232,7 @@ def test_half_a_character_in_a_comparison(client, same):
     job = Job("job_1", JobStatus.COMPLETED, output={"text": HALF})
     second = {"prompt": HALF if same else f"another {HALF}", HALF: [HALF]}
     comparison = Comparison(
-        Tool.STT, [Compared(params, job, ()) for params in ({"prompt": HALF}, second)], client, lambda: None
+        Tool.STT, [Compared(params, job, ()) for params in ({"prompt": HALF}, second)], lambda: None
     )
     comparison.children[0].value.encode()
     comparison.close()

@@ -63,7 +63,8 @@ def test_two_things_and_several_of_one():
     assert (robot._shapes, guitar._shapes) == (subjects("robot")[0]._shapes, subjects("guitar")[0]._shapes)
     assert len(subjects("Two dogs in the snow")) == 2
     assert len(subjects("three boats")) == 3
-    assert len(subjects("cat, dog, fox, owl and horse")) == 3
+    assert len(subjects("Four boats in a harbour")) == 4
+    assert len(subjects("cat, dog, fox, owl and horse")) == 2
 
 
 @pytest.mark.parametrize(("prompt", "colour"), [("A red boat", (206, 66, 60)), ("the black cat", (44, 42, 56))])

@@ -139,7 +139,7 @@ class Scene:
     def _place(self, subjects: Sequence[Subject], rng: np.random.Generator) -> list[_Figure]:
         """Put subjects on the ground, on the water or into the sky: large where there is nothing else to see."""
         unit = min(self.width, self.height) * (0.58 if not self._look.shape else 0.42) / len(subjects or "1") ** 0.4
-        shifts, spread = rng.uniform(-1, 1, (3, 2)), 0.3 if self._look.shape else 0.22
+        shifts, spread = rng.uniform(-1, 1, (len(subjects), 2)), 0.3 if self._look.shape else 0.22
         figures = []
         for number, subject in enumerate(subjects):
             size = max(16, round(unit * (1 + 0.1 * float(shifts[number, 0]))))

@@ -30,8 +30,9 @@ _SAID: dict[str, Colour] = {
     "purple": (140, 90, 170),
     "violet": (140, 90, 170),
 }
-_COUNTS = {"two": 2, "pair": 2, "three": 3, "many": 3, "several": 3}
-_MOST = 3  # in one picture
+_COUNTS = {"two": 2, "pair": 2, "three": 3, "four": 4, "many": 4, "several": 4}
+_MOST = 4  # in one picture
+_MOST_KINDS = 2  # more than two different things crowd it
 _KINDS = (*ANIMALS, *PEOPLE, *THINGS)
 
 
@@ -98,12 +99,13 @@ def subjects_of(prompt: str, rng: np.random.Generator) -> tuple[Subject, ...]:
     text = prompt.lower()
     found = [(match.start(), kind) for kind in _KINDS if (match := _mention(kind.words).search(text))]
     found.sort(key=lambda each: each[0])
+    found = found[:_MOST_KINDS]
     if len(found) == 1:
         said = re.search(rf"\b({'|'.join(_COUNTS)})\b", text[: found[0][0]])
         found *= _COUNTS[said[1]] if said else 1
     return tuple(
         Subject(kind.flies, kind.shapes, _colour(kind, text[:start], chance[0]), bool(chance[1] < 0.5))
-        for (start, kind), chance in zip(found[:_MOST], chances, strict=False)
+        for (start, kind), chance in zip(found, chances, strict=False)
     )
 
 

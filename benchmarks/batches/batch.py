@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from novakit_widgets import settings
 from novakit_widgets.api.client import NovaKitClient
-from novakit_widgets.batches.queue import JobQueue, PlaceState
+from novakit_widgets.batches.queue import ItemState, JobQueue
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.tools import TOOL_LIMITS, Tool
 from novakit_widgets.sandbox import Sandbox
@@ -65,7 +65,7 @@ async def _queue(who: str, key: str, url: str, count: int, folder: Path) -> _Out
     await queue.wait()
     seconds = time.monotonic() - began
     await queue.client.aclose()
-    return _Outcome(queue.count(PlaceState.COMPLETED), seconds)
+    return _Outcome(queue.count(ItemState.COMPLETED), seconds)
 
 
 def _guide_client(url: str, speed: float) -> ModuleType:

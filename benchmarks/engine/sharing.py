@@ -88,7 +88,7 @@ async def _batch(url: str, key: str, _jobs: int) -> list[float]:
     client = NovaKitClient(key, url)
     items = [(Tool.VIDEO, {**_PARAMS, "seed": number}) for number in range(_BATCH)]
     queue = JobQueue(items, client=client, history=JobHistory(None))
-    took = [time.monotonic() - began async for place in queue.settled_places() if place.run.result().ended]
+    took = [time.monotonic() - began async for place in queue.settled_items() if place.run.result().ended]
     await queue.client.aclose()
     return took
 

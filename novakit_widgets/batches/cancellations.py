@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..limits.tool_limits import Allowance
     from ..runtime.clock import Clock
-    from .items import Place
+    from .items import QueueItem
 
 __all__ = ["Deletions"]
 
@@ -30,8 +30,8 @@ class Deletions:
         self._allowance = allowance
         self._clock = clock
         self._on_failure = on_failure
-        self._waiting: deque[Place] = deque()
-        self._failed: set[Place] = set()
+        self._waiting: deque[QueueItem] = deque()
+        self._failed: set[QueueItem] = set()
 
     def __bool__(self) -> bool:
         """Whether some wait for their request."""
@@ -40,11 +40,11 @@ class Deletions:
     @property
     def failed(self) -> int:
         """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
-        return sum(place.state in AT_SERVICE and not place.run.cancelling for place in list(self._failed))
+        return sum(item.state in AT_SERVICE and not item.run.cancelling for item in list(self._failed))
 
-    def add(self, place: Place) -> None:
-        """Let a place's job wait for its turn."""
-        self._waiting.append(place)
+    def add(self, item: QueueItem) -> None:
+        """Let an item's job wait for its turn."""
+        self._waiting.append(item)
 
     async def work(self) -> None:
         """Cancel one after the other. Several may be at it."""
@@ -53,13 +53,13 @@ class Deletions:
             if seconds > 0:
                 await self._clock.sleep(seconds)
                 continue
-            place = self._waiting.popleft()
-            if place.state not in AT_SERVICE:
+            item = self._waiting.popleft()
+            if item.state not in AT_SERVICE:
                 continue
             self._allowance.add_request()
-            await place.run.delete(ask=False)
-            if place.run.cancelling or place.state not in AT_SERVICE:
-                self._failed.discard(place)
+            await item.run.delete(ask=False)
+            if item.run.cancelling or item.state not in AT_SERVICE:
+                self._failed.discard(item)
             else:
-                self._failed.add(place)
+                self._failed.add(item)
                 self._on_failure()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..model.tools import Tool
     from ..runtime.clock import Clock
 
-__all__ = ["AT_SERVICE", "Batch", "Keeper", "NotItsTurnError", "Place", "PlaceState", "RunMaker"]
+__all__ = ["AT_SERVICE", "Batch", "ItemState", "Keeper", "NotItsTurnError", "QueueItem", "RunMaker"]
 
 
 class NotItsTurnError(NovaKitError):
@@ -35,7 +35,7 @@ class Batch(Protocol):
 
     Attributes:
         batch_id: our own id of it.
-        places: the items, in order.
+        items: the items, in order.
         client: speaks to the service.
         history: remembers the jobs.
         max_running: how many may run at once.
@@ -48,7 +48,7 @@ class Batch(Protocol):
     """
 
     batch_id: str
-    places: tuple[Place, ...]
+    items: tuple[QueueItem, ...]
     client: NovaKitClient
     history: JobHistory
     max_running: int
@@ -59,20 +59,20 @@ class Batch(Protocol):
     held: NovaKitError | None
     made_before: int
 
-    def count(self, state: PlaceState) -> int:
-        """Return how many places are in a state."""
+    def count(self, state: ItemState) -> int:
+        """Return how many items are in a state."""
         ...
 
     def hold(self, error: NovaKitError) -> None:
         """Submit nothing more until it is resumed."""
         ...
 
-    def tell(self, place: Place | None) -> None:
+    def tell(self, item: QueueItem | None) -> None:
         """Tell the listener of a change."""
         ...
 
 
-class PlaceState(str, Enum):
+class ItemState(str, Enum):
     """Where one item of a queue is."""
 
     WAITING = "waiting"  # for its turn; nothing was sent
@@ -87,43 +87,43 @@ class PlaceState(str, Enum):
     __str__ = str.__str__
 
 
-AT_SERVICE = frozenset({PlaceState.RUNNING, PlaceState.LEFT})
+AT_SERVICE = frozenset({ItemState.RUNNING, ItemState.LEFT})
 _OF_PHASE = {
-    Phase.NEW: PlaceState.WAITING,
-    Phase.SUBMITTING: PlaceState.RUNNING,
-    Phase.WATCHING: PlaceState.RUNNING,
-    Phase.LEFT: PlaceState.LEFT,
-    Phase.UNCERTAIN: PlaceState.UNCERTAIN,
-    Phase.REFUSED: PlaceState.REFUSED,
+    Phase.NEW: ItemState.WAITING,
+    Phase.SUBMITTING: ItemState.RUNNING,
+    Phase.WATCHING: ItemState.RUNNING,
+    Phase.LEFT: ItemState.LEFT,
+    Phase.UNCERTAIN: ItemState.UNCERTAIN,
+    Phase.REFUSED: ItemState.REFUSED,
 }
-_OF_STATUS: Mapping[str, PlaceState] = {JobStatus.FAILED: PlaceState.FAILED, JobStatus.CANCELLED: PlaceState.CANCELLED}
+_OF_STATUS: Mapping[str, ItemState] = {JobStatus.FAILED: ItemState.FAILED, JobStatus.CANCELLED: ItemState.CANCELLED}
 
 
 class Keeper(Protocol):
-    """What a place needs of its queue."""
+    """What an item needs of its queue."""
 
     def start(self) -> None:
         """Begin with the queue."""
         ...
 
-    def take_back(self, place: Place, error: NovaKitError) -> bool:
-        """Whether a refused place waits for another turn."""
+    def take_back(self, item: QueueItem, error: NovaKitError) -> bool:
+        """Whether a refused item waits for another turn."""
         ...
 
-    def delete(self, place: Place) -> None:
-        """Cancel a place's job when there is room for the request."""
+    def delete(self, item: QueueItem) -> None:
+        """Cancel an item's job when there is room for the request."""
         ...
 
-    def changed(self, place: Place, run: JobRun) -> None:
-        """Take in a change of a place's run."""
+    def changed(self, item: QueueItem, run: JobRun) -> None:
+        """Take in a change of an item's run."""
         ...
 
-    def outlook(self, place: Place) -> tuple[datetime | None, str]:
-        """Say when a waiting place's turn comes, about, and what it waits for."""
+    def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
+        """Say when a waiting item's turn comes, about, and what it waits for."""
         ...
 
 
-class Place:
+class QueueItem:
     """One item of a queue, in order.
 
     Args:
@@ -148,35 +148,35 @@ class Place:
         self.tool = tool
         self.params = params
         self._keeper = keeper
-        self.seen = PlaceState.WAITING
+        self.seen = ItemState.WAITING
         self.run = maker.new(self)
         self.params = self.run.params  # its copy: what the user does with his is of no account
         self.run.on_change = partial(keeper.changed, self, self.run)
 
     def __repr__(self) -> str:
-        return f"<Place {self.number} {self.tool} {self.state}>"
+        return f"<QueueItem {self.number} {self.tool} {self.state}>"
 
     @property
-    def state(self) -> PlaceState:
+    def state(self) -> ItemState:
         """Where it is."""
         run = self.run
         if run.phase is Phase.ENDED and run.job is not None:
-            return _OF_STATUS.get(run.job.status, PlaceState.COMPLETED)
+            return _OF_STATUS.get(run.job.status, ItemState.COMPLETED)
         if run.phase is Phase.REFUSED and isinstance(run.error, JobCancelledError):
-            return PlaceState.CANCELLED
+            return ItemState.CANCELLED
         if run.phase is Phase.NEW and run.job is not None:
-            return PlaceState.RUNNING  # at the service; here it is watched as soon as there is a loop
+            return ItemState.RUNNING  # at the service; here it is watched as soon as there is a loop
         return _OF_PHASE[run.phase]
 
     @property
     def starts_at(self) -> datetime | None:
         """When it will be submitted, about, with time zone; ``None`` when it does not wait, or nobody knows."""
-        return self._keeper.outlook(self)[0] if self.state is PlaceState.WAITING else None
+        return self._keeper.outlook(self)[0] if self.state is ItemState.WAITING else None
 
     @property
     def reason(self) -> str:
         """What it waits for, in words, such as ``"5 videos an hour"``; ``""`` when it is just its turn."""
-        return self._keeper.outlook(self)[1] if self.state is PlaceState.WAITING else ""
+        return self._keeper.outlook(self)[1] if self.state is ItemState.WAITING else ""
 
     def give(self, run: JobRun) -> None:
         """Give it another run."""
@@ -201,7 +201,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RunMaker:
-    """What the runs of all places of a queue have in common.
+    """What the runs of all items of a queue have in common.
 
     Attributes:
         client: speaks to the service.
@@ -217,23 +217,23 @@ class RunMaker:
     clock: Clock
     earlier: Earlier | None = None
 
-    def new(self, place: Place) -> JobRun:
+    def new(self, item: QueueItem) -> JobRun:
         """Make the run of a job that is to be submitted."""
-        return JobRun(place.tool, place.params, manager=place, earlier=self.earlier, **self._common())
+        return JobRun(item.tool, item.params, manager=item, earlier=self.earlier, **self._common())
 
-    def known(self, place: Place, job: Job) -> JobRun:
+    def known(self, item: QueueItem, job: Job) -> JobRun:
         """Make the run of a job that there is."""
-        return JobRun.known(place.tool, place.params, job, manager=place, **self._common())
+        return JobRun.known(item.tool, item.params, job, manager=item, **self._common())
 
-    def reused(self, place: Place, job: Job) -> JobRun:
+    def reused(self, item: QueueItem, job: Job) -> JobRun:
         """Make the run of a job that is taken for a new one; should the service no longer know it, it is made in its turn."""
-        run = JobRun.known(place.tool, place.params, job, manager=place, earlier=self._in_its_turn, **self._common())
+        run = JobRun.known(item.tool, item.params, job, manager=item, earlier=self._in_its_turn, **self._common())
         run.reused = True
         return run
 
     async def _in_its_turn(self, run: StartingRun, intent: str) -> Job | None:
         # What was only asked for has no slot of the allowance, and may be asked for while the queue is held.
-        if run.ticket is None or run.ticket.slot is None:
+        if run.submission is None or run.submission.slot is None:
             raise NotItsTurnError("The service no longer knows a job of your history, which is to be made anew.")
         return None if self.earlier is None else await self.earlier(run, intent)
 

@@ -1,4 +1,4 @@
-"""What the history keeps of a queue: all places before the first is submitted, so that another kernel can go on with it."""
+"""What the history keeps of a queue: all items before the first is submitted, so that another kernel can go on with it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import settings
 from ..engine.start import notebook
-from ..engine.submit import Ticket
+from ..engine.submit import Submission
 from ..errors import ConfigurationError, JobCancelledError, SubmissionUncertainError
 from ..job_history.batches import BatchItem, BatchRecord
 from ..job_history.rows import UNSENT
 from ..runtime import loop as job_loop
-from .items import PlaceState
+from .items import ItemState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ..job_history.jobs import JobHistory
-    from .items import Batch, Place, RunMaker
+    from .items import Batch, QueueItem, RunMaker
 
 __all__ = ["QueueMemory", "restore", "restored_reuse", "shown_params"]
 
@@ -36,7 +36,7 @@ class QueueMemory:
     Attributes:
         kept: whether the history has it as it is now. What it has may be older, and is dropped and closed all the same.
         looked: whether equal jobs were looked for.
-        incomplete: the places whose parameters ended with their kernel.
+        incomplete: the items whose parameters ended with their kernel.
         writing: the tasks that write, in order.
     """
 
@@ -58,29 +58,29 @@ class QueueMemory:
         self.kept = self._on_disk = True
         self.looked = looked
 
-    def waits_again(self, place: Place) -> None:
-        """Note that a place is tried again, whatever became of its earlier submissions: kept with the next `open`."""
-        self._again.add(place.number)
+    def waits_again(self, item: QueueItem) -> None:
+        """Note that an item is tried again, whatever became of its earlier submissions: kept with the next `open`."""
+        self._again.add(item.number)
         self.kept = False
 
     async def open(self, queue: Batch) -> None:
-        """Write all places down, at once or not at all.
+        """Write all items down, at once or not at all.
 
         Raises:
             JobNotStartedError: another kernel has taken the batch over.
         """
         self.kept = self._on_disk = True  # even if the waiting is given up: see `DiskThread`
-        again = [number for number in self._again if queue.places[number].state is PlaceState.WAITING]
+        again = [number for number in self._again if queue.items[number].state is ItemState.WAITING]
         try:
             await self._history.off_loop(self._history.batches.open, self._record(queue), again=again)
         except BaseException:
             self.kept = False
             raise
 
-    def drop(self, queue: Batch, places: list[int]) -> None:
-        """Note that some places are never to be submitted."""
-        if places and self._on_disk:
-            self._write(partial(self._history.batches.drop, queue.batch_id, places))
+    def drop(self, queue: Batch, items: list[int]) -> None:
+        """Note that some items are never to be submitted."""
+        if items and self._on_disk:
+            self._write(partial(self._history.batches.drop, queue.batch_id, items))
 
     def close(self, queue: Batch) -> None:
         """Note that nothing of it waits any more."""
@@ -105,43 +105,43 @@ class QueueMemory:
             id=queue.batch_id,
             base_url=queue.client.base_url,
             made_at=queue.made_at,
-            items=tuple(self._item(place) for place in queue.places),
+            items=tuple(self._item(item) for item in queue.items),
             max_running=queue.max_running,
             timeout=queue.timeout,
             notebook=notebook(),
             about={**queue.about, _REUSE: queue.reuse},
         )
 
-    def _item(self, place: Place) -> BatchItem:
-        params = None if place.number in self.incomplete else place.params
-        taken = place.run.job_id if place.run.reused else None
-        dropped = place.state is PlaceState.CANCELLED and place.run.job is None
-        return BatchItem(place.tool, params, dropped=dropped, job_id=taken)
+    def _item(self, item: QueueItem) -> BatchItem:
+        params = None if item.number in self.incomplete else item.params
+        taken = item.run.job_id if item.run.reused else None
+        dropped = item.state is ItemState.CANCELLED and item.run.job is None
+        return BatchItem(item.tool, params, dropped=dropped, job_id=taken)
 
 
-def restore(place: Place, item: BatchItem, batch: str, maker: RunMaker) -> None:
-    """Put a fresh place where the history has it: its job is known, or it may have been submitted, or it waits.
+def restore(item: QueueItem, stored: BatchItem, batch: str, maker: RunMaker) -> None:
+    """Put a fresh item where the history has it: its job is known, or it may have been submitted, or it waits.
 
     Args:
-        place: of a queue that is being restored.
-        item: what the history has.
+        item: of a queue that is being restored.
+        stored: what the history has.
         batch: the batch's id.
         maker: makes its run.
     """
-    entry = item.entry
+    entry = stored.entry
     if entry is not None and entry.job is not None:
-        run = maker.known(place, entry.job) if item.job_id is None else maker.reused(place, entry.job)
+        run = maker.known(item, entry.job) if stored.job_id is None else maker.reused(item, entry.job)
         run.saved = entry.files
-        place.give(run)
+        item.give(run)
     elif entry is not None and entry.stage != UNSENT:
-        place.run.ticket = Ticket(batch, place.number, intent=entry.intent, begun_at=entry.begun_at)
+        item.run.submission = Submission(batch, item.number, intent=entry.intent, begun_at=entry.begun_at)
         reason = entry.reason or "its kernel ended before the answer was there"
         error = SubmissionUncertainError(f"It may have been submitted: {reason}. Trying it again looks it up first.")
-        place.run.give_up(error)
-    elif item.dropped:
-        place.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
-    elif item.params is None:
-        place.run.give_up(not_kept())
+        item.run.give_up(error)
+    elif stored.dropped:
+        item.run.give_up(JobCancelledError("It was cancelled before it was submitted; nothing was billed."))
+    elif stored.params is None:
+        item.run.give_up(not_kept())
 
 
 def restored_reuse(record: BatchRecord) -> bool:
@@ -158,15 +158,15 @@ def restored_reuse(record: BatchRecord) -> bool:
 
 
 def not_kept() -> ConfigurationError:
-    """Return the error of a place whose parameters ended with their kernel."""
+    """Return the error of an item whose parameters ended with their kernel."""
     return ConfigurationError(
         "Its parameters could not be kept in the history (more than 1 MB, or with a key in them), so they ended with their kernel. "
         "Nothing was submitted or billed: give them again."
     )
 
 
-def shown_params(item: BatchItem) -> Mapping[str, Any]:
-    """Return an item's parameters, or what the history has of them to show."""
-    if item.params is not None:
-        return item.params
-    return {} if item.entry is None else item.entry.params
+def shown_params(stored: BatchItem) -> Mapping[str, Any]:
+    """Return the parameters of an item as the history has them, to show them."""
+    if stored.params is not None:
+        return stored.params
+    return {} if stored.entry is None else stored.entry.params

@@ -13,7 +13,7 @@ from ..errors import (
 )
 from ..runtime import loop as job_loop
 from ..runtime.waiting import check_timeout, within
-from .items import Place, PlaceState
+from .items import ItemState, QueueItem
 from .persistence import restore, restored_reuse, shown_params
 from .submitting import UNTIL
 from .work import QueueWork
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import JobHistory
     from ..runtime.clock import Clock
 
-__all__ = ["JobQueue", "Place", "PlaceState"]
+__all__ = ["ItemState", "JobQueue", "QueueItem"]
 
 
 class JobQueue(QueueWork):
@@ -42,14 +42,14 @@ class JobQueue(QueueWork):
         timeout: seconds to watch each; ``None`` for the tools'.
         history: remembers the jobs and what still waits; where it is left out, the one that the settings name.
         reuse: whether to take jobs of the history that asked for the same and did not fail, instead of paying again.
-        on_change: called on the loop after each change of a place; with ``None`` when the queue as a whole changed.
+        on_change: called on the loop after each change of an item; with ``None`` when the queue as a whole changed.
         about: what else to keep with the batch, as JSON, for whoever shows it again.
         held: why nothing is submitted until `resume`; ``None`` to begin with the first.
         clock: time and randomness.
 
     Attributes:
         batch_id: our own id of it.
-        places: the items, in order.
+        items: the items, in order.
         client: as given.
         history: as given.
         held: why nothing is submitted though something waits; ``None`` otherwise.
@@ -65,7 +65,7 @@ class JobQueue(QueueWork):
         ...     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
         ...     queue = JobQueue([(Tool.IMAGE, {"prompt": f"A lighthouse, {style}"}) for style in ("oil", "ink")], client=client)
         ...     await queue.wait()
-        ...     return [str(place.state) for place in queue.places]
+        ...     return [str(item.state) for item in queue.items]
         >>> with Sandbox(speed=200) as sandbox:
         ...     asyncio.run(main(sandbox))
         ['completed', 'completed']
@@ -82,7 +82,7 @@ class JobQueue(QueueWork):
         *,
         client: NovaKitClient,
         history: JobHistory | None = None,
-        on_change: Callable[[Place | None], None] = lambda _: None,
+        on_change: Callable[[QueueItem | None], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> JobQueue:
         """Make the queue of a killed kernel again: its running jobs are watched, what waits is held until `resume`.
@@ -95,7 +95,7 @@ class JobQueue(QueueWork):
             clock: as for `JobQueue`.
         """
         queue = cls(
-            [(item.tool, shown_params(item)) for item in record.items],
+            [(stored.tool, shown_params(stored)) for stored in record.items],
             client=client,
             max_running=record.max_running,
             timeout=record.timeout,
@@ -107,16 +107,16 @@ class JobQueue(QueueWork):
         queue.batch_id, queue.made_at, queue._restored = record.id, record.made_at, True
         memory = queue._memory
         memory.found(looked=not queue.reuse)
-        memory.incomplete.update(number for number, item in enumerate(record.items) if item.params is None)
-        for place, item in zip(queue.places, record.items, strict=True):
-            restore(place, item, record.id, queue._maker)
-            if place.run.job_id is not None:
-                queue._lines.add(place)  # if its result is not known: it is only asked for
+        memory.incomplete.update(number for number, stored in enumerate(record.items) if stored.params is None)
+        for item, stored in zip(queue.items, record.items, strict=True):
+            restore(item, stored, record.id, queue._maker)
+            if item.run.job_id is not None:
+                queue._lines.add(item)  # if its result is not known: it is only asked for
         queue.on_change = on_change
-        waiting = sum(item.waits and item.params is not None for item in record.items)
+        waiting = sum(stored.waits and stored.params is not None for stored in record.items)
         if waiting:
             queue.held = JobNotStartedError(
-                f"{waiting} of {len(queue.places)} had not been submitted when their kernel ended. {UNTIL}"
+                f"{waiting} of {len(queue.items)} had not been submitted when their kernel ended. {UNTIL}"
             )
         queue.start()
         return queue
@@ -136,17 +136,17 @@ class JobQueue(QueueWork):
         """Drop what waits, and cancel what runs, as fast as the key's requests allow. What had ended first stays."""
         job_loop.call(self._cancel_all)
 
-    def cancel_place(self, place: Place) -> None:
+    def cancel_item(self, item: QueueItem) -> None:
         """Drop or cancel one."""
-        job_loop.call(partial(self._cancel_places, [place]))
+        job_loop.call(partial(self._cancel_items, [item]))
 
-    def retry(self, places: Iterable[Place]) -> None:
+    def retry(self, items: Iterable[QueueItem]) -> None:
         """Try again what failed, was refused or was cancelled, and watch again what was left.
 
-        A place of which nobody knows whether it was submitted is looked up first, and only submitted again when the service
+        An item of which nobody knows whether it was submitted is looked up first, and only submitted again when the service
         has no such job.
         """
-        job_loop.call(partial(self._retry, list(places)))
+        job_loop.call(partial(self._retry, list(items)))
 
     async def wait(self) -> None:
         """Wait until all have ended, or it is held and nothing runs, on any loop. No job's failure is raised."""
@@ -155,7 +155,7 @@ class JobQueue(QueueWork):
 
     async def _wait(self) -> None:
         await self._until(lambda: self.quiet)
-        await _all_done(place.run.saving for place in self.places)
+        await _all_done(item.run.saving for item in self.items)
         unawaited.review(self)
 
     async def _until(self, done: Callable[[], bool]) -> None:
@@ -164,19 +164,19 @@ class JobQueue(QueueWork):
         self._begin()
         await self._waiters.until(done)
 
-    async def settled_places(self) -> AsyncIterator[Place]:
-        """Yield the places in the order in which they end, each once; those that ended before come first."""
-        yielded: set[Place] = set()
+    async def settled_items(self) -> AsyncIterator[QueueItem]:
+        """Yield the items in the order in which they end, each once; those that ended before come first."""
+        yielded: set[QueueItem] = set()
         index = 0
         while True:
             while index < len(self._ended):
-                place, run = self._ended[index]
+                item, run = self._ended[index]
                 index += 1
-                if place.run is run and place not in yielded:
-                    yielded.add(place)
+                if item.run is run and item not in yielded:
+                    yielded.add(item)
                     if run.saving is not None and not run.saving.done():
                         await job_loop.run(partial(_all_done, [run.saving]))
-                    yield place
+                    yield item
             if self.quiet and index == len(self._ended):
                 return
             await job_loop.run(partial(self._until, lambda: self.quiet or len(self._ended) > index))  # noqa: B023 # waited for

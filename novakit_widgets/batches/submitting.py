@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.messages import EQUAL_AGE, equal_note
 from ..engine.reconcile import look_up_entries
 from ..engine.reuse import read_for_reuse, reused_note
-from ..engine.submit import Ticket
+from ..engine.submit import Submission
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..runtime import loop as job_loop
 from ..runtime.sleep import sleep_or_wake
-from .items import NotItsTurnError, PlaceState
+from .items import ItemState, NotItsTurnError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..limits.tool_limits import Allowance
     from ..model.tools import Tool
     from ..runtime.clock import Clock
-    from .items import Batch, Place, RunMaker
+    from .items import Batch, QueueItem, RunMaker
     from .lines import Lines
     from .persistence import QueueMemory
     from .throttle import Room
@@ -47,10 +47,10 @@ _A_WHILE = 60.0  # seconds to wait for what wakes us
 
 
 class Submitting:
-    """Submits the places of a queue one after the other, each when its turn comes.
+    """Submits the items of a queue one after the other, each when its turn comes.
 
     Args:
-        queue: whose places.
+        queue: whose items.
         allowance: of the key: when there is room for a submission.
         lines: those that wait.
         room: how many submissions can be on their way at once.
@@ -84,8 +84,8 @@ class Submitting:
         self._allowance.listen(self._wake_soon)
         try:
             while (turn := self._next()) is not None:
-                place, seconds = turn
-                if not self._memory.looked and self._lines.key(place) is not None:
+                item, seconds = turn
+                if not self._memory.looked and self._lines.key(item) is not None:
                     await self._look_for_twins()
                 elif not self._memory.kept:
                     await self._keep()
@@ -94,36 +94,36 @@ class Submitting:
                 elif seconds > 0:
                     await self._rest(seconds)
                 else:
-                    self._submit(place)
+                    self._submit(item)
                     await asyncio.sleep(0)  # so that a thousand at once leave the kernel free
         finally:
             self._allowance.ignore(self._wake_soon)
 
-    def _next(self) -> tuple[Place, float] | None:
+    def _next(self) -> tuple[QueueItem, float] | None:
         """Say whose turn is next, and in how many seconds; ``None`` when nothing is to be submitted."""
         self._allowance.observe(self._queue.client.rate_limit, wall=self._clock.now().timestamp())
         turns = [
-            (self._allowance.request_wait() if key is None else self._allowance.wait(key), place.number)
-            for key, place in self._lines.fronts()
+            (self._allowance.request_wait() if key is None else self._allowance.wait(key), item.number)
+            for key, item in self._lines.fronts()
             if key is None or self._queue.held is None
         ]
         if not turns:
             return None
         seconds, number = min(turns)
-        place = self._queue.places[number]
-        full = self._room.is_full(contested=self._allowance.contested(place.tool))
-        if full or self._queue.count(PlaceState.RUNNING) >= self._queue.max_running:
-            return place, _A_WHILE  # until one of them is done, which wakes us
-        return place, max(seconds, self._room.offline)
+        item = self._queue.items[number]
+        full = self._room.is_full(contested=self._allowance.contested(item.tool))
+        if full or self._queue.count(ItemState.RUNNING) >= self._queue.max_running:
+            return item, _A_WHILE  # until one of them is done, which wakes us
+        return item, max(seconds, self._room.offline)
 
-    def _submit(self, place: Place) -> None:
-        key = self._lines.key(place)
+    def _submit(self, item: QueueItem) -> None:
+        key = self._lines.key(item)
         self._lines.take(key)
         if key is None:
             self._allowance.add_request()
-            place.run.begin()
+            item.run.begin()
         else:
-            place.run.begin(Ticket(self._queue.batch_id, place.number, self._allowance.take(key), self._clock))
+            item.run.begin(Submission(self._queue.batch_id, item.number, self._allowance.take(key), self._clock))
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until something changes."""
@@ -136,31 +136,31 @@ class Submitting:
     def _wake_soon(self) -> None:
         job_loop.hand_over(self._wake.set, closed_ok=True)
 
-    def take_in(self, place: Place, run: JobRun) -> None:
+    def take_in(self, item: QueueItem, run: JobRun) -> None:
         """Learn from what becomes of a submission, and hold the queue when too many answers are lost."""
-        if self._room.take_in(place, run) and self._lines:
+        if self._room.take_in(item, run) and self._lines:
             self._queue.hold(_out_of_order(self._room.losses, run.error))
 
-    def outlook(self, place: Place) -> tuple[datetime | None, str]:
-        """Say when a waiting place's turn comes, about, and what it waits for; see `Place`."""
+    def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
+        """Say when a waiting item's turn comes, about, and what it waits for; see `QueueItem`."""
         if self._queue.held is not None:
             return None, "on hold"
-        in_line, in_all = self._lines.ahead_of(place)
-        seconds, reason = self._allowance.outlook(place.tool, ahead=in_line)
+        in_line, in_all = self._lines.ahead_of(item)
+        seconds, reason = self._allowance.outlook(item.tool, ahead=in_line)
         if self._room.offline > seconds:
             seconds, reason = self._room.offline, "NovaKit can't be reached"
-        over = in_all - max(0, self._queue.max_running - self._queue.count(PlaceState.RUNNING))
+        over = in_all - max(0, self._queue.max_running - self._queue.count(ItemState.RUNNING))
         if over >= 0:
-            typical = sum(place.tool.typical_seconds) / 2 / self._allowance.speed
+            typical = sum(item.tool.typical_seconds) / 2 / self._allowance.speed
             turn = (over // self._queue.max_running + 1) * typical
             if turn > seconds:
                 seconds, reason = turn, f"{self._queue.max_running} at a time"
         return self._clock.now() + timedelta(seconds=max(0.0, seconds)), reason
 
-    def take_back(self, place: Place, error: NovaKitError, *, restored: bool) -> bool:
-        """Whether a refused place waits for another turn, and what the refusal means for the others."""
+    def take_back(self, item: QueueItem, error: NovaKitError, *, restored: bool) -> bool:
+        """Whether a refused item waits for another turn, and what the refusal means for the others."""
         if isinstance(error, NotItsTurnError):
-            self._memory.waits_again(place)
+            self._memory.waits_again(item)
             if restored and self._queue.held is None:
                 self._queue.hold(JobNotStartedError(f"{error.message} {UNTIL}"))
             return True
@@ -177,7 +177,7 @@ class Submitting:
         return True  # after a 429 the allowance knows when
 
     async def _keep(self) -> None:
-        """Write all places down before the first is submitted."""
+        """Write all items down before the first is submitted."""
         try:
             await self._memory.open(self._queue)
         except NovaKitError as error:
@@ -213,8 +213,8 @@ class Submitting:
     async def _look_for_twins(self) -> None:
         """Take jobs of the history that asked for the same, or say that there are such."""
         queue = self._queue
-        waiting = [place for place in queue.places if place.state is PlaceState.WAITING]
-        asked = [(place.tool, place.params) for place in waiting]
+        waiting = [item for item in queue.items if item.state is ItemState.WAITING]
+        asked = [(item.tool, item.params) for item in waiting]
         if queue.reuse:
             try:
                 twins = await self._reusable(asked)
@@ -229,23 +229,23 @@ class Submitting:
                 account=queue.client.account,
                 within=EQUAL_AGE,
             )
-        for place, twin in zip(waiting, twins, strict=True):
-            if twin is None or twin.job is None or place.state is not PlaceState.WAITING:
+        for item, twin in zip(waiting, twins, strict=True):
+            if twin is None or twin.job is None or item.state is not ItemState.WAITING:
                 continue
             if twin.batch == self._queue.batch_id:
-                continue  # an equal place's, from before its kernel ended: equal places have a job each
+                continue  # an equal item's, from before its kernel ended: equal items have a job each
             if self._queue.reuse:
                 # Without the result that was noted then: its address may have expired, so the job is asked for.
-                run = self._maker.reused(place, twin.job if twin.job.id is None else replace(twin.job, output=None))
+                run = self._maker.reused(item, twin.job if twin.job.id is None else replace(twin.job, output=None))
                 run.note = reused_note(twin)
-                place.give(run)
-                self._lines.add(place)
+                item.give(run)
+                self._lines.add(item)
                 self._memory.kept = False
                 if run.job is not None:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
-                place.run.note = equal_note(twin)
-                self._queue.made_before += bool(place.run.note)
+                item.run.note = equal_note(twin)
+                self._queue.made_before += bool(item.run.note)
         # Only now: a wait that ends in the midst of it leaves it to the next one.
         self._memory.looked = True
         if self._queue.made_before:

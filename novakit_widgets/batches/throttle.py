@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..engine.run import JobRun
     from ..limits.schedule import Pace
     from ..runtime.clock import Clock
-    from .items import Place
+    from .items import QueueItem
 
 __all__ = ["Room"]
 
@@ -36,14 +36,14 @@ class Room:
         self._pace = pace
         self._clock = clock
         self._most = _FIRST if known else 1
-        self._on_their_way: set[Place] = set()
-        self._lost: set[Place] = set()  # on their way, and the answer to the POST was lost
+        self._on_their_way: set[QueueItem] = set()
+        self._lost: set[QueueItem] = set()  # on their way, and the answer to the POST was lost
         self._failures = 0
         self._offline_until = float("-inf")
         self.losses = 0
 
-    def __contains__(self, place: Place) -> bool:
-        return place in self._on_their_way
+    def __contains__(self, item: QueueItem) -> bool:
+        return item in self._on_their_way
 
     def __len__(self) -> int:
         """How many are on their way."""
@@ -62,24 +62,24 @@ class Room:
         """Seconds until a service that could not be reached is asked again; not above 0 when it may be at once."""
         return self._offline_until - self._clock.monotonic()
 
-    def take_in(self, place: Place, run: JobRun) -> bool:
+    def take_in(self, item: QueueItem, run: JobRun) -> bool:
         """Learn from what becomes of a submission.
 
         Returns:
             Whether so many answers were lost that nothing more should be submitted by itself.
         """
         if run.phase is Phase.SUBMITTING:
-            self._on_their_way.add(place)
-            if isinstance(run.trouble, SubmissionUncertainError) and place not in self._lost:
-                self._lost.add(place)
+            self._on_their_way.add(item)
+            if isinstance(run.trouble, SubmissionUncertainError) and item not in self._lost:
+                self._lost.add(item)
                 self.losses += 1
                 self._most = 1
             return False
-        if place not in self._on_their_way:
+        if item not in self._on_their_way:
             return False
-        self._on_their_way.discard(place)
-        lost = place in self._lost
-        self._lost.discard(place)
+        self._on_their_way.discard(item)
+        lost = item in self._lost
+        self._lost.discard(item)
         if run.phase in (Phase.WATCHING, Phase.ENDED):
             self._failures = self.losses = 0
             self._most = min(_MOST, 2 * self._most)

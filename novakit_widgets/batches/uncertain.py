@@ -1,4 +1,4 @@
-"""Looks up the places of a queue whose answers were lost."""
+"""Looks up the items of a queue whose answers were lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from ..engine.start import look_up_runs
-from .items import PlaceState
+from .items import ItemState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
     from ..runtime.clock import Clock
-    from .items import Place
+    from .items import QueueItem
 
 __all__ = ["LookUps"]
 
@@ -30,27 +30,27 @@ class LosesAnswers(Protocol):
     made_at: datetime
 
     @property
-    def places(self) -> Sequence[Place]:
+    def items(self) -> Sequence[QueueItem]:
         """The items, in order."""
         ...
 
 
 class LookUps:
-    """The places of a queue whose answers were lost and that are being looked up.
+    """The items of a queue whose answers were lost and that are being looked up.
 
     Args:
-        queue: has the places.
-        on_outcome: called with each place and its job, or ``None`` if it never started, or why that can't be determined.
+        queue: has the items.
+        on_outcome: called with each item and its job, or ``None`` if it never started, or why that can't be determined.
     """
 
     def __init__(
-        self, queue: LosesAnswers, on_outcome: Callable[[Place, Job | SubmissionUncertainError | None], None]
+        self, queue: LosesAnswers, on_outcome: Callable[[QueueItem, Job | SubmissionUncertainError | None], None]
     ) -> None:
         self._queue = queue
         self._on_outcome = on_outcome
-        self._waiting: deque[Place] = deque()
-        self._in_question: set[Place] = set()
-        self._withdrawn: set[Place] = set()
+        self._waiting: deque[QueueItem] = deque()
+        self._in_question: set[QueueItem] = set()
+        self._withdrawn: set[QueueItem] = set()
 
     def __bool__(self) -> bool:
         """Whether some are not resolved yet."""
@@ -61,45 +61,45 @@ class LookUps:
         """Whether some are still to be looked up."""
         return bool(self._waiting)
 
-    def add(self, places: Iterable[Place]) -> None:
-        """Look up some places, in the next round."""
-        places = list(places)
-        self._waiting.extend(places)
-        self._in_question.update(places)
-        self._withdrawn.difference_update(places)
+    def add(self, items: Iterable[QueueItem]) -> None:
+        """Look up some items, in the next round."""
+        items = list(items)
+        self._waiting.extend(items)
+        self._in_question.update(items)
+        self._withdrawn.difference_update(items)
 
-    def withdraw(self, place: Place) -> None:
-        """Note that the user cancelled a place: its job is cancelled if there is one, and nothing is submitted if not."""
-        if place in self._in_question:
-            self._withdrawn.add(place)
+    def withdraw(self, item: QueueItem) -> None:
+        """Note that the user cancelled an item: its job is cancelled if there is one, and nothing is submitted if not."""
+        if item in self._in_question:
+            self._withdrawn.add(item)
 
-    def is_withdrawn(self, place: Place) -> bool:
-        """Whether the user cancelled a place while it was being looked up."""
-        return place in self._withdrawn
+    def is_withdrawn(self, item: QueueItem) -> bool:
+        """Whether the user cancelled an item while it was being looked up."""
+        return item in self._withdrawn
 
     async def work(self, clock: Clock) -> None:
-        """Look up all places, with one list for each tool."""
+        """Look up all items, with one list for each tool."""
         try:
             while self._waiting:
-                places = dict.fromkeys(place for place in self._waiting if place.state is PlaceState.UNCERTAIN)
+                items = dict.fromkeys(item for item in self._waiting if item.state is ItemState.UNCERTAIN)
                 self._waiting.clear()
-                for tool in dict.fromkeys(place.tool for place in places):
-                    asked = [place for place in places if place.tool is tool]
+                for tool in dict.fromkeys(item.tool for item in items):
+                    asked = [item for item in items if item.tool is tool]
                     await self._look_up(asked, clock)
                     self._in_question.difference_update(asked)
         finally:
             self._in_question.clear()
             self._in_question.update(self._waiting)
 
-    async def _look_up(self, places: Sequence[Place], clock: Clock) -> None:
+    async def _look_up(self, items: Sequence[QueueItem], clock: Clock) -> None:
         queue = self._queue
         answers = await look_up_runs(
-            [place.run for place in places],
+            [item.run for item in items],
             queue.client,
             queue.history,
             since=queue.made_at,
-            known={place.run.job_id for place in queue.places if place.run.job_id is not None},
+            known={item.run.job_id for item in queue.items if item.run.job_id is not None},
             clock=clock,
         )
-        for place, answer in zip(places, answers, strict=True):
-            self._on_outcome(place, answer.uncertainty or answer.job)
+        for item, answer in zip(items, answers, strict=True):
+            self._on_outcome(item, answer.uncertainty or answer.job)

@@ -24,7 +24,7 @@ from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
 from ..runtime.waiting import Waiters, check_timeout
 from .cancellations import Deletions
-from .items import AT_SERVICE, Place, PlaceState, RunMaker
+from .items import AT_SERVICE, ItemState, QueueItem, RunMaker
 from .lines import Lines
 from .persistence import QueueMemory, not_kept
 from .submitting import Submitting
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = ["QueueWork", "active_batches"]
 
-_UNHEARD = (PlaceState.RUNNING, PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT)
+_UNHEARD = (ItemState.RUNNING, ItemState.FAILED, ItemState.REFUSED, ItemState.UNCERTAIN, ItemState.LEFT)
 _DELETING = 4  # cancellations at once
-_OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
-_TRIED_AGAIN = frozenset({PlaceState.FAILED, PlaceState.CANCELLED, PlaceState.REFUSED, PlaceState.UNCERTAIN})
+_OPEN = frozenset({ItemState.WAITING, ItemState.RUNNING})
+_TRIED_AGAIN = frozenset({ItemState.FAILED, ItemState.CANCELLED, ItemState.REFUSED, ItemState.UNCERTAIN})
 
 
 class QueueWork:
@@ -61,7 +61,7 @@ class QueueWork:
         timeout: float | None = None,
         history: JobHistory | None = None,
         reuse: bool = False,
-        on_change: Callable[[Place | None], None] = lambda _: None,
+        on_change: Callable[[QueueItem | None], None] = lambda _: None,
         about: Mapping[str, Any] | None = None,
         held: NovaKitError | None = None,
         clock: Clock | None = None,
@@ -84,7 +84,7 @@ class QueueWork:
         self._maker = RunMaker(client, self.timeout, self.history, self._clock, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
-        self._counts = dict.fromkeys(PlaceState, 0)
+        self._counts = dict.fromkeys(ItemState, 0)
         self._room = Room(known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clock=self._clock)
         self._submitting = Submitting(
             self,
@@ -98,18 +98,19 @@ class QueueWork:
         self._deletions = Deletions(self._allowance, self._clock, on_failure=partial(self.tell, None))
         self._look_ups = LookUps(self, self._found)
         self._restored = False  # and not resumed since
-        self._ended: list[tuple[Place, JobRun]] = []
+        self._ended: list[tuple[QueueItem, JobRun]] = []
         self._process = 0  # that is at work on it
         self._awaited = False
         self._context = contextvars.copy_context()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiters = Waiters()
-        self.places = tuple(
-            Place(number, tool, params, keeper=self, maker=self._maker) for number, (tool, params) in enumerate(items)
+        self.items = tuple(
+            QueueItem(number, tool, params, keeper=self, maker=self._maker)
+            for number, (tool, params) in enumerate(items)
         )
-        self._counts[PlaceState.WAITING] = len(self.places)
-        for place in self.places:
-            self._lines.add(place)
+        self._counts[ItemState.WAITING] = len(self.items)
+        for item in self.items:
+            self._lines.add(item)
         _active.add(self)
 
     @property
@@ -120,11 +121,11 @@ class QueueWork:
     @property
     def quiet(self) -> bool:
         """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
-        under_way = self._counts[PlaceState.RUNNING] or self._lines.asking or self._look_ups
+        under_way = self._counts[ItemState.RUNNING] or self._lines.asking or self._look_ups
         return self.settled or (self.held is not None and not under_way)
 
-    def count(self, state: PlaceState) -> int:
-        """Return how many places are in a state."""
+    def count(self, state: ItemState) -> int:
+        """Return how many items are in a state."""
         return self._counts[state]
 
     def start(self) -> None:
@@ -142,9 +143,9 @@ class QueueWork:
         if not self._process:
             self._process = os.getpid()
             unawaited.add(self)
-            for place in self.places:
-                if place.run.job is not None:
-                    place.run.begin()
+            for item in self.items:
+                if item.run.job is not None:
+                    item.run.begin()
         self._go()
 
     def _go(self) -> None:
@@ -181,23 +182,23 @@ class QueueWork:
             )
         )
 
-    def changed(self, place: Place, run: JobRun) -> None:
-        """Take in a change of a place's run."""
-        if run is not place.run:
+    def changed(self, item: QueueItem, run: JobRun) -> None:
+        """Take in a change of an item's run."""
+        if run is not item.run:
             return  # tried again since
-        state, before = place.state, place.seen
-        moved = state is not before or (place in self._room) is not (run.phase is Phase.SUBMITTING)
-        self._submitting.take_in(place, run)
+        state, before = item.state, item.seen
+        moved = state is not before or (item in self._room) is not (run.phase is Phase.SUBMITTING)
+        self._submitting.take_in(item, run)
         if state is not before:
-            place.seen = state
+            item.seen = state
             self._counts[before] -= 1
             self._counts[state] += 1
-            if state is PlaceState.WAITING:
-                self._lines.add(place)
-            elif state is not PlaceState.RUNNING:
-                self._ended.append((place, run))
+            if state is ItemState.WAITING:
+                self._lines.add(item)
+            elif state is not ItemState.RUNNING:
+                self._ended.append((item, run))
             self._lines.moved()
-        self.tell(place)
+        self.tell(item)
         if moved:
             self._go()
         if state is not before and self.settled:
@@ -213,21 +214,21 @@ class QueueWork:
         self.held = None  # nothing waits any more
         self.tell(None)
 
-    def tell(self, place: Place | None) -> None:
+    def tell(self, item: QueueItem | None) -> None:
         """Tell the listener. A fault of its own is shown, and costs no job anything."""
         with job_loop.complaints("An observer of a queue failed"):
             # In the context of the cell that made the queue; a copy, because a listener may ask for the next change.
-            self._context.copy().run(self.on_change, place)
+            self._context.copy().run(self.on_change, item)
 
     # When a turn comes, and what stops it
 
-    def outlook(self, place: Place) -> tuple[datetime | None, str]:
-        """Say when a waiting place's turn comes, about, and what it waits for; see `Place`."""
-        return self._submitting.outlook(place)
+    def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
+        """Say when a waiting item's turn comes, about, and what it waits for; see `QueueItem`."""
+        return self._submitting.outlook(item)
 
-    def take_back(self, place: Place, error: NovaKitError) -> bool:
-        """Whether a refused place waits for another turn."""
-        return self._submitting.take_back(place, error, restored=self._restored)
+    def take_back(self, item: QueueItem, error: NovaKitError) -> bool:
+        """Whether a refused item waits for another turn."""
+        return self._submitting.take_back(item, error, restored=self._restored)
 
     def hold(self, error: NovaKitError) -> None:
         """Submit nothing more until it is resumed."""
@@ -246,49 +247,49 @@ class QueueWork:
 
     def _cancel_all(self) -> None:
         self.held = None
-        waiting = [place for place in self.places if place.state is PlaceState.WAITING]
+        waiting = [item for item in self.items if item.state is ItemState.WAITING]
         # The newest first: they have the most left to do, and to be billed.
-        others = [place for place in reversed(self.places) if place.state in (*AT_SERVICE, PlaceState.UNCERTAIN)]
-        self._cancel_places([*waiting, *others])
+        others = [item for item in reversed(self.items) if item.state in (*AT_SERVICE, ItemState.UNCERTAIN)]
+        self._cancel_items([*waiting, *others])
         self.tell(None)
 
-    def _cancel_places(self, places: Iterable[Place]) -> None:
-        dropped = [place.number for place in places if place.state is PlaceState.WAITING]
+    def _cancel_items(self, items: Iterable[QueueItem]) -> None:
+        dropped = [item.number for item in items if item.state is ItemState.WAITING]
         self._memory.drop(self, dropped)
-        for place in places:
-            if place.state in (PlaceState.WAITING, PlaceState.RUNNING, PlaceState.LEFT):
-                place.run.cancel()
-            elif place.state is PlaceState.UNCERTAIN:
-                self._look_ups.withdraw(place)
+        for item in items:
+            if item.state in (ItemState.WAITING, ItemState.RUNNING, ItemState.LEFT):
+                item.run.cancel()
+            elif item.state is ItemState.UNCERTAIN:
+                self._look_ups.withdraw(item)
 
-    def delete(self, place: Place) -> None:
-        """Cancel a place's job when there is room for the request."""
-        self._deletions.add(place)
+    def delete(self, item: QueueItem) -> None:
+        """Cancel an item's job when there is room for the request."""
+        self._deletions.add(item)
         self._go()
 
     # Trying again
 
-    def _retry(self, places: Sequence[Place]) -> None:
+    def _retry(self, items: Sequence[QueueItem]) -> None:
         uncertain = []
-        for place in places:
-            state = place.state
-            if state is PlaceState.LEFT:
-                place.run.keep_watching()
-            elif state is PlaceState.UNCERTAIN:
-                uncertain.append(place)
+        for item in items:
+            state = item.state
+            if state is ItemState.LEFT:
+                item.run.keep_watching()
+            elif state is ItemState.UNCERTAIN:
+                uncertain.append(item)
             elif state in _TRIED_AGAIN:
-                self._renew(place)
+                self._renew(item)
         self._look_ups.add(uncertain)
         self._begin()
 
-    def _renew(self, place: Place, job: Job | None = None) -> None:
-        """Give a place another run: a new job, or one that was found."""
-        self._memory.waits_again(place)
-        place.give(self._maker.new(place) if job is None else self._maker.known(place, job))
+    def _renew(self, item: QueueItem, job: Job | None = None) -> None:
+        """Give an item another run: a new job, or one that was found."""
+        self._memory.waits_again(item)
+        item.give(self._maker.new(item) if job is None else self._maker.known(item, job))
         if job is not None:
-            place.run.begin()
-        elif place.number in self._memory.incomplete:
-            place.run.give_up(not_kept())
+            item.run.begin()
+        elif item.number in self._memory.incomplete:
+            item.run.give_up(not_kept())
 
     async def _look_up(self) -> None:
         try:
@@ -298,25 +299,25 @@ class QueueWork:
                 self._settle()
             self._waiters.wake()
 
-    def _found(self, place: Place, outcome: Job | SubmissionUncertainError | None) -> None:
+    def _found(self, item: QueueItem, outcome: Job | SubmissionUncertainError | None) -> None:
         """Take in what became of a submission that was looked up."""
-        withdrawn = self._look_ups.is_withdrawn(place)
+        withdrawn = self._look_ups.is_withdrawn(item)
         if isinstance(outcome, SubmissionUncertainError):
-            place.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
-            self.tell(place)
+            item.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
+            self.tell(item)
         elif outcome is None and withdrawn:
-            self._memory.drop(self, [place.number])
-            place.run.give_up(never_submitted_error())
+            self._memory.drop(self, [item.number])
+            item.run.give_up(never_submitted_error())
         else:
-            self._renew(place, outcome)
+            self._renew(item, outcome)
             if withdrawn:
-                place.run.cancel()
+                item.run.cancel()
 
     # At exit; see `novakit_widgets.engine.unawaited`
 
     def at_exit(self) -> str:
         """Return what was never awaited; ``""`` if it was awaited."""
-        if self._awaited or not (self._counts[PlaceState.WAITING] or any(self._counts[state] for state in _UNHEARD)):
+        if self._awaited or not (self._counts[ItemState.WAITING] or any(self._counts[state] for state in _UNHEARD)):
             return ""
         counts = ", ".join(f"{count} {state}" for state, count in self._counts.items() if count)
         kept = (
@@ -324,11 +325,11 @@ class QueueWork:
             if self.history.path is not None
             else "What has not been submitted is not billed."
         )
-        return f"a batch of {len(self.places)} was not awaited ({counts}). {kept}"
+        return f"a batch of {len(self.items)} was not awaited ({counts}). {kept}"
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that are worth some seconds at exit."""
-        runs = (place.run for place in self.places if place.run.phase is not Phase.NEW)
+        runs = (item.run for item in self.items if item.run.phase is not Phase.NEW)
         return {task for run in runs for task in run.on_the_way()} | self._memory.writing
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
-    from .submit import Ticket
+    from .submit import Submission
 
 __all__ = ["KeptRun", "annotate", "save_result"]
 
@@ -24,7 +24,7 @@ class KeptRun(Protocol):
     client: NovaKitClient
     history: JobHistory
     saved: tuple[Path, ...]
-    ticket: Ticket | None
+    submission: Submission | None
 
     @property
     def job_id(self) -> str | None:
@@ -70,7 +70,7 @@ async def annotate(run: KeptRun, *, note: str | None = None, star: bool | None =
     Returns:
         Whether there is such a row.
     """
-    intent = "" if run.ticket is None else run.ticket.intent
+    intent = "" if run.submission is None else run.submission.intent
     if not intent and run.job_id is not None:
         row = await run.history.off_loop(run.history.find, run.job_id, base_url=run.client.base_url)
         intent = "" if row is None else row.intent

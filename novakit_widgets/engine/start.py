@@ -18,7 +18,7 @@ from .messages import (
     still_lost_error,
 )
 from .reconcile import Answer, Question, reconcile, without_output
-from .submit import Ticket, submit
+from .submit import Submission, submit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,7 +44,7 @@ class StartingRun(Protocol):
     params: Mapping[str, Any]
     client: NovaKitClient
     history: JobHistory
-    ticket: Ticket | None
+    submission: Submission | None
     trouble: NovaKitError | None
     note: str
     reused: bool
@@ -78,7 +78,7 @@ class StartStrategy:
         """Submit or fetch the job, and return the first snapshot of it.
 
         Args:
-            run: gets its ticket, and shows waits and a job that is reused.
+            run: gets its submission, and shows waits and a job that is reused.
 
         Raises:
             SubmissionUncertainError: there may be a job.
@@ -89,7 +89,7 @@ class StartStrategy:
             if job is not None:
                 return job
         assert run.tool is not None  # for the type checker: a run has a tool or a job id
-        run.ticket = run.ticket or Ticket()
+        run.submission = run.submission or Submission()
         answer = await submit(
             run.client,
             run.tool,
@@ -97,7 +97,7 @@ class StartStrategy:
             history=run.history,
             notebook=notebook(),
             on_wait=run.waits,
-            ticket=run.ticket,
+            submission=run.submission,
             instead=partial(self._instead, run),
             equal_within=EQUAL_AGE if run.mentions_equal else None,
         )
@@ -117,14 +117,16 @@ class StartStrategy:
             NovaKitError: there is one, but it can't be fetched; the run is attached to it from now on.
         """
         assert run.tool is not None  # for the type checker: it was submitted
-        ticket = run.ticket
-        if ticket is None or ticket.begun_at is None:
+        submission = run.submission
+        if submission is None or submission.begun_at is None:
             # Nothing was sent, because an equal submission was uncertain.
             earlier = None if self._earlier is None else await self._earlier(run, "")
             if earlier is None:
                 raise no_equal_job_error()
             return await self._known_now(run, earlier)
-        (answer,) = await look_up_runs([run], run.client, run.history, since=ticket.begun_at, clock=ticket.clock)
+        (answer,) = await look_up_runs(
+            [run], run.client, run.history, since=submission.begun_at, clock=submission.clock
+        )
         if answer.uncertainty is not None:
             raise still_lost_error(run.tool, answer.uncertainty, kept=run.history.path is not None)
         if answer.job is None:
@@ -162,7 +164,7 @@ class StartStrategy:
         """
         if run.cancelling:
             raise nothing_started_error(cancelled=True)
-        equal = None if run.ticket is None else run.ticket.equal
+        equal = None if run.submission is None else run.submission.equal
         if equal is not None and not run.note:
             run.mention(equal_note(equal))
         job = None if self._earlier is None else await self._earlier(run, intent)
@@ -198,7 +200,7 @@ async def look_up_runs(
         clock: time and randomness.
     """
     # A run that was cancelled just after its answer came knows its job.
-    answers = {run: Answer(without_output(run.ticket.job)) for run in runs if run.ticket and run.ticket.job}
+    answers = {run: Answer(without_output(run.submission.job)) for run in runs if run.submission and run.submission.job}
     asked = [run for run in runs if run not in answers]
     questions = [_question(run, since) for run in asked]
     answers.update(zip(asked, await reconcile(client, history, questions, known=known, clock=clock), strict=True))
@@ -207,14 +209,14 @@ async def look_up_runs(
 
 def _question(run: StartingRun, since: datetime) -> Question:
     assert run.tool is not None  # for the type checker: it was submitted
-    ticket = run.ticket
-    if ticket is None:
+    submission = run.submission
+    if submission is None:
         return Question(run.tool, run.params, since)
 
     def keep(job: Job) -> None:
-        ticket.job = job
+        submission.job = job
 
-    return Question(run.tool, ticket.params or run.params, ticket.begun_at or since, ticket.intent, keep)
+    return Question(run.tool, submission.params or run.params, submission.begun_at or since, submission.intent, keep)
 
 
 def _will_do(job: Job | None) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..model.job import Job
     from ..model.tools import Tool
 
-__all__ = ["Submits", "Ticket", "look_up", "submit"]
+__all__ = ["Submission", "Submits", "look_up", "submit"]
 
 
 class Submits(ListsAccount, Renews, Protocol):
@@ -41,14 +41,14 @@ class Submits(ListsAccount, Renews, Protocol):
 
 
 @dataclass(slots=True)
-class Ticket:
-    """What a submission is given, and what it records for a later look-up.
+class Submission:
+    """One submission: the batch that it belongs to, and what is recorded for a later look-up.
 
     Attributes:
-        batch: the id of its batch, where it belongs to one.
-        place: its number there.
-        slot: its place in the allowance, where it has one already.
-        clock: time and randomness, where they are injected.
+        batch: the id of its batch; ``None`` for a single job.
+        place: its number in the batch.
+        slot: its slot in the allowance, if it has one already.
+        clock: injected time and randomness.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
         job: its job as soon as that is known, even if the row can't be written.
@@ -76,7 +76,7 @@ async def submit(
     notebook: str | None = None,
     on_wait: Callable[[float, NovaKitError], None] | None = None,
     clock: Clock | None = None,
-    ticket: Ticket | None = None,
+    submission: Submission | None = None,
     instead: Callable[[str], Awaitable[Job | None]] | None = None,
     equal_within: timedelta | None = None,
 ) -> Job:
@@ -90,30 +90,30 @@ async def submit(
         notebook: path of the notebook, where known.
         on_wait: called with the seconds and the reason before a wait.
         clock: time and randomness.
-        ticket: tells the batch and the slot, and records the row and the job.
+        submission: has the batch and the slot, and records the row and the job.
         instead: called with the row's id before the POST: returns a job to use instead, or raises why none may be submitted.
             The row is then removed.
-        equal_within: looks in the history for an equal job of at most this age, for the ticket; ``None`` for no look.
+        equal_within: looks in the history for an equal job of at most this age, for the submission; ``None`` for no look.
 
     Raises:
         SubmissionUncertainError: it can't be determined whether a job was started; ``candidates`` are the possible ones.
         NovaKitError: no job was started; or what ``instead`` raises.
     """
-    ticket = ticket or Ticket()
-    clock = clock or ticket.clock or Clock()
+    submission = submission or Submission()
+    clock = clock or submission.clock or Clock()
     began = clock.now()
-    slot = ticket.slot or allowance_of(client.account).take(tool)
+    slot = submission.slot or allowance_of(client.account).take(tool)
     digest = digest_of(tool, params)
     try:
-        intent, ticket.equal = await history.off_loop(
+        intent, submission.equal = await history.off_loop(
             _begin,
             history,
             tool,
             params,
             base_url=client.base_url,
             notebook=notebook,
-            batch=ticket.batch,
-            place=ticket.place,
+            batch=submission.batch,
+            place=submission.place,
             account=client.account,
             intent=new_intent() if history.path is not None else "",
             digest=digest,
@@ -126,25 +126,25 @@ async def submit(
     if other is not None:
         return other
     if any(name in SOURCES for name in params):
-        params = ticket.params = await _current(client, tool, params, intent, history, slot)
+        params = submission.params = await _current(client, tool, params, intent, history, slot)
         digest = digest_of(tool, params)
-    ticket.intent, ticket.begun_at = intent, began
+    submission.intent, submission.begun_at = intent, began
     ownership = ownership_of(client.account)
     log.info("Submitting: %s", tool)
     try:
-        with ownership.submitting(digest) as submission:
+        with ownership.submitting(digest) as registered:
             try:
-                job = await _counted(client, tool, params, slot, on_wait, patient=ticket.slot is None)
+                job = await _counted(client, tool, params, slot, on_wait, patient=submission.slot is None)
                 ownership.take(job)
-                ticket.job = job
+                submission.job = job
             except SubmissionUncertainError as error:
-                submission.lost = True
+                registered.lost = True
                 log.warning("A submission's answer was lost: %s: %s", tool, error.message)
                 if on_wait is not None:
                     on_wait(0.0, error)
                 question = Question(tool, params, began, intent)
                 job = await look_up(client, question, error, history=history, clock=clock)
-                ticket.job = job
+                submission.job = job
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
         raise

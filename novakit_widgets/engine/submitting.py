@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..model.job import Job
-    from .submit import Ticket
+    from .submit import Submission
 
 __all__ = ["SubmittingRun"]
 
@@ -29,15 +29,15 @@ class SubmittingRun(WatchedRun):
     _answering: asyncio.Task[None] | None = None  # waits for the first answer about the job
     _process = 0  # the process whose loop runs the task
 
-    def begin(self, ticket: Ticket | None = None) -> None:
+    def begin(self, submission: Submission | None = None) -> None:
         """Begin at once, unless it has begun. On the job loop.
 
         Args:
-            ticket: the queue's, for one of its runs.
+            submission: the queue's, for one of its runs.
         """
         if self.phase is not Phase.NEW:
             return
-        self.ticket = ticket
+        self.submission = submission
         self.error = self.trouble = None
         self._time.start()
         if self._manager is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..model.job import Job
     from .start import Earlier
     from .state import Manager
-    from .submit import Ticket
+    from .submit import Submission
     from .tracker import Watch
 
 __all__ = ["WatchedRun"]
@@ -49,7 +49,7 @@ class WatchedRun(RunState):
         earlier: likewise.
 
     Attributes:
-        ticket: of the present or last submission; a queue gives its own.
+        submission: the present or last submission; a queue gives its own.
         saving: the task that saves its result as `configure(save_to=…)` asks for.
         mentions_equal: whether a note tells of an equal job of the last day when it is submitted.
     """
@@ -72,7 +72,7 @@ class WatchedRun(RunState):
         self.client = client
         self.history = history or default_history()
         self.timeout = settings.timeout(timeout).value
-        self.ticket: Ticket | None = None
+        self.submission: Submission | None = None
         self.saving: asyncio.Task[None] | None = None
         self.mentions_equal = False
         self._manager = manager

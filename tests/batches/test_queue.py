@@ -16,7 +16,7 @@ from loops import leave
 from programs import run_program
 
 from novakit_widgets import NovaKitClient, Sandbox, settings
-from novakit_widgets.batches.queue import JobQueue, PlaceState
+from novakit_widgets.batches.queue import ItemState, JobQueue
 from novakit_widgets.engine.run import JobRun
 from novakit_widgets.errors import (
     AuthenticationError,
@@ -77,12 +77,12 @@ def free_port():
 
 def states(queue):
     """Count the places by state."""
-    return Counter(str(place.state) for place in queue.places)
+    return Counter(str(place.state) for place in queue.items)
 
 
 def progress(queue):
     """Return how far the running places are."""
-    return [place.run.job.progress for place in queue.places if place.state is PlaceState.RUNNING]
+    return [place.run.job.progress for place in queue.items if place.state is ItemState.RUNNING]
 
 
 def answers(sandbox, method="POST"):
@@ -98,19 +98,19 @@ async def test_all_are_made_once_in_order(serve, queue_of):
     assert states(queue) == {"completed": 12}
     assert queue.settled
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == [f"Lighthouse {number}" for number in range(12)]
-    assert [place.run.job_id for place in queue.places] == list(sandbox.jobs)
-    assert all(place.run.result().media for place in queue.places)
+    assert [place.run.job_id for place in queue.items] == list(sandbox.jobs)
+    assert all(place.run.result().media for place in queue.items)
 
 
 async def test_one_failure_stops_nobody(serve, queue_of):
     """A job that fails and one that is refused are told at their places; the others are made."""
     sandbox = serve()
     queue = queue_of(sandbox, ["one", "fail please", "", "four"])
-    ended = [place async for place in queue.settled_places()]
+    ended = [place async for place in queue.settled_items()]
     assert sorted(place.number for place in ended) == [0, 1, 2, 3]
-    assert [str(place.state) for place in queue.places] == ["completed", "failed", "refused", "completed"]
+    assert [str(place.state) for place in queue.items] == ["completed", "failed", "refused", "completed"]
     with pytest.raises(JobFailedError):
-        queue.places[1].run.result()
+        queue.items[1].run.result()
 
 
 async def test_a_quota_that_runs_out_holds_the_queue(serve, queue_of):
@@ -120,8 +120,8 @@ async def test_a_quota_that_runs_out_holds_the_queue(serve, queue_of):
     await asyncio.wait_for(queue.wait(), 20)
     assert isinstance(queue.held, QuotaExceededError)
     assert states(queue) == {"completed": 3, "waiting": 2}
-    assert queue.places[3].starts_at is None
-    assert queue.places[3].reason == "on hold"
+    assert queue.items[3].starts_at is None
+    assert queue.items[3].reason == "on hold"
     assert not queue.settled
     queue.resume()
     await asyncio.wait_for(queue.wait(), 20)
@@ -169,8 +169,8 @@ async def test_an_outage_does_not_eat_the_batch(serve, queue_of, fault):
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"uncertain": 3, "completed": 9}
     asked = answers(sandbox, "GET")[200]
-    queue.retry(queue.places)
-    await until(lambda: queue.count(PlaceState.UNCERTAIN) == 0)
+    queue.retry(queue.items)
+    await until(lambda: queue.count(ItemState.UNCERTAIN) == 0)
     assert [record.path for record in sandbox.requests if record.method == "GET"][asked:].count("/jobs") <= 4
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 12}
@@ -196,9 +196,9 @@ async def test_equal_places_have_a_job_each(serve, queue_of):
     queue = queue_of(sandbox, ["A lighthouse"] * 2, clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 1, "uncertain": 1}
-    queue.retry(queue.places)
-    await until(lambda: queue.count(PlaceState.COMPLETED) == 2)
-    assert {place.run.job_id for place in queue.places} == set(sandbox.jobs)
+    queue.retry(queue.items)
+    await until(lambda: queue.count(ItemState.COMPLETED) == 2)
+    assert {place.run.job_id for place in queue.items} == set(sandbox.jobs)
     assert len(sandbox.jobs) == 2
 
 
@@ -218,8 +218,8 @@ async def test_limits_are_kept_without_a_429(serve, queue_of):
     queue.start()
     while not sandbox.jobs:
         await asyncio.sleep(0.005)
-    first, last = queue.places[10], queue.places[29]
-    assert last.state is PlaceState.WAITING
+    first, last = queue.items[10], queue.items[29]
+    assert last.state is ItemState.WAITING
     assert last.reason == "10 images a minute"
     assert 0.2 < (last.starts_at - first.starts_at).total_seconds() < 0.4
     await asyncio.wait_for(queue.wait(), 20)
@@ -265,9 +265,9 @@ async def test_a_long_retry_after_is_waited_for(serve, queue_of):
     sandbox.inject(Fault.status(429, retry_after=90), method="POST", times=1)
     queue = queue_of(sandbox, ["one", "two"], max_running=1)
     queue.start()
-    await until(lambda: queue.places[0].reason == "NovaKit asked for a pause")
+    await until(lambda: queue.items[0].reason == "NovaKit asked for a pause")
     assert states(queue) == {"waiting": 2}
-    ahead = queue.places[0].starts_at - datetime.now(timezone.utc)
+    ahead = queue.items[0].starts_at - datetime.now(timezone.utc)
     assert 80.0 < ahead.total_seconds() <= 90.0
     queue._allowance._paused.clear()  # as if it were over
     queue._allowance.pause(None, 0.0)
@@ -316,7 +316,7 @@ async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
     queue.start()
     await until(lambda: queue._room._failures >= 2)
     assert states(queue).keys() <= {"waiting", "running"}
-    await until(lambda: queue.places[2].reason == "NovaKit can't be reached")
+    await until(lambda: queue.items[2].reason == "NovaKit can't be reached")
     with sandbox:
         await asyncio.wait_for(queue.wait(), 30)
         assert states(queue) == {"completed": 3}
@@ -329,7 +329,7 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     sandbox = serve(speed=30.0, limits="requests", plan="business", durations={"image": (60, 6000)})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
     queue.start()
-    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(PlaceState.COMPLETED) >= 2, seconds=60)
+    await until(lambda: len(sandbox.jobs) >= 100 and queue.count(ItemState.COMPLETED) >= 2, seconds=60)
     left, delete = [], JobRun.delete
 
     async def noted(run, **options):
@@ -339,11 +339,11 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     monkeypatch.setattr(JobRun, "delete", noted)
     told = len(sandbox.requests)
     queue.cancel()
-    assert queue.count(PlaceState.WAITING) == 0
+    assert queue.count(ItemState.WAITING) == 0
     await asyncio.wait_for(queue.wait(), 60)
     assert queue.settled
-    assert queue.count(PlaceState.COMPLETED) + queue.count(PlaceState.CANCELLED) == 120
-    assert all(place.run.result().media for place in queue.places if place.state is PlaceState.COMPLETED)
+    assert queue.count(ItemState.COMPLETED) + queue.count(ItemState.CANCELLED) == 120
+    assert all(place.run.result().media for place in queue.items if place.state is ItemState.COMPLETED)
     assert {str(job.status) for job in sandbox.jobs.values()} == {"completed", "cancelled"}
     after = sandbox.requests[told:]
     assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
@@ -360,11 +360,11 @@ async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
     queue = queue_of(sandbox, ["one", "two", "three"], max_running=1)
     queue.start()
     await until(lambda: sandbox.jobs)
-    queue.cancel_place(queue.places[1])
-    queue.cancel_place(queue.places[0])
-    await until(lambda: queue.places[0].state is PlaceState.CANCELLED)
+    queue.cancel_item(queue.items[1])
+    queue.cancel_item(queue.items[0])
+    await until(lambda: queue.items[0].state is ItemState.CANCELLED)
     await asyncio.wait_for(queue.wait(), 20)
-    assert [str(place.state) for place in queue.places] == ["cancelled", "cancelled", "completed"]
+    assert [str(place.state) for place in queue.items] == ["cancelled", "cancelled", "completed"]
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["one", "three"]
 
 
@@ -375,11 +375,11 @@ async def test_one_that_is_refused_while_it_is_cancelled(serve, queue_of):
     queue = queue_of(sandbox, ["one", "two"], max_running=1)
     queue.start()
     await until(lambda: sandbox.requests)
-    queue.cancel_place(queue.places[0])
+    queue.cancel_item(queue.items[0])
     await asyncio.wait_for(queue.wait(), 20)
-    assert [str(place.state) for place in queue.places] == ["cancelled", "waiting"]
+    assert [str(place.state) for place in queue.items] == ["cancelled", "waiting"]
     assert isinstance(queue.held, QuotaExceededError)
-    queue.cancel_place(queue.places[1])
+    queue.cancel_item(queue.items[1])
     assert queue.settled
     assert queue.held is None
 
@@ -391,11 +391,11 @@ async def test_what_failed_is_tried_again(serve, queue_of, history):
     sandbox.clear_faults()
     queue = queue_of(sandbox, ["one", "fail please", ""])
     await asyncio.wait_for(queue.wait(), 20)
-    first = queue.places[1].run
-    ended = [place.number async for place in queue.settled_places()]
+    first = queue.items[1].run
+    ended = [place.number async for place in queue.settled_items()]
     assert sorted(ended) == [0, 1, 2]
-    queue.retry(queue.places)
-    assert queue.places[1].run is not first
+    queue.retry(queue.items)
+    assert queue.items[1].run is not first
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 1, "failed": 1, "refused": 1}
     assert [job.params["prompt"] for job in sandbox.jobs.values()].count("fail please") == 2
@@ -412,8 +412,8 @@ async def test_an_uncertain_place_is_looked_up_before_it_is_submitted_again(serv
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"uncertain": 1}
     assert queue.settled
-    queue.retry(queue.places)
-    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    queue.retry(queue.items)
+    await until(lambda: queue.items[0].state is ItemState.COMPLETED)
     assert len(sandbox.jobs) == 1
 
 
@@ -425,11 +425,11 @@ async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, q
     queue = queue_of(sandbox, ["one"], clock=Clock(sleep=nap))
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"uncertain": 1}
-    queue.retry(queue.places)
-    await until(lambda: "can't be looked up" in queue.places[0].run.note)
+    queue.retry(queue.items)
+    await until(lambda: "can't be looked up" in queue.items[0].run.note)
     assert states(queue) == {"uncertain": 1}
-    queue.retry(queue.places)
-    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    queue.retry(queue.items)
+    await until(lambda: queue.items[0].state is ItemState.COMPLETED)
     assert answers(sandbox) == {None: 1, 200: 1}
 
 
@@ -441,8 +441,8 @@ async def test_several_that_could_be_it_are_left_to_the_user(serve, queue_of):
     queue = queue_of(sandbox, ["one"])
     await asyncio.wait_for(queue.wait(), 20)
     await queue.client.submit("image", {"prompt": "one"})
-    queue.retry(queue.places)
-    await until(lambda: "2 jobs could be it" in queue.places[0].run.note)
+    queue.retry(queue.items)
+    await until(lambda: "2 jobs could be it" in queue.items[0].run.note)
     assert states(queue) == {"uncertain": 1}
     assert len(sandbox.jobs) == 2
 
@@ -455,13 +455,13 @@ async def test_reuse_takes_what_the_history_has(serve, queue_of):
     again = queue_of(sandbox, ["two", "one", "three"], reuse=True)
     await asyncio.wait_for(again.wait(), 5)
     assert states(again) == {"completed": 3}
-    assert [place.run.job_id for place in again.places[:2]] == [first.places[1].run.job_id, first.places[0].run.job_id]
-    assert again.places[0].run.reused
-    assert all(place.run.result().media for place in again.places)
+    assert [place.run.job_id for place in again.items[:2]] == [first.items[1].run.job_id, first.items[0].run.job_id]
+    assert again.items[0].run.reused
+    assert all(place.run.result().media for place in again.items)
     assert len(sandbox.jobs) == 3
     anew = queue_of(sandbox, ["one"])
     await asyncio.wait_for(anew.wait(), 20)
-    assert "You generated the same" in anew.places[0].run.note
+    assert "You generated the same" in anew.items[0].run.note
     assert len(sandbox.jobs) == 4
 
 
@@ -476,7 +476,7 @@ async def test_reuse_takes_what_was_lost_too(serve, queue_of, history):
     again = queue_of(sandbox, ["one", "two"], reuse=True)
     await asyncio.wait_for(again.wait(), 20)
     assert states(again) == {"completed": 2}
-    assert again.places[0].run.reused
+    assert again.items[0].run.reused
     assert len(sandbox.jobs) == 2
     assert history.lost() == []
 
@@ -491,11 +491,11 @@ async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
     again = queue_of(sandbox, ["one"], reuse=True)
     await asyncio.wait_for(again.wait(), 20)
     assert states(again) == {"uncertain": 1}
-    assert "Nothing was submitted now" in again.places[0].run.error.message
+    assert "Nothing was submitted now" in again.items[0].run.error.message
     assert len(sandbox.jobs) == 1
     sandbox.clear_faults()
     assert denied.hits
-    again.retry(again.places)
+    again.retry(again.items)
     await until(lambda: states(again) == {"completed": 1})
     assert len(sandbox.jobs) == 1
 
@@ -503,7 +503,7 @@ async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
 async def gone(sandbox, queue):
     """Have a queue's one job made, and the service forget it."""
     await asyncio.wait_for(queue.wait(), 20)
-    job_id = queue.places[0].run.job_id
+    job_id = queue.items[0].run.job_id
     sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{job_id}", times=None)
     return job_id
 
@@ -517,17 +517,17 @@ async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue
     items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("two", "one")]
     again = JobQueue(items, client=first.client, history=history, reuse=True)
     again.start()
-    await until(lambda: states(again) == {"completed": 1, "waiting": 1} and again.places[1].reason.startswith("2 im"))
+    await until(lambda: states(again) == {"completed": 1, "waiting": 1} and again.items[1].reason.startswith("2 im"))
     assert len(sandbox.jobs) == 2
-    assert job_id in again.places[1].run.note
-    assert not again.places[1].run.reused
+    assert job_id in again.items[1].run.note
+    assert not again.items[1].run.reused
     await until(lambda: history.batches.find(again.batch_id).items[1].waits)  # written down a moment later
     again._allowance._tools.clear()  # as if the time were over
     again._allowance.pause(None, 0.0)
     await asyncio.wait_for(again.wait(), 20)
     assert states(again) == {"completed": 2}
     assert len(sandbox.jobs) == 3
-    (row,) = [entry for entry in history.entries() if entry.job.id == again.places[1].run.job_id]
+    (row,) = [entry for entry in history.entries() if entry.job.id == again.items[1].run.job_id]
     assert (row.batch, row.place) == (again.batch_id, 1)
     await leave(again)
 
@@ -539,7 +539,7 @@ async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
     sandbox.inject(Fault.delay(0.3), method="GET", path="/jobs/*", times=1)
     again = queue_of(sandbox, ["one"], reuse=True)
     again.start()
-    await until(lambda: again.places[0].state is PlaceState.RUNNING)
+    await until(lambda: again.items[0].state is ItemState.RUNNING)
     again.cancel()
     await asyncio.wait_for(again.wait(), 20)
     assert states(again) == {"cancelled": 1}
@@ -578,13 +578,13 @@ async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
     queue = queue_of(sandbox, ["one"], timeout=0.2)
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"left": 1}
-    assert [place.number async for place in queue.settled_places()] == [0]
+    assert [place.number async for place in queue.settled_items()] == [0]
     queue.timeout = 20.0
-    queue.places[0].run.timeout = 20.0
-    queue.retry(queue.places)
-    await until(lambda: queue.places[0].state is PlaceState.RUNNING)
+    queue.items[0].run.timeout = 20.0
+    queue.retry(queue.items)
+    await until(lambda: queue.items[0].state is ItemState.RUNNING)
     sandbox.finish()
-    await until(lambda: queue.places[0].state is PlaceState.COMPLETED)
+    await until(lambda: queue.items[0].state is ItemState.COMPLETED)
     assert len(sandbox.jobs) == 1
 
 
@@ -602,8 +602,8 @@ def test_a_plain_script_watches_again_what_was_left(serve, history, why):
     assert states(queue) == {"left": 1}
     assert queue.settled
     sandbox.clear_faults()
-    queue.places[0].run.timeout = 20.0
-    queue.retry(queue.places)
+    queue.items[0].run.timeout = 20.0
+    queue.retry(queue.items)
     assert not queue.settled
     threading.Timer(0.2, sandbox.finish).start()
     assert queue.wait_blocking(20) is True
@@ -754,7 +754,7 @@ async def test_a_batch_is_done_when_its_files_are_there(serve, history, tmp_path
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)]
     queue = JobQueue(items, client=client, history=history)
-    async for place in queue.settled_places():
+    async for place in queue.settled_items():
         assert len(place.run.saved) == 1
     await queue.wait()
     files = [file.name for file in (tmp_path / "all").iterdir()]
@@ -768,7 +768,7 @@ async def test_from_other_threads(serve, queue_of):
     sandbox = serve()
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
     queue.start()
-    await asyncio.to_thread(queue.cancel_place, queue.places[4])
+    await asyncio.to_thread(queue.cancel_item, queue.items[4])
     assert await asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(queue.wait(), 20))) is None
     assert states(queue) == {"completed": 4, "cancelled": 1}
 
@@ -789,7 +789,7 @@ async def test_a_thousand_are_lean(sandbox):
     queue._submitting._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=clock)
     looks, count = [], queue._lines._count
     queue._lines._count = lambda: looks.append(1) or count()
-    times = [place.starts_at for place in queue.places]
+    times = [place.starts_at for place in queue.items]
     assert times == sorted(times)
     assert 99 * 60 / 1000 <= (times[-1] - times[0]).total_seconds() < 100
     assert len(looks) == 1

@@ -16,7 +16,7 @@ from novakit_widgets.engine.reconcile import look_up_all
 from novakit_widgets.engine.reuse import lost_job
 from novakit_widgets.engine.run import JobRun
 from novakit_widgets.engine.state import Phase
-from novakit_widgets.engine.submit import Ticket
+from novakit_widgets.engine.submit import Submission
 from novakit_widgets.errors import (
     AuthenticationError,
     JobCancelledError,
@@ -51,7 +51,7 @@ async def lost(client, sandbox, fault, **options):
     sandbox.inject(fault, method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=None)
     run = image(client, **options)
-    run.begin(Ticket(clock=QUICK))
+    run.begin(Submission(clock=QUICK))
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     assert run.phase is Phase.UNCERTAIN
@@ -81,7 +81,7 @@ async def test_look_again_finds_and_watches_the_job(client, sandbox, tmp_path, k
     if kept:
         entry = history.find(run.job_id, base_url=client.base_url)
         assert entry is not None
-        assert entry.intent == run.ticket.intent
+        assert entry.intent == run.submission.intent
 
 
 async def test_look_again_without_a_job_says_not_started(client, sandbox):
@@ -177,11 +177,11 @@ async def test_retry_of_a_place_takes_what_recover_found(client, sandbox):
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
     queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clock=QUICK)
     await queue.wait()
-    assert str(queue.places[0].state) == "uncertain"
+    assert str(queue.items[0].state) == "uncertain"
     assert len((await look_up_all(client, queue.history, clock=QUICK)).found) == 1
-    queue.retry(queue.places)
+    queue.retry(queue.items)
     await queue.wait()
-    assert str(queue.places[0].state) == "completed"
+    assert str(queue.items[0].state) == "completed"
     assert len(sandbox.jobs) == 1
     await leave(queue)
 
@@ -300,22 +300,22 @@ async def test_cancel_of_a_place_that_is_looked_up_submits_nothing(client, sandb
     queue = JobQueue([(Tool.IMAGE, {"prompt": "A lighthouse"})], client=client, clock=QUICK)
     await queue.wait()
     started = len(sandbox.jobs)
-    queue.retry(queue.places)
+    queue.retry(queue.items)
     queue.cancel()
     await queue.wait()
-    assert str(queue.places[0].state) == "cancelled"
+    assert str(queue.items[0].state) == "cancelled"
     assert len(sandbox.jobs) == started
     assert all(job.status is JobStatus.CANCELLED for job in sandbox.jobs.values())
     await leave(queue)
 
 
 async def test_look_again_of_a_run_cancelled_after_its_answer_knows_the_job(client, sandbox, tmp_path):
-    """Without a usable history, the ticket has the job."""
+    """Without a usable history, the submission has the job."""
     history = JobHistory(None)
     run = image(client, history=history)
     history.started = lambda *_args, **_kwargs: run._answering.cancel()
     history.off_loop = _slow
-    run.begin(Ticket(clock=QUICK))
+    run.begin(Submission(clock=QUICK))
     with pytest.raises(SubmissionUncertainError):
         await run.wait()
     run.look_again()

@@ -19,7 +19,7 @@ from loops import leave, owning
 
 from novakit_widgets import NovaKitClient, Sandbox, settings
 from novakit_widgets.batches import work
-from novakit_widgets.batches.queue import JobQueue, PlaceState
+from novakit_widgets.batches.queue import ItemState, JobQueue
 from novakit_widgets.errors import ConfigurationError, JobNotStartedError, SubmissionUncertainError
 from novakit_widgets.job_history.batches import LARGEST_ITEM, BatchItem, BatchRecord
 from novakit_widgets.job_history.jobs import HistoryWarning, JobHistory
@@ -170,9 +170,9 @@ def test_a_batch_that_goes_on_knows_what_was_submitted_before(history):
         async def goes_on(client):
             queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
             queue.resume()
-            while not (queue._allowance.seeded and (sandbox.requests or queue.places[0].reason)):
+            while not (queue._allowance.seeded and (sandbox.requests or queue.items[0].reason)):
                 await asyncio.sleep(0.01)
-            reason = queue.places[0].reason
+            reason = queue.items[0].reason
             await leave(queue)
             return reason
 
@@ -319,12 +319,12 @@ def test_the_queue_is_where_it_was(sandbox, history):
         assert isinstance(queue.held, JobNotStartedError)
         assert "2 of 3 had not been submitted" in str(queue.held)
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["completed", "waiting", "waiting"]
+        assert [str(place.state) for place in queue.items] == ["completed", "waiting", "waiting"]
         assert len(sandbox.jobs) == 1
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["completed"] * 3
-        assert queue.places[0].run.job_id == job.id
+        assert [str(place.state) for place in queue.items] == ["completed"] * 3
+        assert queue.items[0].run.job_id == job.id
         await leave(queue)
 
     owning(after())
@@ -348,8 +348,8 @@ def test_a_result_that_the_history_lacks_is_asked_for(sandbox, history):
         history.started(intent, Job(job.id, JobStatus.COMPLETED), base_url=sandbox.base_url)
         queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["completed", "waiting"]
-        assert queue.places[0].run.result().media
+        assert [str(place.state) for place in queue.items] == ["completed", "waiting"]
+        assert queue.items[0].run.result().media
         await leave(queue)
 
     owning(main())
@@ -371,12 +371,12 @@ def test_without_a_loop_a_running_job_is_running(sandbox, history):
     sandbox.next_duration(60.0 * sandbox.speed)
     history.started(intent, owning(submitted()), base_url=sandbox.base_url)
     queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
-    assert [str(place.state) for place in queue.places] == ["running", "waiting"]
+    assert [str(place.state) for place in queue.items] == ["running", "waiting"]
     assert "1 of 2" in str(queue.held)
     queue.cancel()
-    assert [str(place.state) for place in queue.places] == ["running", "cancelled"]
+    assert [str(place.state) for place in queue.items] == ["running", "cancelled"]
     assert queue.wait_blocking(20) is True
-    assert [str(place.state) for place in queue.places] == ["cancelled", "cancelled"]
+    assert [str(place.state) for place in queue.items] == ["cancelled", "cancelled"]
     assert [str(job.status) for job in sandbox.jobs.values()] == ["cancelled"]
 
 
@@ -391,14 +391,14 @@ def test_what_was_dropped_stays_dropped(sandbox, history):
         queue.start()
         while not sandbox.jobs:
             await asyncio.sleep(0.01)
-        queue.cancel_place(queue.places[1])
+        queue.cancel_item(queue.items[1])
         await leave(queue)  # as far as it gets
         record = history.batches.find(queue.batch_id)
         again = JobQueue.restored(record, client=client, history=history)
-        assert [str(place.state) for place in again.places] == ["running", "cancelled", "waiting"]
+        assert [str(place.state) for place in again.items] == ["running", "cancelled", "waiting"]
         again.cancel()
         await asyncio.wait_for(again.wait(), 20)
-        assert [str(place.state) for place in again.places] == ["cancelled"] * 3
+        assert [str(place.state) for place in again.items] == ["cancelled"] * 3
         await leave(again)
 
     owning(main())
@@ -414,10 +414,10 @@ def test_what_is_cancelled_after_another_try_does_not_come_back(history, what):
         items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("fail please", "b", "c", "d")]
         queue = JobQueue(items, client=client, history=history, max_running=1)
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["failed", "completed", "waiting", "waiting"]
-        queue.retry(queue.places[:1])
+        assert [str(place.state) for place in queue.items] == ["failed", "completed", "waiting", "waiting"]
+        queue.retry(queue.items[:1])
         if what == "one":
-            queue.cancel_place(queue.places[2])
+            queue.cancel_item(queue.items[2])
         else:
             queue.cancel()
         assert queue.settled is (what == "all")
@@ -445,13 +445,13 @@ def test_a_batch_whose_lost_answer_was_found_is_closed(sandbox, history):
         items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("runs", "lost")]
         queue = JobQueue(items, client=client, history=history)
         queue.start()
-        while queue.places[1].state is not PlaceState.UNCERTAIN:
+        while queue.items[1].state is not ItemState.UNCERTAIN:
             await asyncio.sleep(0.01)
         sandbox.clear_faults()
-        queue.retry(queue.places[1:])
-        while queue.places[1].state is not PlaceState.COMPLETED:
+        queue.retry(queue.items[1:])
+        while queue.items[1].state is not ItemState.COMPLETED:
             await asyncio.sleep(0.01)
-        queue.cancel_place(queue.places[0])
+        queue.cancel_item(queue.items[0])
         await asyncio.wait_for(queue.wait(), 20)
         assert queue.settled
         await leave(queue)
@@ -533,11 +533,11 @@ def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse)
         between = JobQueue(items[1:2], client=client, history=history)
         await asyncio.wait_for(between.wait(), 20)
         queue = JobQueue.restored(history.batches.find(first.batch_id), client=client, history=history)
-        queue.cancel_place(queue.places[0])
+        queue.cancel_item(queue.items[0])
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["cancelled", "completed", "completed"]
-        assert (queue.places[1].run.job_id == between.places[0].run.job_id) is reuse
+        assert [str(place.state) for place in queue.items] == ["cancelled", "completed", "completed"]
+        assert (queue.items[1].run.job_id == between.items[0].run.job_id) is reuse
         await leave(queue)
 
     owning(main())
@@ -564,7 +564,7 @@ def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, h
         queue = await recovered(sandbox, history)
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["completed"] * 3
+        assert [str(place.state) for place in queue.items] == ["completed"] * 3
         await leave(queue)
 
     owning(after())
@@ -579,7 +579,7 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
         items = [(Tool.IMAGE, {"prompt": "a"})]
         first = JobQueue(items, client=client, history=history)
         await asyncio.wait_for(first.wait(), 20)
-        job = first.places[0].run.job
+        job = first.items[0].run.job
         while history.find(job.id, base_url=client.base_url).job.output is None:
             await asyncio.sleep(0.01)  # noted in a thread, a moment after its end
         taken = BatchItem(Tool.IMAGE, {"prompt": "a"}, job_id=job.id)
@@ -588,17 +588,17 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
         history._change("UPDATE jobs SET output = NULL", [])  # it was still running then
         sandbox.inject(Fault.status(404), method="GET", path=f"/jobs/{job.id}", times=None)
         queue = JobQueue.restored(history.batches.find("b1"), client=client, history=history)
-        assert queue.places[0].run.reused
+        assert queue.items[0].run.reused
         await asyncio.wait_for(queue.wait(), 20)
         assert isinstance(queue.held, JobNotStartedError)
         assert "no longer knows" in str(queue.held)
         assert "until you resume: Continue, or board.resume()." in str(queue.held)
-        assert queue.places[0].state is PlaceState.WAITING
+        assert queue.items[0].state is ItemState.WAITING
         assert len(sandbox.jobs) == 1
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert queue.places[0].state is PlaceState.COMPLETED
-        assert queue.places[0].run.job_id != job.id
+        assert queue.items[0].state is ItemState.COMPLETED
+        assert queue.items[0].run.job_id != job.id
         await leave(queue)
 
     owning(main())
@@ -621,16 +621,16 @@ def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     async def after():
         queue = await recovered(sandbox, history)
         assert fault.hits == 1
-        assert queue.places[0].state is PlaceState.UNCERTAIN
-        assert isinstance(queue.places[0].run.error, SubmissionUncertainError)
+        assert queue.items[0].state is ItemState.UNCERTAIN
+        assert isinstance(queue.items[0].run.error, SubmissionUncertainError)
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["uncertain", "completed"]
-        queue.retry(queue.places)
-        while queue.places[0].state is PlaceState.UNCERTAIN:
+        assert [str(place.state) for place in queue.items] == ["uncertain", "completed"]
+        queue.retry(queue.items)
+        while queue.items[0].state is ItemState.UNCERTAIN:
             await asyncio.sleep(0.01)
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["completed", "completed"]
+        assert [str(place.state) for place in queue.items] == ["completed", "completed"]
         await leave(queue)
 
     owning(after())
@@ -649,12 +649,12 @@ def test_an_item_too_large_to_be_kept(sandbox, history):
         queue = await recovered(sandbox, history)
         queue.resume()
         await asyncio.wait_for(queue.wait(), 20)
-        assert [str(place.state) for place in queue.places] == ["refused", "completed"]
-        assert isinstance(queue.places[0].run.error, ConfigurationError)
-        assert "give them again" in str(queue.places[0].run.error)
-        queue.retry(queue.places)
+        assert [str(place.state) for place in queue.items] == ["refused", "completed"]
+        assert isinstance(queue.items[0].run.error, ConfigurationError)
+        assert "give them again" in str(queue.items[0].run.error)
+        queue.retry(queue.items)
         await asyncio.wait_for(queue.wait(), 20)
-        assert queue.places[0].state is PlaceState.REFUSED
+        assert queue.items[0].state is ItemState.REFUSED
         await leave(queue)
 
     owning(after())
@@ -671,7 +671,7 @@ def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
         queue = JobQueue([(Tool.IMAGE, {"prompt": "a"}), (Tool.IMAGE, {"prompt": "b"})], client=client, history=history)
         await asyncio.wait_for(queue.wait(), 20)
         await leave(queue)
-        return queue.count(PlaceState.COMPLETED)
+        return queue.count(ItemState.COMPLETED)
 
     assert owning(work(JobHistory(None))) == 2
     with pytest.warns(HistoryWarning):

@@ -19,7 +19,7 @@ from novakit_widgets import JobWidget, NovaKitClient, Sandbox, SubmissionUncerta
 from novakit_widgets.engine.reconcile import look_up_all
 from novakit_widgets.engine.reuse import lost_job
 from novakit_widgets.engine.run import JobRun
-from novakit_widgets.engine.submit import Ticket, submit
+from novakit_widgets.engine.submit import Submission, submit
 from novakit_widgets.job_history.jobs import JobHistory, default_history
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.notebook.recover import recover, recover_all
@@ -443,7 +443,7 @@ def test_lost_answer_without_a_history_advises_client_list(sandbox, tmp_path, ke
 
     async def work(client):
         run = JobRun(Tool.IMAGE, PARAMS, client=client, history=history)
-        run.begin(Ticket(clock=QUICK))
+        run.begin(Submission(clock=QUICK))
         said = []
         for again in (False, True):
             if again:

@@ -18,7 +18,7 @@ from batcher import go_on
 from loops import leave, owning
 
 from novakit_widgets import NovaKitClient, settings
-from novakit_widgets.batches.queue import PlaceState
+from novakit_widgets.batches.queue import ItemState
 from novakit_widgets.engine.reconcile import look_up_all
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.job import JobStatus
@@ -153,9 +153,7 @@ def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30,
                     toll.batches += 1
                     wanted.update(f"batch {number} {item // 2}" for item in range(count))
             queues = owning(_finish(client, history))
-            toll.unfinished += sum(
-                place.state is not PlaceState.COMPLETED for queue in queues for place in queue.places
-            )
+            toll.unfinished += sum(place.state is not ItemState.COMPLETED for queue in queues for place in queue.items)
         prompts = Counter(job.params["prompt"] for job in sandbox.jobs.values())
         toll.unfinished += sum(job.status is not JobStatus.COMPLETED for job in sandbox.jobs.values())
         toll.items = wanted.total()

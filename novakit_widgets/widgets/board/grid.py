@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from ...model.parsing import readable
 from ..card.plain import media_tag
 from ..common.labels import label_of_value, prompt_of, shortened
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ...api.embedding import Kept
     from ...batches.grid import Axis, Grid
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
     from .view import Row
 
 __all__ = ["MOST_CELLS", "live_grid", "plain_grid"]
@@ -38,7 +38,7 @@ def live_grid(grid: Grid, rows: Sequence[Row]) -> Markup:
     return _table(grid, [_live_cell(row) for row in rows])
 
 
-def plain_grid(grid: Grid, places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
+def plain_grid(grid: Grid, places: Sequence[QueueItem], kept: Mapping[int, Sequence[Kept]]) -> Markup:
     """Return the final table with the media.
 
     Args:
@@ -100,15 +100,15 @@ def _live_cell(row: Row) -> Markup:
     )
 
 
-def _plain_cell(place: Place, kept: Sequence[Kept]) -> Markup:
+def _plain_cell(place: QueueItem, kept: Sequence[Kept]) -> Markup:
     title = f"{place.number}: {prompt_of(place.params)}"
     job, error = place.run.job, place.run.error
     parts = [media_tag(one, title, alone=False, lazy=True) for one in kept]
-    if place.state is PlaceState.COMPLETED and job is not None and not parts:
+    if place.state is ItemState.COMPLETED and job is not None and not parts:
         text = job.text if job.text is not None else str(job.output)
         parts.append(Markup('<span dir="auto">{}</span>').format(readable(shortened(text, _TEXT_LENGTH))))
-    elif place.state is not PlaceState.COMPLETED:
-        status = "Cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0]
-        why = "" if error is None or place.state is PlaceState.CANCELLED else f". {readable(error.message)}"
+    elif place.state is not ItemState.COMPLETED:
+        status = "Cancelled" if place.state is ItemState.CANCELLED else status_of(place.run)[0]
+        why = "" if error is None or place.state is ItemState.CANCELLED else f". {readable(error.message)}"
         parts.append(Markup('<span dir="auto"><strong>{}</strong>{}</span>').format(status, why))
     return Markup("<td>{}</td>").format(Markup(" ").join(parts))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...api.client import NovaKitClient
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
     from ...model.job import Job
 
 __all__ = ["Keeper", "save_places"]
@@ -84,7 +84,7 @@ class Keeper:
 
 
 async def save_places(
-    client: NovaKitClient, places: Sequence[Place], folder: Path, *, count: int
+    client: NovaKitClient, places: Sequence[QueueItem], folder: Path, *, count: int
 ) -> dict[int, list[Path]]:
     """Save the results of finished jobs, a few at a time. Each run records its saved files, also if others fail.
 
@@ -107,7 +107,7 @@ async def save_places(
     files: dict[int, list[Path]] = {}
     problems: dict[int, Exception] = {}
 
-    async def save(place: Place, job: Job) -> None:
+    async def save(place: QueueItem, job: Job) -> None:
         async with turns:
             try:
                 before = f"{place.number:0{len(str(count - 1))}}-"

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from .view import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
 
 __all__ = ["FILTERS", "SORTS", "picked"]
 
 Filter = Literal["all", "open", "waiting", "running", "done", "failed", "cancelled"]
 Sort = Literal["number", "status", "longest", "newest"]
 
-_STATES_OF: Mapping[str, frozenset[PlaceState]] = {
-    "all": frozenset(PlaceState),
-    "open": frozenset({PlaceState.WAITING, PlaceState.RUNNING}),
-    "waiting": frozenset({PlaceState.WAITING}),
-    "running": frozenset({PlaceState.RUNNING}),
-    "done": frozenset({PlaceState.COMPLETED}),
+_STATES_OF: Mapping[str, frozenset[ItemState]] = {
+    "all": frozenset(ItemState),
+    "open": frozenset({ItemState.WAITING, ItemState.RUNNING}),
+    "waiting": frozenset({ItemState.WAITING}),
+    "running": frozenset({ItemState.RUNNING}),
+    "done": frozenset({ItemState.COMPLETED}),
     "failed": FAILED,
-    "cancelled": frozenset({PlaceState.CANCELLED}),
+    "cancelled": frozenset({ItemState.CANCELLED}),
 }
 FILTERS: Sequence[tuple[str, Filter]] = (
     ("All jobs", "all"),
@@ -42,24 +42,24 @@ SORTS: Sequence[tuple[str, Sort]] = (
     ("Newest first", "newest"),
 )
 # By status: what needs attention comes first.
-_ORDER: Mapping[PlaceState, int] = {
+_ORDER: Mapping[ItemState, int] = {
     state: index
     for index, state in enumerate(
         (
-            PlaceState.FAILED,
-            PlaceState.REFUSED,
-            PlaceState.UNCERTAIN,
-            PlaceState.LEFT,
-            PlaceState.RUNNING,
-            PlaceState.WAITING,
-            PlaceState.COMPLETED,
-            PlaceState.CANCELLED,
+            ItemState.FAILED,
+            ItemState.REFUSED,
+            ItemState.UNCERTAIN,
+            ItemState.LEFT,
+            ItemState.RUNNING,
+            ItemState.WAITING,
+            ItemState.COMPLETED,
+            ItemState.CANCELLED,
         )
     )
 }
 
 
-def picked(places: Sequence[Place], *, filter_by: Filter, sort: Sort) -> list[Place]:
+def picked(places: Sequence[QueueItem], *, filter_by: Filter, sort: Sort) -> list[QueueItem]:
     """Return the places that match a filter, sorted.
 
     Args:
@@ -69,7 +69,7 @@ def picked(places: Sequence[Place], *, filter_by: Filter, sort: Sort) -> list[Pl
     """
     states = _STATES_OF[filter_by]
     found = list(places) if filter_by == "all" else [place for place in places if place.state in states]
-    keys: Mapping[Sort, Callable[[Place], float]] = {
+    keys: Mapping[Sort, Callable[[QueueItem], float]] = {
         "status": lambda place: _ORDER[place.state],
         "longest": lambda place: -(place.run.elapsed or 0.0),
         "newest": _newest_first,
@@ -79,7 +79,7 @@ def picked(places: Sequence[Place], *, filter_by: Filter, sort: Sort) -> list[Pl
     return found
 
 
-def _newest_first(place: Place) -> float:
+def _newest_first(place: QueueItem) -> float:
     """Return a sort key: the smaller, the newer the place's job."""
     job = place.run.job
     moment = None if job is None else job.completed_at or job.created_at

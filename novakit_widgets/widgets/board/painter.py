@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...api.embedding import Kept
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from ...config import settings
 from ...errors import MediaError
 from ...runtime import loop as job_loop
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ...batches.grid import Grid
-    from ...batches.queue import JobQueue, Place
+    from ...batches.queue import JobQueue, QueueItem
     from ...errors import NovaKitError
 
 __all__ = ["MOST_TILES", "PAGE", "BoardPainter", "Proposal"]
@@ -38,17 +38,17 @@ __all__ = ["MOST_TILES", "PAGE", "BoardPainter", "Proposal"]
 PAGE = 100  # rows of the table
 MOST_TILES = 50  # jobs that are shown as tiles unless a table is asked for
 _ANNOUNCED = 10.0  # seconds between two announcements by a screen reader
-_BUTTONS: Mapping[PlaceState, tuple[str, str]] = {
-    PlaceState.WAITING: ("Cancel", "Never submit this job"),
-    PlaceState.RUNNING: ("Cancel", "Cancel this job"),
-    PlaceState.COMPLETED: ("Save", "Save this result as a file beside the notebook"),
-    PlaceState.FAILED: ("Try again", "Submit this job again; it is billed like a new one"),
-    PlaceState.CANCELLED: ("Try again", "Submit this job again; it is billed like a new one"),
-    PlaceState.REFUSED: ("Try again", "Submit this job again; it is billed like a new one"),
-    PlaceState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
-    PlaceState.LEFT: ("Keep watching", "Watch this job again; it costs nothing"),
+_BUTTONS: Mapping[ItemState, tuple[str, str]] = {
+    ItemState.WAITING: ("Cancel", "Never submit this job"),
+    ItemState.RUNNING: ("Cancel", "Cancel this job"),
+    ItemState.COMPLETED: ("Save", "Save this result as a file beside the notebook"),
+    ItemState.FAILED: ("Try again", "Submit this job again; it is billed like a new one"),
+    ItemState.CANCELLED: ("Try again", "Submit this job again; it is billed like a new one"),
+    ItemState.REFUSED: ("Try again", "Submit this job again; it is billed like a new one"),
+    ItemState.UNCERTAIN: ("Try again", "Look for this job, and submit it only if the service has no such job"),
+    ItemState.LEFT: ("Keep watching", "Watch this job again; it costs nothing"),
 }
-_OPEN = frozenset({PlaceState.WAITING, PlaceState.RUNNING})
+_OPEN = frozenset({ItemState.WAITING, ItemState.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +93,16 @@ class BoardPainter:
     ) -> None:
         self._queue = queue
         self._request_repaint = request_repaint
-        self._labels = grid if grid is not None and len(queue.places) <= MOST_CELLS else None
+        self._labels = grid if grid is not None and len(queue.items) <= MOST_CELLS else None
         self.proposal: Proposal | None = None
         self._clock = clock
         self.parts = BoardParts()
         self.note = ""
         self._page = 0
-        self._chosen: Place | None = None
+        self._chosen: QueueItem | None = None
         self._error = ""
         self._rows: dict[int, tuple[Row, Markup]] = {}
-        self._results: list[tuple[Place, Kept | None]] = []
+        self._results: list[tuple[QueueItem, Kept | None]] = []
         self._linked: dict[int, tuple[Kept, ...]] = {}
         self._prompts: dict[int, tuple[str, str]] = {}
         self._details: tuple[object, Markup] = (None, table.NOTHING)
@@ -137,7 +137,7 @@ class BoardPainter:
         proposal = self.proposal if self.proposal is not None and self._queue.held is self.proposal.hold else None
         return parts.show(
             {
-                parts.head: {"value": str(table.head(totals, {place.tool for place in self._queue.places}))},
+                parts.head: {"value": str(table.head(totals, {place.tool for place in self._queue.items}))},
                 parts.announcer: {"value": self._announcement(totals)},
                 parts.bar: {"value": totals.percent, "layout": parts.meter(shown=not totals.settled)},
                 parts.figures: {"value": str(table.figures(totals))},
@@ -177,7 +177,7 @@ class BoardPainter:
     # The table and the grid
 
     def _table(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
-        places = picked(self._queue.places, filter_by=self.parts.filter.value, sort=self.parts.sort.value)
+        places = picked(self._queue.items, filter_by=self.parts.filter.value, sort=self.parts.sort.value)
         first = self._first_of(len(places), PAGE)
         rows = [self._row(place, now) for place in places[first : first + PAGE]]
         shown = _span(self._page, PAGE, len(places), "job")
@@ -188,20 +188,20 @@ class BoardPainter:
 
     def _labelled(self, now: datetime) -> Mapping[ipywidgets.Widget, Mapping[str, Any]]:
         assert self._labels is not None  # for the type checker
-        cells = [self._view_of(place, now) for place in self._queue.places]
+        cells = [self._view_of(place, now) for place in self._queue.items]
         return {
             self.parts.table: {"value": str(grid.live_grid(self._labels, cells))},
             **self._pager(len(cells), len(cells), _span(0, len(cells), len(cells), "job")),
         }
 
-    def _row(self, place: Place, now: datetime) -> Markup:
+    def _row(self, place: QueueItem, now: datetime) -> Markup:
         view = self._view_of(place, now)
         before = self._rows.get(place.number)
         if before is None or before[0] != view:
             before = self._rows[place.number] = (view, table.row(view))
         return before[1]
 
-    def _view_of(self, place: Place, now: datetime) -> Row:
+    def _view_of(self, place: QueueItem, now: datetime) -> Row:
         number = place.number
         if number not in self._prompts:
             self._prompts[number] = prompt_and_title(prompt_of(place.params))
@@ -210,8 +210,8 @@ class BoardPainter:
 
     def _take_results(self) -> None:
         """Append results that have been completed since: results that play must keep their place."""
-        for place in self._queue.places:
-            if place.number not in self._linked and place.state is PlaceState.COMPLETED:
+        for place in self._queue.items:
+            if place.number not in self._linked and place.state is ItemState.COMPLETED:
                 self._linked[place.number] = kept = _linked(place)
                 self._results += [(place, one) for one in kept] or [(place, None)]
 
@@ -252,7 +252,7 @@ class BoardPainter:
     def _choose(self) -> None:
         """Choose the job whose number or id was typed."""
         text = str(self.parts.number.value).strip().removeprefix("#")
-        places = self._queue.places
+        places = self._queue.items
         number = int(text) if text.isdecimal() and len(text) < 10 else len(places)
         found = places[number : number + 1] or tuple(place for place in places if text and place.run.job_id == text)
         self._chosen = found[0] if found else None
@@ -274,7 +274,7 @@ class BoardPainter:
             self._details = (key, table.details(place, self._linked.get(place.number, ())))
         description, tooltip = _BUTTONS[state]
         has_text = run.job is not None and run.job.text is not None
-        can_act = state is not PlaceState.COMPLETED or has_text or bool(self._linked.get(place.number))
+        can_act = state is not ItemState.COMPLETED or has_text or bool(self._linked.get(place.number))
         return {
             parts.details_head: {"value": str(table.details_head(place, now=now))},
             parts.details: {"value": str(self._details[1])},
@@ -292,19 +292,19 @@ class BoardPainter:
             return
         state = place.state
         if state in _OPEN:
-            self._queue.cancel_place(place)
-        elif state is not PlaceState.COMPLETED:
+            self._queue.cancel_item(place)
+        elif state is not ItemState.COMPLETED:
             self._queue.retry([place])
         else:
             job_loop.background(lambda: self._save(place))
 
     def _retry_failed(self) -> None:
-        self._queue.retry([place for place in self._queue.places if place.state in FAILED])
+        self._queue.retry([place for place in self._queue.items if place.state in FAILED])
 
-    async def _save(self, place: Place) -> None:
+    async def _save(self, place: QueueItem) -> None:
         folder = settings.save_to().value or notebook_folder()
         try:
-            files = await save_places(self._queue.client, [place], folder, count=len(self._queue.places))
+            files = await save_places(self._queue.client, [place], folder, count=len(self._queue.items))
         except (MediaError, OSError) as error:
             self.note = str(error)
         else:
@@ -313,7 +313,7 @@ class BoardPainter:
         self._request_repaint()
 
 
-def _linked(place: Place) -> tuple[Kept, ...]:
+def _linked(place: QueueItem) -> tuple[Kept, ...]:
     """Return a place's media with the service's URLs: the page loads them when they become visible."""
     job = place.run.job
     return () if job is None else tuple(Kept(media, media.mime) for media in job.media)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from ...model.parsing import readable
 from ..card import html as card_html
 from ..card.plain import code_block, media_tag
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...api.embedding import Kept
     from ...batches.grid import Grid
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
 
 __all__ = ["plain_board", "records", "summary"]
 
@@ -42,7 +42,7 @@ def summary(progress: str) -> str:
     return f"NovaKit jobs: {progress}"
 
 
-def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], grid: Grid | None = None) -> Markup:
+def plain_board(places: Sequence[QueueItem], kept: Mapping[int, Sequence[Kept]], grid: Grid | None = None) -> Markup:
     """Return a finished board as plain HTML.
 
     Args:
@@ -58,7 +58,7 @@ def plain_board(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]], gri
     )
 
 
-def _head(places: Sequence[Place]) -> Markup:
+def _head(places: Sequence[QueueItem]) -> Markup:
     tools = sorted({place.tool for place in places}, key=str)
     jobs = [place.run.job for place in places if place.run.job is not None]
     facts = []
@@ -76,13 +76,13 @@ def _head(places: Sequence[Place]) -> Markup:
         if len(places) > 1 and all(name in place.params and place.params[name] == value for place in places)
     ]
     states = Counter(place.state for place in places)
-    counts = [f"{states[PlaceState.COMPLETED]:,} of {len(places):,} done", *ended_counts(states)]
+    counts = [f"{states[ItemState.COMPLETED]:,} of {len(places):,} done", *ended_counts(states)]
     failed = any(states[state] for state in FAILED)
     line = Markup(
         '<p class="nk-head nk-{}">{}<strong class="nk-title"><span class="nk-hidden">{}: </span>{}</strong> '
         '<span class="nk-pill">{}</span></p>'
     ).format(
-        "bad" if failed else "good" if states[PlaceState.COMPLETED] else "quiet",
+        "bad" if failed else "good" if states[ItemState.COMPLETED] else "quiet",
         icon(tools[0] if len(tools) == 1 else ""),
         " and ".join(map(label_of, tools)),
         title_of(tools, len(places)),
@@ -93,7 +93,7 @@ def _head(places: Sequence[Place]) -> Markup:
     return line + note
 
 
-def _results(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Markup:
+def _results(places: Sequence[QueueItem], kept: Mapping[int, Sequence[Kept]]) -> Markup:
     """Return a tile for each result and for each job that has none, with its prompt."""
     tiles: list[Markup] = []
     failures = 0
@@ -102,14 +102,14 @@ def _results(places: Sequence[Place], kept: Mapping[int, Sequence[Kept]]) -> Mar
         if place.state in FAILED and failures < _MOST_FAILURES:
             failures += 1
             tiles.append(_failed_tile(place, coded=len(places) <= _MOST_CODES))
-        elif place.state is PlaceState.COMPLETED and place.run.job is not None and not kept.get(place.number):
+        elif place.state is ItemState.COMPLETED and place.run.job is not None and not kept.get(place.number):
             tiles.append(_text_tile(place))
     return Markup('<div class="nk-results">{}</div>').format(_BLANK.join(tiles)) if tiles else _BLANK
 
 
 # A block for each result: without the style, which the sanitiser of an untrusted notebook drops, a line may break between a
 # number and its image, and the number would be beside the previous image.
-def _tile(place: Place, kept: Kept, *, coded: bool) -> Markup:
+def _tile(place: QueueItem, kept: Kept, *, coded: bool) -> Markup:
     prompt = prompt_of(place.params)
     tag = media_tag(kept, f"{place.number}: {prompt}", alone=False)
     caption = _caption(place)
@@ -122,7 +122,7 @@ def _tile(place: Place, kept: Kept, *, coded: bool) -> Markup:
     ).format(tag, caption, code_block(place.tool, place.params) if coded else _BLANK)
 
 
-def _failed_tile(place: Place, *, coded: bool) -> Markup:
+def _failed_tile(place: QueueItem, *, coded: bool) -> Markup:
     status = status_of(place.run)[0]
     error = _BLANK if place.run.error is None else card_html.message(readable(place.run.error.message))
     return Markup(
@@ -131,7 +131,7 @@ def _failed_tile(place: Place, *, coded: bool) -> Markup:
     ).format(status, _caption(place), error, code_block(place.tool, place.params) if coded else _BLANK)
 
 
-def _text_tile(place: Place) -> Markup:
+def _text_tile(place: QueueItem) -> Markup:
     job = place.run.job
     assert job is not None
     text = job.text if job.text is not None else str(job.output)
@@ -140,7 +140,7 @@ def _text_tile(place: Place) -> Markup:
     )
 
 
-def _caption(place: Place) -> Markup:
+def _caption(place: QueueItem) -> Markup:
     prompt = shortened(prompt_of(place.params), _PROMPT_LENGTH)
     return Markup('<p class="nk-caption" dir="auto" title="{}"><strong>{}</strong> {}</p>').format(
         prompt, place.number, prompt
@@ -164,7 +164,7 @@ def _missing(kept: Mapping[int, Sequence[Kept]]) -> list[Markup]:
     return parts
 
 
-def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
+def _table(places: Sequence[QueueItem], *, folded: bool = False) -> Markup:
     row = Markup(
         '<tr><th scope="row">{}</th><td dir="auto">{}{}</td><td>{}</td><td>{}</td>'
         '<td class="nk-c">{}</td><td class="nk-id">{}</td></tr>'
@@ -174,7 +174,7 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
             place.number,
             shortened(prompt_of(place.params), _PROMPT_LENGTH),
             _reason(place),
-            "Cancelled" if place.state is PlaceState.CANCELLED else status_of(place.run)[0],
+            "Cancelled" if place.state is ItemState.CANCELLED else status_of(place.run)[0],
             times_of(place),
             _credits(place),
             place.run.job_id or "",
@@ -189,25 +189,25 @@ def _table(places: Sequence[Place], *, folded: bool = False) -> Markup:
     ).format(_BLANK if folded or len(places) > _OPEN_ROWS else Markup(" open"), len(places), rows)
 
 
-def _reason(place: Place) -> Markup:
+def _reason(place: QueueItem) -> Markup:
     """Return why a job has no result, on its own line."""
     error = place.run.error
-    if error is None or place.state is PlaceState.CANCELLED:
+    if error is None or place.state is ItemState.CANCELLED:
         return _BLANK
     return Markup("<br>{}").format(readable(error.message))
 
 
-def _credits(place: Place) -> str:
+def _credits(place: QueueItem) -> str:
     job = place.run.job
     return "" if job is None or job.actual_credits is None else f"{job.actual_credits:g}"
 
 
-def records(places: Sequence[Place]) -> list[dict[str, Any]]:
+def records(places: Sequence[QueueItem]) -> list[dict[str, Any]]:
     """Return a flat dict for each place, by number."""
     return [_record(place) for place in places]
 
 
-def _record(place: Place) -> dict[str, Any]:
+def _record(place: QueueItem) -> dict[str, Any]:
     run, job = place.run, place.run.job
     params = {f"parameter_{name}" if name in _OURS else name: value for name, value in place.params.items()}
     return {

@@ -20,7 +20,7 @@ class JobSequence:
     _queue: JobQueue
 
     def __len__(self) -> int:
-        return len(self._queue.places)
+        return len(self._queue.items)
 
     def __bool__(self) -> bool:
         return True  # also without jobs: it is a widget
@@ -31,17 +31,17 @@ class JobSequence:
     def __getitem__(self, index: slice) -> list[Job | None]: ...
     def __getitem__(self, index: int | slice) -> Job | list[Job | None] | None:
         if isinstance(index, slice):
-            return [place.run.job for place in self._queue.places[index]]
-        places = self._queue.places
+            return [place.run.job for place in self._queue.items[index]]
+        places = self._queue.items
         if not -len(places) <= operator.index(index) < len(places):
             raise IndexError(f"There is no job {index}; jobs are numbered from 0 to {len(places) - 1}.")
         return places[index].run.job
 
     def __iter__(self) -> Iterator[Job | None]:
-        return (place.run.job for place in self._queue.places)
+        return (place.run.job for place in self._queue.items)
 
     def __reversed__(self) -> Iterator[Job | None]:
-        return (place.run.job for place in reversed(self._queue.places))
+        return (place.run.job for place in reversed(self._queue.items))
 
     def __contains__(self, job: object) -> bool:
         return any(job == each for each in self)

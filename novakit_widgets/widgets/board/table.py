@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..card.plain import code_block, details_table, media_tag
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ...api.embedding import Kept
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
     from ...errors import NovaKitError
     from ...model.tools import Tool
     from .view import Row, Totals
@@ -131,7 +131,7 @@ def table(rows: Sequence[Markup], caption: str) -> Markup:
     return _TABLE.format(caption=caption, rows=_BLANK.join(rows))
 
 
-def cell(place: Place, kept: Kept | None) -> Markup:
+def cell(place: QueueItem, kept: Kept | None) -> Markup:
     """Return one result for the grid; it is loaded when it becomes visible or is played.
 
     Args:
@@ -151,10 +151,10 @@ def cell(place: Place, kept: Kept | None) -> Markup:
     ).format(shown, place.number, shortened(prompt, 70))
 
 
-def details_head(place: Place, *, now: datetime) -> Markup:
+def details_head(place: QueueItem, *, now: datetime) -> Markup:
     """Return a job's status: the part of its details that changes continually."""
     status, color, why = status_with_reason(place, now=now)
-    percent = percent_of(place.run) if place.state is PlaceState.RUNNING else None
+    percent = percent_of(place.run) if place.state is ItemState.RUNNING else None
     facts = [status, f"{percent:.0f} %" if percent is not None else "", times_of(place), why]
     return Markup(
         '<div class="nk-head nk-{color}">{icon}<span class="nk-title">{label} {number}</span>'
@@ -168,7 +168,7 @@ def details_head(place: Place, *, now: datetime) -> Markup:
     )
 
 
-def details(place: Place, kept: Sequence[Kept]) -> Markup:
+def details(place: QueueItem, kept: Sequence[Kept]) -> Markup:
     """Return a job's prompt, its error, its result, its parameters and the call that makes it again.
 
     Args:

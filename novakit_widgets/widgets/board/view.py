@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ...batches.queue import PlaceState
+from ...batches.queue import ItemState
 from ...model.parsing import readable
 from ..common.labels import label_of, shortened
 from ..common.status import percent_of, status_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...api.embedding import Kept
-    from ...batches.queue import JobQueue, Place
+    from ...batches.queue import JobQueue, QueueItem
     from ...model.tools import Tool
     from ..common.status import Color
 
@@ -39,13 +39,13 @@ _ESCAPED = frozenset("<>&\"'\\")
 _URL_LENGTH = 300  # of a thumbnail; signed URLs can be longer than the rest of the row
 
 # Ended without a result, and not cancelled.
-FAILED = frozenset({PlaceState.FAILED, PlaceState.REFUSED, PlaceState.UNCERTAIN, PlaceState.LEFT})
+FAILED = frozenset({ItemState.FAILED, ItemState.REFUSED, ItemState.UNCERTAIN, ItemState.LEFT})
 _WITHOUT_RESULT = (
-    (PlaceState.FAILED, "failed"),
-    (PlaceState.REFUSED, "not submitted"),
-    (PlaceState.UNCERTAIN, "answer lost"),
-    (PlaceState.LEFT, "not watched"),
-    (PlaceState.CANCELLED, "cancelled"),
+    (ItemState.FAILED, "failed"),
+    (ItemState.REFUSED, "not submitted"),
+    (ItemState.UNCERTAIN, "answer lost"),
+    (ItemState.LEFT, "not watched"),
+    (ItemState.CANCELLED, "cancelled"),
 )
 
 
@@ -78,7 +78,7 @@ class Row:
     thumbnail: str
 
     @classmethod
-    def of(cls, place: Place, *, now: datetime, prompt: tuple[str, str], thumbnail: str) -> Row:
+    def of(cls, place: QueueItem, *, now: datetime, prompt: tuple[str, str], thumbnail: str) -> Row:
         """Describe a place's present state.
 
         Args:
@@ -89,7 +89,7 @@ class Row:
         """
         run, state = place.run, place.state
         status, color, why = status_with_reason(place, now=now)
-        running = state is PlaceState.RUNNING
+        running = state is ItemState.RUNNING
         return cls(
             number=place.number,
             tool=str(place.tool),
@@ -129,12 +129,12 @@ def _clipped(text: str) -> str:
     return text
 
 
-def status_with_reason(place: Place, *, now: datetime) -> tuple[str, Color, str]:
+def status_with_reason(place: QueueItem, *, now: datetime) -> tuple[str, Color, str]:
     """Return a place's status, its color, and what it waits for."""
     state = place.state
-    if state is PlaceState.CANCELLED:
+    if state is ItemState.CANCELLED:
         return "Cancelled", "quiet", ""
-    if state is not PlaceState.WAITING:
+    if state is not ItemState.WAITING:
         return (*status_of(place.run), "")
     when = clock_time(place.starts_at, now=now)
     return (f"Queued · starts {when}" if when else "Queued", "waiting", place.reason)
@@ -152,11 +152,11 @@ def remarks(queue: JobQueue) -> list[str]:
     return found
 
 
-def times_of(place: Place) -> str:
+def times_of(place: QueueItem) -> str:
     """Return how long a place's job has taken; ``""`` before it is submitted."""
     run = place.run
     elapsed = run.elapsed
-    if elapsed is None or place.state is PlaceState.WAITING:
+    if elapsed is None or place.state is ItemState.WAITING:
         return ""
     return took(elapsed) if run.settled else duration(elapsed)
 
@@ -198,7 +198,7 @@ class Totals:
         held: why nothing is submitted at present; ``""`` otherwise.
     """
 
-    states: Mapping[PlaceState, int]
+    states: Mapping[ItemState, int]
     count: int
     percent: float
     next_start: str
@@ -214,22 +214,22 @@ class Totals:
             queue: the queue.
             now: the present moment, with time zone.
         """
-        states = dict.fromkeys(PlaceState, 0)
+        states = dict.fromkeys(ItemState, 0)
         done, first = 0.0, None
-        for place in queue.places:
+        for place in queue.items:
             state = place.state
             states[state] += 1
-            if state is PlaceState.WAITING:
+            if state is ItemState.WAITING:
                 first = first or place
-            elif state is PlaceState.RUNNING:
+            elif state is ItemState.RUNNING:
                 done += percent_of(place.run) or 0.0
             else:
                 done += 100.0
         waits = first is not None and queue.held is None
         return cls(
             states=states,
-            count=len(queue.places),
-            percent=done / max(1, len(queue.places)),
+            count=len(queue.items),
+            percent=done / max(1, len(queue.items)),
             next_start=clock_time(first.starts_at, now=now) if waits and first is not None else "",
             why=first.reason if waits and first is not None else "",
             settled=queue.settled,
@@ -239,7 +239,7 @@ class Totals:
     @property
     def done(self) -> int:
         """The number of completed jobs."""
-        return self.states[PlaceState.COMPLETED]
+        return self.states[ItemState.COMPLETED]
 
     @property
     def failed(self) -> int:
@@ -253,21 +253,21 @@ class Totals:
             return "waiting"
         if self.settled:
             return "bad" if self.failed else "good" if self.done else "quiet"
-        return "running" if self.states[PlaceState.RUNNING] else "waiting"
+        return "running" if self.states[ItemState.RUNNING] else "waiting"
 
     def summary(self) -> str:
         """Return the progress in one line.
 
         Example:
-            >>> states = {**dict.fromkeys(PlaceState, 0), PlaceState.COMPLETED: 12, PlaceState.WAITING: 28}
+            >>> states = {**dict.fromkeys(ItemState, 0), ItemState.COMPLETED: 12, ItemState.WAITING: 28}
             >>> Totals(states, 40, 30.0, "about 14:05", "5 videos an hour", False, "").summary()
             '12 of 40 done · 28 queued, next starts about 14:05 (5 videos an hour)'
         """
         parts = [f"{self.done:,} of {self.count:,} done"]
-        if self.states[PlaceState.RUNNING]:
-            parts.append(f"{self.states[PlaceState.RUNNING]:,} generating")
-        if self.states[PlaceState.WAITING]:
-            parts.append(f"{self.states[PlaceState.WAITING]:,} queued{self._next()}")
+        if self.states[ItemState.RUNNING]:
+            parts.append(f"{self.states[ItemState.RUNNING]:,} generating")
+        if self.states[ItemState.WAITING]:
+            parts.append(f"{self.states[ItemState.WAITING]:,} queued{self._next()}")
         return " · ".join([*parts, *ended_counts(self.states)])
 
     def _next(self) -> str:
@@ -278,6 +278,6 @@ class Totals:
         return f", next starts {self.next_start}" + (f" ({self.why})" if self.why else "")
 
 
-def ended_counts(states: Mapping[PlaceState, int]) -> list[str]:
+def ended_counts(states: Mapping[ItemState, int]) -> list[str]:
     """Return how many jobs have ended without a result, by state."""
     return [f"{states[state]:,} {word}" for state, word in _WITHOUT_RESULT if states.get(state)]

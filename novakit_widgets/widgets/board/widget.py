@@ -11,7 +11,7 @@ from ...api.client import default_client
 from ...api.embedding import Embed, check_embed
 from ...api.uploads import checked
 from ...batches.grid import Grid
-from ...batches.queue import JobQueue, PlaceState
+from ...batches.queue import ItemState, JobQueue
 from ...config import settings
 from ...errors import JobTimeoutError, NovaKitError
 from ...model.tools import Tool
@@ -27,7 +27,7 @@ from .view import FAILED
 
 if TYPE_CHECKING:
     from ...api.client import NovaKitClient
-    from ...batches.queue import Place
+    from ...batches.queue import QueueItem
     from ...job_history.batches import BatchRecord
     from ...model.job import Job
 
@@ -105,7 +105,7 @@ class JobBoard(JobSequence, LiveWidget):
         board = cls.__new__(cls)
         embed = record.about.get("embed", "auto")
         queue = JobQueue.restored(record, client=client or default_client())
-        grid = Grid.from_json(record.about.get("axes"), count=len(queue.places))
+        grid = Grid.from_json(record.about.get("axes"), count=len(queue.items))
         board._make(queue, embed if embed in ("auto", "inline", "file", "link") else "auto", grid)
         return board
 
@@ -133,7 +133,7 @@ class JobBoard(JobSequence, LiveWidget):
 
         A `JobTimeoutError` means that the job still runs and is no longer watched.
         """
-        failed = (place for place in self._queue.places if place.state in FAILED)
+        failed = (place for place in self._queue.items if place.state in FAILED)
         return {place.number: place.run.error for place in failed if place.run.error is not None}
 
     def start(self) -> None:
@@ -154,7 +154,7 @@ class JobBoard(JobSequence, LiveWidget):
         A job whose watching timed out is watched again, at no cost. A job whose answer was lost is looked up first, and
         submitted only if the service does not have it.
         """
-        self._queue.retry([place for place in self._queue.places if place.state in FAILED])
+        self._queue.retry([place for place in self._queue.items if place.state in FAILED])
 
     def __await__(self) -> Generator[Any, None, list[Job]]:
         """Wait for all jobs without blocking the kernel; displays the board if it has not been displayed."""
@@ -193,8 +193,8 @@ class JobBoard(JobSequence, LiveWidget):
         self._show_if_hidden()
         self._display.waiters += 1
         try:
-            async for place in self._queue.settled_places():
-                if place.state is PlaceState.COMPLETED and place.run.job is not None:
+            async for place in self._queue.settled_items():
+                if place.state is ItemState.COMPLETED and place.run.job is not None:
                     yield place.run.job
             await job_loop.run(self._wait)
         finally:
@@ -212,7 +212,7 @@ class JobBoard(JobSequence, LiveWidget):
         """Return the completed jobs; raise the error that holds the others."""
         if self._queue.held is not None and not self._queue.settled:
             raise self._queue.held.with_traceback(None)
-        done = (place.run.job for place in self._queue.places if place.state is PlaceState.COMPLETED)
+        done = (place.run.job for place in self._queue.items if place.state is ItemState.COMPLETED)
         return [job for job in done if job is not None]
 
     def save(self, path: str | Path = ".") -> list[Path]:
@@ -228,9 +228,9 @@ class JobBoard(JobSequence, LiveWidget):
             MediaError: Some files can't be fetched or written. The others are saved, and `to_records` has their names.
             OSError: The folder can't be created.
         """
-        done = [place for place in self._queue.places if place.state is PlaceState.COMPLETED]
+        done = [place for place in self._queue.items if place.state is ItemState.COMPLETED]
         saved = job_loop.run_blocking(
-            lambda: save_places(self._queue.client, done, Path(path), count=len(self._queue.places))
+            lambda: save_places(self._queue.client, done, Path(path), count=len(self._queue.items))
         )
         return [file for files in saved.values() for file in files]
 
@@ -241,7 +241,7 @@ class JobBoard(JobSequence, LiveWidget):
         ``urls``, ``text`` (of a transcription), ``files`` and ``error``. A parameter with one of these names gets the prefix
         ``parameter_``.
         """
-        return records(self._queue.places)
+        return records(self._queue.items)
 
     def close(self) -> None:
         """Remove the board from the page and free its resources. The jobs go on, and the queued ones start too."""
@@ -262,12 +262,12 @@ class JobBoard(JobSequence, LiveWidget):
         """Send what has changed since the last repaint; return the number of messages."""
         return self._painter.paint() if self._made else 0
 
-    def _changed(self, place: Place | None) -> None:
+    def _changed(self, place: QueueItem | None) -> None:
         """Handle a change of the queue, on its loop; ``None`` for all places."""
         self._request_repaint()
         if in_kernel():  # elsewhere there is no notebook for the media
-            for each in self._queue.places if place is None else (place,):
-                if each.state is PlaceState.COMPLETED and each.run.job is not None:
+            for each in self._queue.items if place is None else (place,):
+                if each.state is ItemState.COMPLETED and each.run.job is not None:
                     self._keeper.take(each.number, each.run.job)
         if not self._queue.settled:
             self._display.restart()
@@ -277,7 +277,7 @@ class JobBoard(JobSequence, LiveWidget):
     async def _prepare_result(self) -> None:
         """Wait until all media have been fetched, and saved if the jobs save them."""
         await self._keeper.finish()
-        saving = [place.run.saving for place in self._queue.places if place.run.saving is not None]
+        saving = [place.run.saving for place in self._queue.items if place.run.saving is not None]
         if saving:
             await asyncio.wait(saving)
 
@@ -292,7 +292,7 @@ class JobBoard(JobSequence, LiveWidget):
         if not self._queue.settled or not self._display.prepared:
             return None
         return {
-            "text/html": str(plain_board(self._queue.places, self._keeper.kept, self._grid)),
+            "text/html": str(plain_board(self._queue.items, self._keeper.kept, self._grid)),
             "text/plain": summary(self._painter.summary()),
         }
 

@@ -157,7 +157,7 @@ def test_what_was_refused_or_failed_stands_in_its_cell(limited):
         table = sweep("image", prompt=[HOSTILE, "A boat, fail please"], seed=[1, 2], confirm=False, client=client)
         assert len(await table) == 2
         assert set(table.failed) == {2, 3}
-        plain = plain_board(table._queue.places, {}, table.grid)
+        plain = plain_board(table._queue.items, {}, table.grid)
         assert plain.count("Failed</strong>") == 2
         assert "<script" not in plain
         assert "<img src=x" not in plain

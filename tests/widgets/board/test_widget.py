@@ -312,7 +312,7 @@ def test_a_reused_job_that_is_gone_is_made_anew(sandbox, client):
         made, reused = await board
         assert made.id != gone.id
         assert reused.id == there.id
-        assert board._queue.places[0].run.note == f"Made anew: the service no longer knows {gone.id} of your history."
+        assert board._queue.items[0].run.note == f"Made anew: the service no longer knows {gone.id} of your history."
 
     go(main, client)
     assert len(sandbox.jobs) == 3
@@ -575,8 +575,8 @@ def test_a_thousand_jobs_are_painted_in_few_bytes_and_only_what_has_changed(clie
     monkeypatch.setattr(table, "row", lambda told: written.append(told) or row(told))
     board.paint()
     assert written == []
-    last = board._queue.places[99]  # of the page: those behind it start earlier now, which their rows say
-    board._queue.cancel_place(last)
+    last = board._queue.items[99]  # of the page: those behind it start earlier now, which their rows say
+    board._queue.cancel_item(last)
     board.paint()
     assert [told.number for told in written] == [last.number]
 

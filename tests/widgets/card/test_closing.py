@@ -87,7 +87,7 @@ def _waited(client):
 def _waited_for_many(client):
     board = batch("image", ["A lighthouse", "A boat"], client=client)
     board.wait()
-    run = board._queue.places[0].run
+    run = board._queue.items[0].run
     return board, board._queue, run
 
 

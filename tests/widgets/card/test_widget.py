@@ -155,7 +155,7 @@ def test_raw_parameters_are_taken_as_those_of_a_short_form(client, tmp_path):
     heard = JobWidget(Tool.STT, {"file": sound}, client=client, autostart=False)
     assert heard._run.params["file"] == "SUQzIHNvdW5k"
     board = JobBoard([(Tool.VIDEO, given), (Tool.STT, {"file": sound})], client=client, autostart=False)
-    assert [dict(place.params) for place in board._queue.places] == [
+    assert [dict(place.params) for place in board._queue.items] == [
         {"prompt": "A", "seed": 7},
         {"file": "SUQzIHNvdW5k"},
     ]

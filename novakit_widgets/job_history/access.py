@@ -82,6 +82,15 @@ class Access:
             self._is_late(self.file)
             return default
 
+    @property
+    def gap(self) -> str:
+        """Why the history may not know an earlier job; ``""`` where it knows all."""
+        if self.file is None:
+            return "it is switched off"
+        if self.file.was_damaged and not self.trouble:
+            return "it was damaged, and the new one does not know earlier jobs until Python is restarted"
+        return self.trouble
+
     async def off_loop(self, work: Callable[[], _T]) -> _T:
         """Run a method of the history without blocking the event loop, after everything it was given before.
 

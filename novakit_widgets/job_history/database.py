@@ -59,11 +59,13 @@ class HistoryFile:
     Attributes:
         patience: Seconds to wait for a lock, from now on and for what waits already.
         full_patience: What it was at first.
+        was_damaged: Whether the jobs of a damaged file are missing in this one.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], datetime], patience: float = _PATIENCE) -> None:
         self.path = path
         self.patience = self.full_patience = patience
+        self.was_damaged = False
         self._now = now
 
     def run(self, work: Callable[[sqlite3.Connection], _T], *, write: bool = False) -> _T:
@@ -169,6 +171,7 @@ class HistoryFile:
             sqlite3.connect(f"{self.path}.lock", timeout=self.patience, isolation_level=None)
         ) as lock:
             lock.execute("BEGIN EXCLUSIVE")
+            self.was_damaged = True
             if self._identity() != damaged:
                 return
             name = f"{self.path.stem}.corrupt-{self._now():%Y%m%d-%H%M%S}"

@@ -95,7 +95,7 @@ class JobHistory:
         self._access.later(partial(work, *args, **kwargs))
 
     def require(self, purpose: str) -> None:
-        """Refuse to go on when the history is switched off, or could not be used just now.
+        """Refuse to go on when the history is switched off, was damaged, or could not be used just now.
 
         Args:
             purpose: What it is needed for, such as ``"reuse=True"``.
@@ -103,8 +103,7 @@ class JobHistory:
         Raises:
             ConfigurationError: It can't be used; the message says why.
         """
-        trouble = "it is switched off" if self.path is None else self._access.trouble
-        if trouble:
+        if trouble := self._access.gap:
             raise ConfigurationError(
                 f"{purpose} needs the job history, which can't be used: {trouble}. Nothing was submitted or billed. "
                 f"Set NOVAKIT_HISTORY to a file that can be written, or go on without {purpose}."

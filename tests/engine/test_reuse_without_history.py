@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 import novakit_widgets as nk
-from novakit_widgets import settings
+from novakit_widgets import JobHistory, settings
 
 
 @pytest.fixture
@@ -29,6 +29,8 @@ def unusable(kind, folder):
     elif kind == "another program's":
         database = sqlite3.connect(path)
         database.execute("CREATE TABLE theirs (a)")
+    elif kind == "damaged":
+        path.write_bytes(b"SQLite format 3\0" + b"no database any more " * 500)
     elif kind == "newer":
         database = sqlite3.connect(path)
         database.execute("PRAGMA user_version = 999")
@@ -45,7 +47,7 @@ def unusable(kind, folder):
             database.close()
 
 
-KINDS = ["off", "folder", "another program's", "newer", "locked"]
+KINDS = ["off", "folder", "another program's", "newer", "locked", "damaged"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,6 +71,41 @@ def test_reuse_board_without_history_is_refused(sandbox, tmp_path, kind):
     with unusable(kind, tmp_path), pytest.raises(nk.NovaKitError, match=r"reuse=True needs the job history"):
         nk.batch("image", [{"prompt": "A lighthouse"}, {"prompt": "A boat"}], reuse=True).wait(20)
     assert not sandbox.jobs
+
+
+@pytest.mark.parametrize("kind", ["off", "folder", "damaged"])
+@pytest.mark.parametrize("ask", ["argument", "setting"])
+def test_reuse_of_every_short_form_without_history_is_refused(sandbox, tmp_path, kind, ask):
+    """Each tool, a sweep, and a line of the magic: asked for by the call or by the settings."""
+    settings.configure(api_key=sandbox.api_key, base_url=sandbox.base_url, reuse=ask == "setting")
+    asked = {"reuse": True} if ask == "argument" else {}
+    calls = [
+        lambda: nk.video("A lighthouse", **asked).wait(20),
+        lambda: nk.music("Slow jazz", **asked).wait(20),
+        lambda: nk.edit_image("Make it winter", image=b"\x89PNG\r\n\x1a\n0000", **asked).wait(20),
+        lambda: nk.speech("Hello", **asked).wait(20),
+        lambda: nk.transcribe(b"RIFF", **asked).wait(20),
+        lambda: nk.sweep("image", prompt=["A lighthouse", "A boat"], confirm=False, **asked).wait(20),
+    ]
+    with unusable(kind, tmp_path):
+        for call in calls:
+            with pytest.raises(nk.ConfigurationError, match="reuse=True needs the job history"):
+                call()
+    assert not sandbox.jobs
+
+
+def test_reuse_after_damage_is_refused_and_goes_on_in_a_new_process(sandbox, tmp_path):
+    """The new file does not know what was paid for; who starts again knows that, since it was said."""
+    settings.configure(api_key=sandbox.api_key, base_url=sandbox.base_url)
+    with unusable("damaged", tmp_path):
+        for _ in range(2):
+            with pytest.raises(nk.ConfigurationError, match=r"it was damaged.*until Python is restarted"):
+                nk.image("A lighthouse", reuse=True).wait(20)
+        assert not sandbox.jobs
+        nk.image("A lighthouse").wait(20)
+        again = JobHistory(tmp_path / "history.sqlite3")  # as a new process has it
+        again.entries()
+        again.require("reuse=True")
 
 
 def test_no_reuse_without_history_is_submitted(sandbox, tmp_path):

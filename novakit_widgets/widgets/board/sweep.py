@@ -74,6 +74,7 @@ class JobSweep(JobBoard):
         embed: Embed | None = None,
         reuse: bool | None = None,
     ) -> None:
+        self._stop_listening: Callable[[], None] = lambda: None  # first: ipywidgets closes what was never made
         embed = check_embed(embed)
         self.grid = grid
         self._tool = tool
@@ -92,7 +93,6 @@ class JobSweep(JobBoard):
             held=hold if confirm else None,
         )
         self._quota = watch_of(queue.client)
-        self._stop_listening: Callable[[], None] = lambda: None
         self._make(queue, embed, grid)
         if not confirm:
             self.start()

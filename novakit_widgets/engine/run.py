@@ -1,4 +1,4 @@
-"""One generation from its submission to its result: start, watch, cancel, wait. Knows no widgets."""
+"""One job from its submission to its result: start, watch, cancel, wait. No widgets."""
 
 from __future__ import annotations
 
@@ -34,47 +34,21 @@ __all__ = ["JobRun"]
 
 
 class JobRun(SubmittingRun):
-    """One generation: at most one job, submitted once.
+    """One run: at most one job, submitted once.
 
-    Its methods can be called from any thread; what they do is done on the job loop. See `RunState` for what is known of it.
+    Methods may be called from any thread; they act on the job loop. See `RunState` for the attributes.
 
     Args:
         tool: the tool; ``None`` for an attached job whose tool is unknown.
         params: the service's own parameters.
-        client: speaks to the service.
-        timeout: seconds to watch; ``None`` for the tool's.
-        history: remembers the job; where it is left out, the one that the settings name.
-        on_change: as for `RunState`.
-        clock: time and randomness.
-        manager: decides when it is submitted; where it is left out, `start` does.
-        earlier: asked before it is submitted: finds a job that will do instead, or raises why none may be submitted.
-
+        client: sends the requests.
+        timeout: seconds to watch the job; default: the setting, or the tool's timeout.
+        history: records the job; default: the history of the settings.
+        on_change: called on the job loop after each change, in the context of the cell that created the run.
+        clock: injected time and randomness.
+        manager: decides when the job is submitted; default: `start` submits it.
+        earlier: called before the submission: returns a job to reuse, or raises why nothing may be submitted.
     """
-
-    def __init__(
-        self,
-        tool: Tool | None,
-        params: Mapping[str, Any],
-        *,
-        client: NovaKitClient,
-        timeout: float | None = None,
-        history: JobHistory | None = None,
-        on_change: Callable[[], None] = lambda: None,
-        clock: Clock | None = None,
-        manager: Manager | None = None,
-        earlier: Earlier | None = None,
-    ) -> None:
-        super().__init__(
-            tool,
-            params,
-            client=client,
-            timeout=timeout,
-            history=history,
-            on_change=on_change,
-            clock=clock,
-            manager=manager,
-            earlier=earlier,
-        )
 
     @classmethod
     def attached(
@@ -88,10 +62,10 @@ class JobRun(SubmittingRun):
         params: Mapping[str, Any] | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
-        """Make a run of a job that was submitted earlier or elsewhere; with ``earlier`` it is one that will do for a new one.
+        """Return a run for a job that was submitted earlier or elsewhere. With ``earlier``, it is reused for a new job.
 
         Raises:
-            InvalidParameterError: it is no job id.
+            InvalidParameterError: the job id is malformed.
         """
         checked_id(job_id)
         run = cls(tool, params or {}, client=client, timeout=timeout, on_change=on_change, earlier=earlier)
@@ -112,9 +86,9 @@ class JobRun(SubmittingRun):
         manager: Manager | None = None,
         earlier: Earlier | None = None,
     ) -> JobRun:
-        """Make a run of a job that the history tells of. Only one whose result it lacks is asked for.
+        """Return a run for a job of the history. A job that has ended is settled at once; another is watched from `begin` on.
 
-        One that has ended is at its end at once; one that runs is watched from `begin` on.
+        Only a completed job whose result is not in the history is requested again.
         """
         run = cls(
             tool,
@@ -135,38 +109,38 @@ class JobRun(SubmittingRun):
             run._move(Phase.ENDED)
         return run
 
-    # What anybody may ask for, on any thread
+    # From any thread
 
     def start(self) -> None:
-        """Begin, unless it has begun. One of a queue begins in its turn."""
+        """Submit or fetch the job, unless that has begun. A run of a queue waits for its turn."""
         job_loop.call(self._start)
 
     def cancel(self) -> None:
-        """Cancel the job. One that is not submitted yet is never submitted, or cancelled as soon as it has an id."""
+        """Cancel the job. Before the submission, nothing is sent; during it, the job is cancelled once its id is known."""
         job_loop.call(self._cancel)
 
     def keep_watching(self) -> None:
-        """Watch a job again that we stopped watching."""
+        """Watch the job again after a timeout or a rejected key."""
         job_loop.call(self._keep_watching)
 
     def look_again(self) -> None:
-        """Look once more for the job of a submission whose answer was lost. Nothing is submitted.
+        """Look again for the job of a submission whose answer was lost. Nothing is submitted.
 
-        A queue does that for its own, when they are tried again.
+        Runs of a queue are looked up by the queue, when the user retries them.
         """
         job_loop.call(self._look_again)
 
     async def wait(self) -> Job:
-        """Wait until it has settled, on any loop. Giving up the waiting does nothing to the job.
+        """Wait until the run has settled, on any loop. Cancelling the wait does not cancel the job.
 
         Returns:
             The completed job.
 
         Raises:
-            JobFailedError: the service gave up on it.
-            JobCancelledError: it was cancelled.
-            JobTimeoutError: we stopped watching; the job goes on.
-            NovaKitError: it was refused, or nothing can be learnt of it.
+            JobFailedError: the job failed at the service.
+            JobCancelledError: the job was cancelled.
+            JobTimeoutError: the watch timed out; the job continues.
+            NovaKitError: the job was refused, or its status can't be determined.
         """
         with interruption_told(self._goes_on):
             return await job_loop.run(self._wait)
@@ -191,15 +165,15 @@ class JobRun(SubmittingRun):
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, Job]] | None = None
     ) -> Job:
-        """Wait as `wait` does, in a cell, a thread or a plain script.
+        """Block until the run has settled, in a cell, a thread or a plain script.
 
         Args:
-            timeout: seconds to block; the job goes on after that.
-            wait: what to wait for instead of `wait`, which it includes.
+            timeout: seconds to block; the job continues afterwards.
+            wait: a coroutine function to await instead of `wait`; it awaits `wait` itself.
 
         Raises:
-            JobTimeoutError: the time is over.
-            KeyboardInterrupt: the user interrupted it. The job goes on.
+            JobTimeoutError: the timeout is over.
+            KeyboardInterrupt: the user interrupted it. The job continues.
             LoopStandsStillError: the job loop waits for this call, or can't run nested in this kernel.
         """
         seconds = check_timeout(timeout, waiting=True)
@@ -214,12 +188,12 @@ class JobRun(SubmittingRun):
         if ended is not None:
             return ended.result()
         if self.settled:
-            return self.result()  # what was still being waited for is what a page shows of it
+            return self.result()  # only the display of the result was still pending
         assert timeout is not None  # for the type checker: without one it would have ended
         raise not_ended_error(timeout, job_id=self.job_id, job=self.job, busy=self._rests)
 
     def _check_process(self) -> None:
-        """In a forked child, leave what only the parent's loop does: its job can be watched here, too."""
+        """In a forked child, drop the parent's tasks. The job itself can be watched here, too."""
         if self._process in (0, os.getpid()) or self.settled or self.phase is Phase.NEW:
             return
         self._watch = self._answering = None

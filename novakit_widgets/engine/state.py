@@ -1,4 +1,4 @@
-"""Where a run is, who has a say in it, and what is known of it. Only `RunState` changes a phase."""
+"""The phases of a run and its present state. Only `RunState` changes a phase."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ __all__ = ["SETTLED", "Manager", "Phase", "RunState"]
 
 
 class Phase(str, Enum):
-    """Where a run is; a job's own status is the service's word."""
+    """The phase of a run. The status of its job is another thing: it comes from the service."""
 
-    NEW = "new"  # nothing was sent yet
-    SUBMITTING = "submitting"  # the first answer about it is on its way
-    WATCHING = "watching"  # there is a job, and we ask about it
+    NEW = "new"  # nothing was sent
+    SUBMITTING = "submitting"  # the first request is in flight, or waits to be sent
+    WATCHING = "watching"  # the job runs, and the tracker watches it
     ENDED = "ended"  # the job is completed, failed or cancelled
-    LEFT = "left"  # we stopped asking, but the job goes on
-    REFUSED = "refused"  # there is no job, and none was billed
-    UNCERTAIN = "uncertain"  # there may be a job
+    LEFT = "left"  # the job runs, and is no longer watched
+    REFUSED = "refused"  # no job was started or billed
+    UNCERTAIN = "uncertain"  # the answer was lost, so there may be a job
 
     __str__ = str.__str__
 
 
-# Nothing more happens in these by itself.
+# A run stays in these phases until the user acts.
 SETTLED = frozenset({Phase.ENDED, Phase.LEFT, Phase.REFUSED, Phase.UNCERTAIN})
-# Where a run can go from each; it can also stay.
+# The phases that may follow each phase.
 _NEXT: Mapping[Phase, frozenset[Phase]] = {
     Phase.NEW: frozenset(Phase),
     Phase.SUBMITTING: frozenset(Phase),
@@ -54,18 +54,18 @@ _NEXT: Mapping[Phase, frozenset[Phase]] = {
 
 
 class Manager(Protocol):
-    """Who decides when a run is submitted, and sends its cancellation: a queue."""
+    """Decides when a run is submitted and cancelled: a queue."""
 
     def begin(self) -> None:
-        """Let its turn come: somebody waits for the run."""
+        """Start the queue, since somebody waits for the run."""
         ...
 
     def takes_back(self, error: NovaKitError) -> bool:
-        """Whether a refused run waits for another turn."""
+        """Return whether the queue submits a refused run again later."""
         ...
 
     def delete(self) -> None:
-        """Cancel its job when there is room for the request."""
+        """Cancel the job as soon as the rate limit allows the request."""
         ...
 
 
@@ -88,25 +88,25 @@ def _log_phase(phase: Phase, tool: Tool | None, job: Job | None, error: NovaKitE
 
 
 class RunState:
-    """What is known of a run. It changes on the job loop only.
+    """The state of a run. It changes on the job loop only.
 
     Args:
-        tool: what makes it, where known.
-        clock: time and randomness.
-        on_change: called on the job loop after each change, in the context of the cell that made the run.
+        tool: the tool, if known.
+        clock: injected time and randomness.
+        on_change: called on the job loop after each change, in the context of the cell that created the run.
 
     Attributes:
         tool: the tool; ``None`` for an attached job whose tool is unknown.
-        phase: where the run is; only `_move` assigns it.
+        phase: the phase; only `_move` assigns it.
         job: the newest snapshot; ``None`` until the service has answered.
-        error: why it is not completed; ``None`` while it may be.
-        trouble: why there is no news at the moment, such as a lost connection.
-        cancelling: whether a cancellation was asked for and not answered yet.
-        saved: the files that `configure(save_to=…)` made of the result.
-        note: what else there is to say when nothing is wrong.
-        reused: whether the job is one of the history, taken for a new one.
-        awaited: whether somebody has waited for it.
-        on_change: as given.
+        error: why there is no result; ``None`` while the job runs or when it is completed.
+        trouble: why there is no news at present, such as a lost connection.
+        cancelling: whether a cancellation was requested and is not confirmed yet.
+        saved: the files in the folder of `configure(save_to=…)`.
+        note: a note for the user that is no error.
+        reused: whether the job is an earlier one of the history.
+        awaited: whether somebody has waited for the run.
+        on_change: see above.
     """
 
     def __init__(self, tool: Tool | None, clock: Clock, on_change: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ class RunState:
         self.cancelling = False
         self.saved: tuple[Path, ...] = ()
         self.note = ""
-        self._cancel_note = ""  # of it, what is no longer true at the end
+        self._cancel_note = ""  # the part of the note that the end of the job removes
         self.reused = False
         self.awaited = False
         self.on_change = on_change
@@ -128,14 +128,14 @@ class RunState:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the run stays as it is until the user acts."""
         return self.phase in SETTLED
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds since we began with it, or as many as the service took; ``None`` before the beginning.
+        """Seconds since the submission, or the service's own duration of an ended job; ``None`` before the submission.
 
-        A job that was attached to while it ran began when the service accepted it.
+        The time of an attached job counts from when the service accepted it.
         """
         if self.job is not None and self.job.ended and self.job.seconds is not None:
             return self.job.seconds
@@ -147,12 +147,12 @@ class RunState:
         return None if self.job is None else self.job.id
 
     def result(self) -> Job:
-        """Return the completed job, or raise why there is none.
+        """Return the completed job.
 
         Raises:
-            NovaKitError: it was refused, failed or cancelled, or nothing can be learnt of it.
-            JobError: it has not ended yet.
-            JobNotStartedError: it was not submitted.
+            NovaKitError: the job was refused, failed or cancelled, or its status can't be determined.
+            JobError: the job has not ended.
+            JobNotStartedError: the job was not submitted.
         """
         if self.error is not None:
             raise self.error.with_traceback(None)
@@ -162,22 +162,22 @@ class RunState:
         return self.job
 
     def mention(self, note: str) -> None:
-        """Say what else there is to say.
+        """Set the note, and tell the listener.
 
         Args:
-            note: the only thing from now on; ``""`` for nothing.
+            note: replaces the present note; ``""`` for none.
         """
         if note != self.note:
             self.note = note
             self._tell()
 
     def _mention_cancelling(self, note: str) -> None:
-        """Note what became of a cancellation, which holds until the next one or the end."""
+        """Set or remove the note about a cancellation. A note about something else is not removed."""
         if note or self.note == self._cancel_note:
             self.note = self._cancel_note = note
 
     def _move(self, phase: Phase) -> None:
-        """Go to a phase, wake those who wait, and tell the listener."""
+        """Change the phase, wake the waiters, and tell the listener."""
         assert phase is self.phase or phase in _NEXT[self.phase], f"{self.phase} -> {phase}"
         self.phase = phase
         if phase in SETTLED:
@@ -189,14 +189,14 @@ class RunState:
         self._tell()
 
     def _settle(self) -> None:
-        """Let go of what it needed to get here."""
+        """Release what a settled run no longer needs."""
 
     def _tell(self) -> None:
-        """Tell the listener. A fault of its own is shown, and costs the job nothing."""
+        """Tell the listener. Its exceptions are reported and do not affect the job."""
         try:
-            # A copy, because a listener may ask for the next change, which is told in the same context.
+            # A copy: a listener may cause the next change, and a context can't be entered twice.
             self._context.copy().run(self.on_change)
-        except Exception as error:  # it is the user's own code, such as an observer
+        except Exception as error:  # the listener runs the user's code, such as an observer
             self.note = f"Something that observes this job failed: {type(error).__name__}: {error}"
             with job_loop.complaints("An observer of a job failed"):
                 raise

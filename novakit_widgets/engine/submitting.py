@@ -30,10 +30,10 @@ class SubmittingRun(WatchedRun):
     _process = 0  # the process whose loop runs the task
 
     def begin(self, submission: Submission | None = None) -> None:
-        """Begin at once, unless it has begun. On the job loop.
+        """Submit or fetch the job now, unless that has begun.
 
         Args:
-            submission: the queue's, for one of its runs.
+            submission: for a run of a queue.
         """
         if self.phase is not Phase.NEW:
             return
@@ -44,7 +44,7 @@ class SubmittingRun(WatchedRun):
             unawaited.add(self)
         if self._strategy.attached_to is not None and self.job is not None:
             self._process = os.getpid()
-            self._has(self.job)  # known from the history: there is nothing to ask
+            self._has(self.job)  # known from the history
         else:
             self._ask(self._strategy.answer)
 
@@ -54,13 +54,13 @@ class SubmittingRun(WatchedRun):
         self._answering = job_loop.spawn(self._first_answer(answer))
 
     async def _first_answer(self, answer: Callable[[SubmittingRun], Awaitable[Job]]) -> None:
-        """Begin to watch the job that the service's first answer is about, or take in why there is none."""
+        """Await the first answer about the job, and then watch the job or settle."""
         try:
             job = await answer(self)
         except NovaKitError as error:
             self._refused(error)
         except BaseException as error:
-            # The loop is closing, or our code failed: waiters must not wait for ever.
+            # The loop is closing, or our code failed: waiters must not wait forever.
             if nothing_sent(error):
                 self.give_up(nothing_started_error(cancelled=self.cancelling))
             else:
@@ -70,7 +70,7 @@ class SubmittingRun(WatchedRun):
             self._has(job)
 
     def _refused(self, error: NovaKitError) -> None:
-        """Take in that there is no answer about a job."""
+        """Handle a submission or a request that failed."""
         if self._takes_back(error):
             self._begins_again()
         elif self.cancelling and self._manager is not None and self._started_nothing(error):
@@ -79,7 +79,7 @@ class SubmittingRun(WatchedRun):
             self.give_up(error)
 
     def _takes_back(self, error: NovaKitError) -> bool:
-        """Whether the queue takes the run back: only one that certainly started nothing, and is still wanted."""
+        """Return whether the queue submits the run again later. It must have started nothing, and not be cancelled."""
         if self._manager is None or self.cancelling or not self._started_nothing(error):
             return False
         return self._manager.takes_back(error)
@@ -88,29 +88,29 @@ class SubmittingRun(WatchedRun):
         return self._strategy.attached_to is None and not isinstance(error, SubmissionUncertainError)
 
     def _broke_off(self, reason: str) -> None:
-        """Settle without an answer; a submission that was in doubt already stays so."""
+        """Settle without an answer. A submission that was uncertain stays uncertain."""
         doubt = self.trouble if isinstance(self.trouble, SubmissionUncertainError) else None
         self.give_up(doubt or broken_off_error(reason, attached_to=self._strategy.attached_to))
 
     def give_up(self, error: NovaKitError) -> None:
-        """Settle without a job to watch. A final status stays."""
+        """Settle with an error, unless the job has ended."""
         if self.phase is Phase.ENDED:
             return
-        # Each waiter raises it again. The frames where it came from hold whole lists of jobs, as long as the run lives.
+        # The frames of a traceback would keep whole lists of jobs alive.
         self.error = error.with_traceback(None)
         self.trouble = None
         uncertain = isinstance(error, SubmissionUncertainError)
         if self.cancelling and (uncertain or self._strategy.attached_to is not None):
             self._mention_cancelling("Not cancelled, since there was no answer about it.")
         if self._strategy.attached_to is not None:
-            # Nothing is known against the job itself.
+            # The job itself may still run.
             self._move(Phase.LEFT)
         else:
             self._move(Phase.UNCERTAIN if uncertain else Phase.REFUSED)
 
     @property
     def _rests(self) -> bool:
-        """Whether its submission waits before or between tries, so that nothing of it is on its way."""
+        """Whether the submission waits before or between attempts, so that no request is in flight."""
         return self._answering is not None and resting(self._answering)
 
     def _begins_again(self) -> None:
@@ -119,12 +119,12 @@ class SubmittingRun(WatchedRun):
         self._move(Phase.NEW)
 
     def _break_rest(self) -> None:
-        """Send no further POST where the last one was refused and sits out its Retry-After."""
+        """Stop a submission that waits for a Retry-After."""
         if self._answering is not None and self._rests:
             self._answering.cancel()
 
     def waits(self, _seconds: float, reason: NovaKitError) -> None:
-        """Show why its submission has to wait; one that is cancelled waits no more."""
+        """Show why the submission waits; stop waiting if the run was cancelled."""
         self.trouble = reason
         if self.cancelling:
             self._break_rest()
@@ -133,10 +133,10 @@ class SubmittingRun(WatchedRun):
     # At exit; see `novakit_widgets.engine.unawaited`
 
     def at_exit(self) -> str:
-        """Return what was never awaited; ``""`` if it was awaited."""
+        """Return the line of the report at exit; ``""`` if the run was awaited."""
         return "" if self.awaited else unawaited.named(self)
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are worth some seconds at exit: an answer without which nobody knows the job, and its files."""
+        """Return the tasks that Python waits for at exit: the request in flight, and saving the result."""
         tasks = (None if self._rests else self._answering, self.saving)
         return {task for task in tasks if task is not None and not task.done()}

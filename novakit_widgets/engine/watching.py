@@ -1,4 +1,4 @@
-"""A run whose job there is: it is watched to its end, cancelled, and its result is saved."""
+"""A run whose job is known: watch it to its end, cancel it, and save its result."""
 
 from __future__ import annotations
 
@@ -35,23 +35,12 @@ __all__ = ["WatchedRun"]
 
 
 class WatchedRun(RunState):
-    """What a `JobRun` does with its job, as soon as there is one.
-
-    Args:
-        tool: as for `JobRun`, and so are the others.
-        params: likewise.
-        client: likewise.
-        timeout: likewise.
-        history: likewise.
-        on_change: likewise.
-        clock: likewise.
-        manager: likewise.
-        earlier: likewise.
+    """What a `JobRun` does once its job is known. `JobRun` describes the arguments.
 
     Attributes:
-        submission: the present or last submission; a queue gives its own.
-        saving: the task that saves its result as `configure(save_to=…)` asks for.
-        mentions_equal: whether a note tells of an equal job of the last day when it is submitted.
+        submission: the present or last submission.
+        saving: the task that saves the result into the folder of `configure(save_to=…)`.
+        mentions_equal: whether a note mentions an equal job of the last day when the job is submitted.
     """
 
     def __init__(
@@ -60,12 +49,12 @@ class WatchedRun(RunState):
         params: Mapping[str, Any],
         *,
         client: NovaKitClient,
-        timeout: float | None,
-        history: JobHistory | None,
-        on_change: Callable[[], None],
-        clock: Clock | None,
-        manager: Manager | None,
-        earlier: Earlier | None,
+        timeout: float | None = None,
+        history: JobHistory | None = None,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+        manager: Manager | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         super().__init__(tool, clock or Clock(), on_change)
         self.params: Mapping[str, Any] = FrozenDict(owned(dict(params)))
@@ -81,12 +70,12 @@ class WatchedRun(RunState):
 
     @property
     def job_id(self) -> str | None:
-        """The service's id, as soon as there is one."""
+        """The service's job id; ``None`` before it is known."""
         return self.job.id if self.job is not None else self._strategy.attached_to
 
     @property
     def watch_seconds(self) -> float:
-        """How long one watch lasts, in seconds."""
+        """How long the job is watched, in seconds."""
         if self.timeout is not None:
             return self.timeout
         tool = self.tool or (None if self.job is None else Tool.known(self.job.tool))
@@ -94,7 +83,7 @@ class WatchedRun(RunState):
 
     @property
     def typical_seconds(self) -> tuple[float, float] | None:
-        """How long such a job usually takes, at least and at most, in seconds."""
+        """The usual duration of such a job in seconds: from, to. ``None`` if its tool is unknown."""
         if self.tool is None:
             return None
         least, most = self.tool.typical_seconds
@@ -102,7 +91,7 @@ class WatchedRun(RunState):
         return least / speed, most / speed
 
     def _has(self, job: Job) -> None:
-        """Take the first answer about the job."""
+        """Handle the first answer about the job."""
         self.trouble = None
         self._learn(job)
         if self._strategy.attached_to is not None and not job.ended:
@@ -116,7 +105,7 @@ class WatchedRun(RunState):
             self._send_cancellation()
 
     def _learn(self, job: Job) -> None:
-        """Take in a job, and what it tells of one that we attached to."""
+        """Update the snapshot, and what is still unknown of an attached job."""
         self.job = job if self.job is None else self.job.advanced(job)
         self.tool = self.tool or Tool.known(job.tool)
         if not self.params and job.params:
@@ -153,14 +142,14 @@ class WatchedRun(RunState):
         signals.tell(self.client, self.job)
 
     def _note(self, job: Job) -> None:
-        """Keep in the history what is known now; a slow disk must not hold the loop up."""
+        """Write the job to the history, without waiting for the disk."""
         work = self.history.off_loop(
             self.history.update, job, base_url=self.client.base_url, account=self.client.account
         )
         job_loop.spawn(work)
 
     async def annotate(self, *, note: str | None = None, star: bool | None = None) -> bool:
-        """Keep the user's words or mark with the job's row in the history; see `novakit_widgets.engine.keeping.annotate`."""
+        """Write the user's note or star to the history; see `novakit_widgets.engine.keeping.annotate`."""
         return await annotate(self, note=note, star=star)
 
     def _send_cancellation(self) -> None:
@@ -170,22 +159,22 @@ class WatchedRun(RunState):
             self._manager.delete()
 
     async def delete(self, *, ask: bool = True) -> None:
-        """Cancel the job at the service, and take its own word for what became of it.
+        """Cancel the job at the service, and request its status.
 
         Args:
-            ask: whether to ask for the job afterwards. The tracker tells of one that is watched, too, when it asks for all.
+            ask: whether to request the status of a watched job. Without it, the tracker's next list tells.
         """
         job_id = self.job_id
         assert job_id is not None  # for the type checker
         try:
             cancelled = await self.client.cancel(job_id)
             if cancelled and not ask and self.phase is Phase.WATCHING:
-                return  # still cancelling, until the tracker tells of the end
+                return  # `cancelling` stays set until the tracker reports the end
             job = await self.client.get(job_id)
         except NovaKitError as error:
             self._mention_cancelling(f"Not cancelled. {error.message}")
         except BaseException:
-            self.cancelling = False  # a loop that is being closed breaks it off: it can be asked for again
+            self.cancelling = False  # interrupted by a closing loop: the user can cancel again
             raise
         else:
             if self.phase is Phase.WATCHING:
@@ -194,8 +183,8 @@ class WatchedRun(RunState):
                 self._learn(job)
                 self._end()
             if self.phase is Phase.WATCHING and cancelled:
-                return  # asked before its own word had got round: still cancelling, until the tracker tells of the end
-            # What the tracker told meanwhile is newer.
+                return  # its status lags behind: `cancelling` stays set until the tracker reports the end
+            # The tracker may have reported the end meanwhile.
             self._mention_cancelling("" if self.phase is Phase.ENDED else cancellation_note(cancelled=cancelled))
         self.cancelling = False
         self._tell()

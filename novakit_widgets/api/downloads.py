@@ -97,10 +97,10 @@ async def save(
         url: http or https.
         path: the file to make (one that exists is replaced), or an existing folder to make one in.
         stem: the file's name in a folder, without its ending.
-        kind: as for `fetch`.
+        kind: see `fetch`.
         on_progress: called with the bytes that are there and, where known, the bytes that there will be.
         limit: bytes at most.
-        sleep: as for `fetch`.
+        sleep: see `fetch`.
 
     Returns:
         The file.
@@ -191,7 +191,7 @@ async def save_all(
         client: makes the requests, without the key.
         job: a completed job.
         path: a folder, which is made where its name has no ending; or a file where there is one result only.
-        on_progress: as for `save`.
+        on_progress: see `save`.
         held: those of the media that are on this machine already, as bytes or as a file, in the result's order. They are not
             fetched again: their address may be served no longer.
         before: what the names in a folder begin with.

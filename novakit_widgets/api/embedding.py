@@ -79,13 +79,13 @@ async def save_kept(client: downloads.KnowsJobs, job: Job, kept: Sequence[Kept] 
         client: makes the requests.
         job: a completed job.
         kept: its media, and where they are now; ``None`` while nobody has fetched them.
-        path: as for `downloads.save_all`.
+        path: see `downloads.save_all`.
 
     Returns:
         The files, in the result's order.
 
     Raises:
-        MediaError: as for `downloads.save_all`.
+        MediaError: see `downloads.save_all`.
         OSError: a file can't be written.
     """
     return await downloads.save_all(

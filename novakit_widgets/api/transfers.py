@@ -1,4 +1,4 @@
-"""The bytes of an address, over as many connections as it takes, and never of two files."""
+"""Download the bytes of an address, with resumed connections, and never mix two files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["MediaStream", "OpensMedia", "is_expired", "pieces_of"]
 
 _PAUSES = (0.0, 0.5, 1.5, 4.0)  # seconds before each attempt: a host that restarts is back in some
-# What media hosts answer for an address whose time is over.
+# What media hosts answer for an expired address.
 _EXPIRED = frozenset(
     {
         HTTPStatus.BAD_REQUEST,  # Google Cloud Storage: ExpiredToken
@@ -29,7 +29,7 @@ _EXPIRED = frozenset(
     }
 )
 
-# What a host answers that can do it a moment later; it is tried again as after a connection that broke.
+# Answers of a host that may work a moment later. They are retried like a broken connection.
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -41,7 +41,7 @@ _PASSING = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-_LONGEST_WAIT = 30.0  # seconds of Retry-After that a download sits out
+_LONGEST_WAIT = 30.0  # seconds; a download fails at a longer Retry-After
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class MediaStream:
     """An answer to a request for media, being read.
 
     Attributes:
-        status: the HTTP status; 206 when it goes on from where we asked.
-        content_type: as the server says; ``""`` where it does not.
-        total: bytes of the whole file, where known.
-        chunks: the bytes from the place asked for.
-        first: the number of the first byte that comes, where the server says so.
-        version: the same text for the same bytes, where the server says so: a strong ETag, or when it was changed.
-        retry_after: seconds after which the server asks to come back, where it says so.
+        status: the HTTP status; 206 for a part of the file.
+        content_type: the media type; ``""`` if the server sends none.
+        total: the size of the whole file in bytes, if known.
+        chunks: the bytes from the requested start.
+        first: the number of the first byte, if the server sends it.
+        version: the strong ETag or the date of the last change, if the server sends one.
+        retry_after: the seconds of Retry-After, if the server sends it.
     """
 
     status: int
@@ -73,18 +73,18 @@ class OpensMedia(Protocol):
     def open_media(
         self, url: str, *, start: int = 0, version: str | None = None
     ) -> AbstractAsyncContextManager[MediaStream]:
-        """Request media from a byte on, if they are still what they were."""
+        """Request media from a byte on; see `NovaKitClient.open_media`."""
         ...
 
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a file is that comes over several connections, and which one it is.
+    """The progress of a download over several connections.
 
     Attributes:
-        done: bytes that are there.
-        total: bytes of the whole, where known.
-        version: as for `MediaStream`.
+        done: the bytes that have arrived.
+        total: the size of the whole file in bytes, if known.
+        version: see `MediaStream`.
     """
 
     done: int = 0
@@ -92,14 +92,14 @@ class _Progress:
     version: str | None = None
 
     def takes(self, stream: MediaStream) -> bool:
-        """Take in an answer, and return whether its bytes are wanted; otherwise the file is to be asked for from the beginning.
+        """Check an answer, and return whether its bytes continue the file; otherwise, the file is requested from its start.
 
         Raises:
-            MediaError: it is an error, or another part of the file.
+            MediaError: the answer is an error, or another part of the file.
         """
         going_on = self.done > 0
         if going_on and stream.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            self.done = 0  # the file that is there now is shorter
+            self.done = 0  # the file has been replaced by a shorter one
             return False
         _check_status(stream.status)
         partial = stream.status == HTTPStatus.PARTIAL_CONTENT
@@ -109,7 +109,7 @@ class _Progress:
             self.done = 0
             return False
         if not partial:
-            self.done = 0  # all of it comes, be it the same file or another
+            self.done = 0  # the answer is the whole file, be it the same or another one
         if not self.done:
             self.total, self.version = stream.total, stream.version
         elif self.total is None:
@@ -117,7 +117,7 @@ class _Progress:
         return True
 
     def _is_another(self, stream: MediaStream) -> bool:
-        """Whether a part is known to be another file's, from a host that does not mind what it was asked for."""
+        """Return whether a part is of another file, from a host that ignores If-Range."""
         told = ((self.total, stream.total), (self.version, stream.version))
         return any(None not in (before, now) and before != now for before, now in told)
 
@@ -125,20 +125,20 @@ class _Progress:
 async def pieces_of(
     client: OpensMedia, url: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> AsyncGenerator[tuple[int, bytes, int | None], None]:
-    """Yield the bytes of an address, over as many connections as it takes.
+    """Yield the bytes of an address. A connection that breaks is resumed.
 
     Args:
-        client: makes the requests, without the key.
+        client: sends the requests, without the key.
         url: http or https.
-        sleep: waits some seconds before what broke off is taken up again.
+        sleep: waits some seconds before the download is resumed.
 
     Yields:
-        Where some bytes belong, they themselves, and the bytes of the whole where known. What follows in order belongs behind
-        what was there before; where something belongs earlier, all from there on is void.
+        The offset of some bytes in the file, the bytes, and the size of the whole file, if known. An offset before the end of
+        the earlier bytes means that the bytes from there on are replaced.
 
     Raises:
-        MediaExpiredError: the address is no longer served.
-        MediaError: it can't be fetched.
+        MediaExpiredError: the address has expired.
+        MediaError: the address can't be fetched.
     """
     known = _Progress()
     asked_to_wait = 0.0
@@ -180,7 +180,7 @@ async def is_expired(client: OpensMedia, url: str) -> bool:
 
 
 def _may_pass(error: MediaError, asked_to_wait: float) -> bool:
-    """Whether it is worth trying again: after a connection that broke, or a host that asks for some seconds at most."""
+    """Return whether to retry: after a broken connection, or a Retry-After of some seconds at most."""
     if error.status_code is None:
         return True
     return error.status_code in _PASSING and asked_to_wait <= _LONGEST_WAIT

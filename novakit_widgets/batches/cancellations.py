@@ -1,4 +1,4 @@
-"""Cancelling the jobs of a queue, as fast as the key's requests allow."""
+"""Cancels the jobs of a queue as fast as the rate limit allows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Deletions:
     """The jobs of a queue that are to be cancelled.
 
     Args:
-        allowance: knows when there is room for a request.
-        clock: time and randomness.
-        on_failure: called when a cancellation failed, or the service would not.
+        allowance: knows when a request may be sent.
+        clock: injected time and randomness.
+        on_failure: called when a cancellation failed or was refused.
     """
 
     def __init__(self, allowance: Allowance, clock: Clock, on_failure: Callable[[], None]) -> None:
@@ -34,20 +34,20 @@ class Deletions:
         self._failed: set[QueueItem] = set()
 
     def __bool__(self) -> bool:
-        """Whether some wait for their request."""
+        """Whether jobs wait to be cancelled."""
         return bool(self._waiting)
 
     @property
     def failed(self) -> int:
-        """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
+        """The number of jobs that still run because their cancellation failed or was refused."""
         return sum(item.state in AT_SERVICE and not item.run.cancelling for item in list(self._failed))
 
     def add(self, item: QueueItem) -> None:
-        """Let an item's job wait for its turn."""
+        """Add an item's job."""
         self._waiting.append(item)
 
     async def work(self) -> None:
-        """Cancel one after the other. Several may be at it."""
+        """Cancel jobs one after another. Several tasks may run this."""
         while self._waiting:
             seconds = self._allowance.request_wait()
             if seconds > 0:

@@ -1,4 +1,4 @@
-"""One item of a queue: where it is, and when its turn comes."""
+"""The items of a queue, their states, and the runs of their jobs."""
 
 from __future__ import annotations
 
@@ -27,24 +27,14 @@ __all__ = ["AT_SERVICE", "Batch", "ItemState", "Keeper", "NotItsTurnError", "Que
 
 
 class NotItsTurnError(NovaKitError):
-    """The job that was to do for a new one is gone, and the new one has to wait for its turn like any other."""
+    """A job that was to be reused no longer exists, so a new one has to wait for its turn."""
 
 
 class Batch(Protocol):
-    """What of a queue is kept, and what submitting from it needs.
+    """What submitting and recording need of a `JobQueue`, which describes the attributes.
 
     Attributes:
-        batch_id: our own id of it.
-        items: the items, in order.
-        client: speaks to the service.
-        history: remembers the jobs.
-        max_running: how many may run at once.
-        timeout: seconds to watch each; ``None`` for the tools'.
-        reuse: whether to take jobs of the history.
-        about: what else is kept with it.
-        made_at: when it was made.
-        held: why nothing is submitted though something waits; ``None`` otherwise.
-        made_before: how many of the items the history has completed jobs of.
+        made_at: when the queue was created.
     """
 
     batch_id: str
@@ -60,11 +50,11 @@ class Batch(Protocol):
     made_before: int
 
     def count(self, state: ItemState) -> int:
-        """Return how many items are in a state."""
+        """Return the number of items in a state."""
         ...
 
     def hold(self, error: NovaKitError) -> None:
-        """Submit nothing more until it is resumed."""
+        """Submit nothing until `resume`."""
         ...
 
     def tell(self, item: QueueItem | None) -> None:
@@ -73,16 +63,16 @@ class Batch(Protocol):
 
 
 class ItemState(str, Enum):
-    """Where one item of a queue is."""
+    """The state of an item."""
 
-    WAITING = "waiting"  # for its turn; nothing was sent
-    RUNNING = "running"  # on its way to the service, or there
-    COMPLETED = "completed"  # there is a result
-    FAILED = "failed"  # the service gave up on it
+    WAITING = "waiting"  # not submitted yet
+    RUNNING = "running"  # being submitted, or running at the service
+    COMPLETED = "completed"  # has a result
+    FAILED = "failed"  # failed at the service
     CANCELLED = "cancelled"  # at the service, or before it was submitted
-    REFUSED = "refused"  # there is no job, and none was billed
-    UNCERTAIN = "uncertain"  # there may be a job
-    LEFT = "left"  # we stopped asking, but the job goes on
+    REFUSED = "refused"  # no job was started or billed
+    UNCERTAIN = "uncertain"  # the answer was lost, so there may be a job
+    LEFT = "left"  # the job runs, and is no longer watched
 
     __str__ = str.__str__
 
@@ -103,23 +93,23 @@ class Keeper(Protocol):
     """What an item needs of its queue."""
 
     def start(self) -> None:
-        """Begin with the queue."""
+        """Start the queue."""
         ...
 
     def take_back(self, item: QueueItem, error: NovaKitError) -> bool:
-        """Whether a refused item waits for another turn."""
+        """Return whether a refused item waits to be submitted again."""
         ...
 
     def delete(self, item: QueueItem) -> None:
-        """Cancel an item's job when there is room for the request."""
+        """Cancel an item's job as soon as the rate limit allows the request."""
         ...
 
     def changed(self, item: QueueItem, run: JobRun) -> None:
-        """Take in a change of an item's run."""
+        """Handle a change of an item's run."""
         ...
 
     def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
-        """Say when a waiting item's turn comes, about, and what it waits for."""
+        """Estimate when a waiting item is submitted, and name what it waits for."""
         ...
 
 
@@ -165,51 +155,43 @@ class QueueItem:
         if run.phase is Phase.REFUSED and isinstance(run.error, JobCancelledError):
             return ItemState.CANCELLED
         if run.phase is Phase.NEW and run.job is not None:
-            return ItemState.RUNNING  # at the service; here it is watched as soon as there is a loop
+            return ItemState.RUNNING  # at the service; it is watched as soon as the queue starts
         return _OF_PHASE[run.phase]
 
     @property
     def starts_at(self) -> datetime | None:
-        """When it will be submitted, about, with time zone; ``None`` when it does not wait, or nobody knows."""
+        """The estimated time of its submission, with time zone; ``None`` if it does not wait, or if the time is unknown."""
         return self._keeper.outlook(self)[0] if self.state is ItemState.WAITING else None
 
     @property
     def reason(self) -> str:
-        """What it waits for, in words, such as ``"5 videos an hour"``; ``""`` when it is just its turn."""
+        """What it waits for, such as ``"5 videos an hour"``; ``""`` for nothing."""
         return self._keeper.outlook(self)[1] if self.state is ItemState.WAITING else ""
 
     def give(self, run: JobRun) -> None:
-        """Give it another run."""
+        """Set another run."""
         self.run = run
         run.on_change = partial(self._keeper.changed, self, run)
         run.on_change()
 
-    # What its run asks of whoever manages it
+    # The manager of its run
 
     def begin(self) -> None:
-        """Let its turn come."""
+        """Start the queue."""
         self._keeper.start()
 
     def takes_back(self, error: NovaKitError) -> bool:
-        """Whether it waits for another turn after a refusal."""
+        """Return whether it waits to be submitted again after a refusal."""
         return self._keeper.take_back(self, error)
 
     def delete(self) -> None:
-        """Cancel its job when there is room for the request."""
+        """Cancel its job as soon as the rate limit allows the request."""
         self._keeper.delete(self)
 
 
 @dataclass(frozen=True, slots=True)
 class RunMaker:
-    """What the runs of all items of a queue have in common.
-
-    Attributes:
-        client: speaks to the service.
-        timeout: seconds to watch each; ``None`` for the tools'.
-        history: remembers them.
-        clock: time and randomness.
-        earlier: as for `JobRun`.
-    """
+    """Creates the runs of a queue's items, which share these arguments of `JobRun`."""
 
     client: NovaKitClient
     timeout: float | None
@@ -218,21 +200,21 @@ class RunMaker:
     earlier: Earlier | None = None
 
     def new(self, item: QueueItem) -> JobRun:
-        """Make the run of a job that is to be submitted."""
+        """Return a run that submits a new job."""
         return JobRun(item.tool, item.params, manager=item, earlier=self.earlier, **self._common())
 
     def known(self, item: QueueItem, job: Job) -> JobRun:
-        """Make the run of a job that there is."""
+        """Return a run for an existing job."""
         return JobRun.known(item.tool, item.params, job, manager=item, **self._common())
 
     def reused(self, item: QueueItem, job: Job) -> JobRun:
-        """Make the run of a job that is taken for a new one; should the service no longer know it, it is made in its turn."""
+        """Return a run that reuses a job. If the service no longer has it, a new one is submitted in its turn."""
         run = JobRun.known(item.tool, item.params, job, manager=item, earlier=self._in_its_turn, **self._common())
         run.reused = True
         return run
 
     async def _in_its_turn(self, run: StartingRun, intent: str) -> Job | None:
-        # What was only asked for has no slot of the allowance, and may be asked for while the queue is held.
+        # Fetching a job takes no slot of the allowance, and happens while the queue is on hold, too.
         if run.submission is None or run.submission.slot is None:
             raise NotItsTurnError("The service no longer knows a job of your history, which is to be made anew.")
         return None if self.earlier is None else await self.earlier(run, intent)

@@ -1,4 +1,4 @@
-"""Who waits in a queue, and who comes first: a line for each tool, and one for jobs that are only asked for."""
+"""The waiting items of a queue: a line for each tool, and one for existing jobs that are only fetched."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Lines"]
 
 
 class Lines:
-    """The items that wait, by what they wait for; in each line the lowest number first.
+    """The waiting items by what they wait for; in each line, the lowest number comes first.
 
-    An item that no longer waits is taken out when it comes to the front, so that nothing costs more with a thousand.
+    An item that no longer waits is removed when it comes to the front, so that each operation is cheap with a thousand items.
     """
 
     def __init__(self) -> None:
@@ -32,26 +32,26 @@ class Lines:
 
     @staticmethod
     def key(item: QueueItem) -> Tool | None:
-        """Say which line an item waits in: its tool's, or ``None`` for a job that there is, and that is only asked for."""
+        """Return the line of an item: its tool, or ``None`` for an existing job that is only fetched."""
         return item.tool if item.run.job_id is None else None
 
     @property
     def asking(self) -> bool:
-        """Whether jobs are still to be asked for."""
+        """Whether existing jobs are still to be fetched."""
         return any(self._waits(item, None) for _, item in self._lines.get(None, ()))
 
     def add(self, item: QueueItem) -> None:
-        """Let an item wait, unless its job is known, so that there is nothing to ask."""
+        """Add an item, unless its job is known."""
         if item.run.job is None:
             heapq.heappush(self._lines.setdefault(self.key(item), []), (item.number, item))
             self.moved()
 
     def moved(self) -> None:
-        """Take note that the order is another: an item was dropped, say."""
+        """Note that the order has changed, such as after an item was dropped."""
         self._version += 1
 
     def fronts(self) -> Iterator[tuple[Tool | None, QueueItem]]:
-        """Yield the first of each line."""
+        """Yield the first item of each line."""
         for key, line in self._lines.items():
             while line and not self._waits(line[0][1], key):
                 heapq.heappop(line)
@@ -59,12 +59,12 @@ class Lines:
                 yield key, line[0][1]
 
     def take(self, key: Tool | None) -> QueueItem:
-        """Take out the first of a line."""
+        """Remove and return the first item of a line."""
         self.moved()
         return heapq.heappop(self._lines[key])[1]
 
     def ahead_of(self, item: QueueItem) -> tuple[int, int]:
-        """Say how many are ahead of an item in its own line, and in all; counted anew only when the order has changed."""
+        """Return how many items are ahead of an item in its line, and in all lines."""
         version, ahead = self._counted
         if version != self._version:
             ahead = self._count()

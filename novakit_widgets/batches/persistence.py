@@ -1,4 +1,4 @@
-"""What the history keeps of a queue: all items before the first is submitted, so that another kernel can go on with it."""
+"""Records a queue in the history: all items before the first submission, so that another kernel can continue it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _REUSE = "reuse"  # its name among what else is kept
 
 
 class QueueMemory:
-    """One queue's batch in the history.
+    """The record of one queue in the history.
 
     Args:
-        history: where it is kept.
+        history: where it is recorded.
 
     Attributes:
-        kept: whether the history has it as it is now. What it has may be older, and is dropped and closed all the same.
+        kept: whether the record is up to date.
         looked: whether equal jobs were looked for.
-        incomplete: the items whose parameters ended with their kernel.
+        incomplete: the numbers of the items whose parameters could not be recorded.
         writing: the tasks that write, in order.
     """
 
@@ -50,24 +50,24 @@ class QueueMemory:
         self.incomplete: set[int] = set()
 
     def found(self, *, looked: bool) -> None:
-        """Note that the history has it: it is brought back from there.
+        """Note that the queue was restored from the history.
 
         Args:
-            looked: whether equal jobs need not be looked for, though there may be some since.
+            looked: whether equal jobs are not to be looked for.
         """
         self.kept = self._on_disk = True
         self.looked = looked
 
     def waits_again(self, item: QueueItem) -> None:
-        """Note that an item is tried again, whatever became of its earlier submissions: kept with the next `open`."""
+        """Note that an item is submitted again, which the next `open` records."""
         self._again.add(item.number)
         self.kept = False
 
     async def open(self, queue: Batch) -> None:
-        """Write all items down, at once or not at all.
+        """Record all items in one transaction.
 
         Raises:
-            JobNotStartedError: another kernel has taken the batch over.
+            JobNotStartedError: another kernel has taken over the batch.
         """
         self.kept = self._on_disk = True  # even if the waiting is given up: see `DiskThread`
         again = [number for number in self._again if queue.items[number].state is ItemState.WAITING]
@@ -78,24 +78,24 @@ class QueueMemory:
             raise
 
     def drop(self, queue: Batch, items: list[int]) -> None:
-        """Note that some items are never to be submitted."""
+        """Record that some items are never to be submitted."""
         if items and self._on_disk:
             self._write(partial(self._history.batches.drop, queue.batch_id, items))
 
     def close(self, queue: Batch) -> None:
-        """Note that nothing of it waits any more."""
+        """Record that no item waits."""
         if self._on_disk:
             self.kept = self._on_disk = False
             self._write(partial(self._history.batches.close, queue.batch_id))
 
     async def beat(self, queue: Batch, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Give signs of life, for kernels that can't ask for our process."""
+        """Record a sign of life every minute, for kernels that can't see this process."""
         while True:
             await sleep(_BEAT)
             await self._history.off_loop(self._history.batches.beat, queue.batch_id)
 
     def _write(self, work: Callable[[], None]) -> None:
-        """Have something written, after what is being written; a slow disk must not hold the loop up."""
+        """Write to the history after earlier writes, without waiting for the disk."""
         task = job_loop.spawn(self._history.off_loop(work))
         self.writing.add(task)
         task.add_done_callback(self.writing.discard)
@@ -120,13 +120,13 @@ class QueueMemory:
 
 
 def restore(item: QueueItem, stored: BatchItem, batch: str, maker: RunMaker) -> None:
-    """Put a fresh item where the history has it: its job is known, or it may have been submitted, or it waits.
+    """Restore an item from the history: its job, an uncertain submission, or an item that waits.
 
     Args:
-        item: of a queue that is being restored.
-        stored: what the history has.
-        batch: the batch's id.
-        maker: makes its run.
+        item: a new item of the queue that is restored.
+        stored: the item in the history.
+        batch: the id of the batch.
+        maker: creates its run.
     """
     entry = stored.entry
     if entry is not None and entry.job is not None:
@@ -145,20 +145,20 @@ def restore(item: QueueItem, stored: BatchItem, batch: str, maker: RunMaker) -> 
 
 
 def restored_reuse(record: BatchRecord) -> bool:
-    """Return whether a batch takes jobs of the history: as it did, or as the settings say where it was kept without that.
+    """Return whether a restored batch reuses jobs: as recorded, or else as the settings say.
 
     Args:
-        record: what the history has.
+        record: the batch in the history.
 
     Raises:
-        ConfigurationError: the setting is of no use.
+        ConfigurationError: the setting is invalid.
     """
     kept = record.about.get(_REUSE)
     return kept if isinstance(kept, bool) else settings.reuse().value
 
 
 def not_kept() -> ConfigurationError:
-    """Return the error of an item whose parameters ended with their kernel."""
+    """Return the error of an item whose parameters could not be recorded."""
     return ConfigurationError(
         "Its parameters could not be kept in the history (more than 1 MB, or with a key in them), so they ended with their kernel. "
         "Nothing was submitted or billed: give them again."

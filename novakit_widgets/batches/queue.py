@@ -1,4 +1,4 @@
-"""A queue of jobs that fits the limits: what waits, what runs, and whose turn is next. Knows no widgets."""
+"""`JobQueue`: many jobs, submitted no faster than the limits of the service allow. No widgets."""
 
 from __future__ import annotations
 
@@ -30,33 +30,32 @@ __all__ = ["ItemState", "JobQueue", "QueueItem"]
 
 
 class JobQueue(QueueWork):
-    """Many jobs, submitted in order and no faster than the service's limits let them through.
+    """Many jobs, submitted in order and no faster than the limits of the service allow.
 
-    Its methods can be called from any thread; what they do is done on the job loop. One job's failure never stops the
-    others.
+    Methods may be called from any thread; they act on the job loop. A job that fails does not stop the others.
 
     Args:
-        items: a tool and its parameters for each job, in order.
-        client: speaks to the service.
-        max_running: how many may run at once; 100 where it is left out, which is what one request for all can show.
-        timeout: seconds to watch each; ``None`` for the tools'.
-        history: remembers the jobs and what still waits; where it is left out, the one that the settings name.
-        reuse: whether to take jobs of the history that asked for the same and did not fail, instead of paying again.
-        on_change: called on the loop after each change of an item; with ``None`` when the queue as a whole changed.
-        about: what else to keep with the batch, as JSON, for whoever shows it again.
-        held: why nothing is submitted until `resume`; ``None`` to begin with the first.
-        clock: time and randomness.
+        items: the tool and the parameters of each job, in order.
+        client: sends the requests.
+        max_running: the most jobs that run at once; default: 100, as many as one list of jobs shows.
+        timeout: seconds to watch each job; ``None`` for the timeout of its tool.
+        history: records the jobs and the items that wait; default: the history of the settings.
+        reuse: whether to reuse equal jobs of the history that did not fail, instead of paying again.
+        on_change: called on the job loop after each change of an item, and with ``None`` after a change of the queue.
+        about: other facts to keep with the batch in the history, as JSON.
+        held: why the queue is on hold until `resume`; ``None`` to submit at once.
+        clock: injected time and randomness.
 
     Attributes:
-        batch_id: our own id of it.
+        batch_id: the id of the batch in the history.
         items: the items, in order.
-        client: as given.
-        history: as given.
-        held: why nothing is submitted though something waits; ``None`` otherwise.
-        made_before: how many of the items the history has completed jobs of, made within a day.
+        client: see above.
+        history: see above.
+        held: why nothing is submitted although items wait; ``None`` otherwise.
+        made_before: the number of items that equal a completed job of the last day.
 
     Raises:
-        ConfigurationError: there is no such time-out or number.
+        ConfigurationError: ``timeout`` or ``max_running`` is invalid.
 
     Example:
         >>> import asyncio
@@ -85,14 +84,16 @@ class JobQueue(QueueWork):
         on_change: Callable[[QueueItem | None], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> JobQueue:
-        """Make the queue of a killed kernel again: its running jobs are watched, what waits is held until `resume`.
+        """Restore the queue of a killed kernel. Running jobs are watched; waiting items are on hold until `resume`.
+
+        The other arguments are those of `JobQueue`.
 
         Args:
-            record: what `novakit_widgets.notebook.recover.recover` found.
-            client: as for `JobQueue`.
-            history: as for `JobQueue`.
-            on_change: as for `JobQueue`.
-            clock: as for `JobQueue`.
+            record: the batch, as `novakit_widgets.notebook.recover.recover` found it.
+            client: see `JobQueue`.
+            history: see `JobQueue`.
+            on_change: see `JobQueue`.
+            clock: see `JobQueue`.
         """
         queue = cls(
             [(stored.tool, shown_params(stored)) for stored in record.items],
@@ -111,7 +112,7 @@ class JobQueue(QueueWork):
         for item, stored in zip(queue.items, record.items, strict=True):
             restore(item, stored, record.id, queue._maker)
             if item.run.job_id is not None:
-                queue._lines.add(item)  # if its result is not known: it is only asked for
+                queue._lines.add(item)  # to fetch its result, if the history lacks it
         queue.on_change = on_change
         waiting = sum(stored.waits and stored.params is not None for stored in record.items)
         if waiting:
@@ -121,35 +122,34 @@ class JobQueue(QueueWork):
         queue.start()
         return queue
 
-    # What anybody may ask for, on any thread
+    # From any thread
 
     @property
     def not_cancelled(self) -> int:
-        """How many jobs go on though their cancellation was asked for, since that failed or the service would not."""
+        """The number of jobs that still run because their cancellation failed or was refused."""
         return self._deletions.failed
 
     def resume(self) -> None:
-        """Go on submitting, after the quota ran out or the kernel was killed."""
+        """Continue submitting, such as after the quota was exceeded or the kernel was killed."""
         job_loop.call(self._resume)
 
     def cancel(self) -> None:
-        """Drop what waits, and cancel what runs, as fast as the key's requests allow. What had ended first stays."""
+        """Cancel all items that have not ended: waiting ones are dropped, running ones are cancelled at the service."""
         job_loop.call(self._cancel_all)
 
     def cancel_item(self, item: QueueItem) -> None:
-        """Drop or cancel one."""
+        """Cancel one item; see `cancel`."""
         job_loop.call(partial(self._cancel_items, [item]))
 
     def retry(self, items: Iterable[QueueItem]) -> None:
-        """Try again what failed, was refused or was cancelled, and watch again what was left.
+        """Submit failed, refused or cancelled items again, and watch jobs again whose watch has ended.
 
-        An item of which nobody knows whether it was submitted is looked up first, and only submitted again when the service
-        has no such job.
+        An uncertain item is looked up first, and only submitted again if the service has no such job.
         """
         job_loop.call(partial(self._retry, list(items)))
 
     async def wait(self) -> None:
-        """Wait until all have ended, or it is held and nothing runs, on any loop. No job's failure is raised."""
+        """Wait until all items have ended, or the queue is on hold and nothing runs. On any loop. Failures are not raised."""
         with interruption_told(lambda: "The jobs go on"):
             await job_loop.run(self._wait)
 
@@ -159,13 +159,13 @@ class JobQueue(QueueWork):
         unawaited.review(self)
 
     async def _until(self, done: Callable[[], bool]) -> None:
-        """See to it that it is at work until something holds. On the job loop."""
+        """Start the queue, and wait for a condition. On the job loop."""
         self._awaited = True
         self._begin()
         await self._waiters.until(done)
 
     async def settled_items(self) -> AsyncIterator[QueueItem]:
-        """Yield the items in the order in which they end, each once; those that ended before come first."""
+        """Yield each item once, in the order in which they end. Items that have ended already come first."""
         yielded: set[QueueItem] = set()
         index = 0
         while True:
@@ -184,17 +184,17 @@ class JobQueue(QueueWork):
     def wait_blocking(
         self, timeout: float | None = None, wait: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> bool:
-        """Wait as `wait` does, in a cell, a thread or a plain script.
+        """Block as long as `wait` waits, in a cell, a thread or a plain script.
 
         Args:
-            timeout: seconds to block; the jobs go on after that.
-            wait: what to wait for instead of `wait`, which it includes.
+            timeout: seconds to block; the jobs continue afterwards.
+            wait: a coroutine function to await instead of `wait`; it awaits `wait` itself.
 
         Returns:
-            Whether it came to rest in that time.
+            ``False`` if the timeout is over.
 
         Raises:
-            KeyboardInterrupt: the user interrupted it. The jobs go on.
+            KeyboardInterrupt: the user interrupted it. The jobs continue.
         """
         seconds = check_timeout(timeout, waiting=True)
         with interruption_told(lambda: "The jobs go on"):
@@ -209,7 +209,7 @@ class JobQueue(QueueWork):
 
 
 async def _all_done(tasks: Iterable[asyncio.Task[None] | None]) -> None:
-    """Wait for tasks. What they raise stays theirs."""
+    """Wait for tasks. Their exceptions are not raised."""
     left = [task for task in tasks if task is not None and not task.done()]
     if left:
         await asyncio.wait(left)

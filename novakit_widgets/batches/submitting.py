@@ -1,4 +1,4 @@
-"""Submitting what waits in a queue: whose turn is next, when, and what a refusal means for the others."""
+"""Submits the waiting items of a queue: which is next, when, and what a refusal means for the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .items import Batch, QueueItem, RunMaker
     from .lines import Lines
     from .persistence import QueueMemory
-    from .throttle import Room
+    from .throttle import Throttle
 
 __all__ = ["UNTIL", "Submitting"]
 
@@ -47,16 +47,16 @@ _A_WHILE = 60.0  # seconds to wait for what wakes us
 
 
 class Submitting:
-    """Submits the items of a queue one after the other, each when its turn comes.
+    """Submits the items of a queue one after another, as the limits allow.
 
     Args:
-        queue: whose items.
-        allowance: of the key: when there is room for a submission.
-        lines: those that wait.
-        room: how many submissions can be on their way at once.
-        memory: what the history keeps of the queue.
-        maker: makes the runs of jobs that are taken from the history.
-        clock: time and randomness.
+        queue: the queue.
+        allowance: knows when a submission is allowed.
+        lines: the waiting items.
+        throttle: limits how many submissions are in flight.
+        memory: records the queue in the history.
+        maker: creates the runs of reused jobs.
+        clock: injected time and randomness.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Submitting:
         *,
         allowance: Allowance,
         lines: Lines,
-        room: Room,
+        throttle: Throttle,
         memory: QueueMemory,
         maker: RunMaker,
         clock: Clock,
@@ -73,14 +73,14 @@ class Submitting:
         self._queue = queue
         self._allowance = allowance
         self._lines = lines
-        self._room = room
+        self._throttle = throttle
         self._memory = memory
         self._maker = maker
         self._clock = clock
         self._wake = asyncio.Event()
 
     async def work(self) -> None:
-        """Submit one after the other, each when its turn comes."""
+        """Submit items until none waits."""
         self._allowance.listen(self._wake_soon)
         try:
             while (turn := self._next()) is not None:
@@ -100,7 +100,7 @@ class Submitting:
             self._allowance.ignore(self._wake_soon)
 
     def _next(self) -> tuple[QueueItem, float] | None:
-        """Say whose turn is next, and in how many seconds; ``None`` when nothing is to be submitted."""
+        """Return the next item, and in how many seconds to submit it; ``None`` if there is nothing to submit."""
         self._allowance.observe(self._queue.client.rate_limit, wall=self._clock.now().timestamp())
         turns = [
             (self._allowance.request_wait() if key is None else self._allowance.wait(key), item.number)
@@ -111,10 +111,10 @@ class Submitting:
             return None
         seconds, number = min(turns)
         item = self._queue.items[number]
-        full = self._room.is_full(contested=self._allowance.contested(item.tool))
+        full = self._throttle.is_full(contested=self._allowance.contested(item.tool))
         if full or self._queue.count(ItemState.RUNNING) >= self._queue.max_running:
             return item, _A_WHILE  # until one of them is done, which wakes us
-        return item, max(seconds, self._room.offline)
+        return item, max(seconds, self._throttle.offline)
 
     def _submit(self, item: QueueItem) -> None:
         key = self._lines.key(item)
@@ -126,29 +126,29 @@ class Submitting:
             item.run.begin(Submission(self._queue.batch_id, item.number, self._allowance.take(key), self._clock))
 
     async def _rest(self, seconds: float) -> None:
-        """Wait so long, or until something changes."""
+        """Wait for some seconds, or until `wake`."""
         await sleep_or_wake(seconds, self._wake, self._clock.sleep)
 
     def wake(self) -> None:
-        """Look again whose turn it is: something has changed."""
+        """Choose the next item again, since something has changed."""
         self._wake.set()
 
     def _wake_soon(self) -> None:
         job_loop.hand_over(self._wake.set, closed_ok=True)
 
     def take_in(self, item: QueueItem, run: JobRun) -> None:
-        """Learn from what becomes of a submission, and hold the queue when too many answers are lost."""
-        if self._room.take_in(item, run) and self._lines:
-            self._queue.hold(_out_of_order(self._room.losses, run.error))
+        """Handle a change of a submission; put the queue on hold after too many lost answers."""
+        if self._throttle.take_in(item, run) and self._lines:
+            self._queue.hold(_out_of_order(self._throttle.losses, run.error))
 
     def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
-        """Say when a waiting item's turn comes, about, and what it waits for; see `QueueItem`."""
+        """Estimate when a waiting item is submitted, and name what it waits for; see `QueueItem`."""
         if self._queue.held is not None:
             return None, "on hold"
         in_line, in_all = self._lines.ahead_of(item)
         seconds, reason = self._allowance.outlook(item.tool, ahead=in_line)
-        if self._room.offline > seconds:
-            seconds, reason = self._room.offline, "NovaKit can't be reached"
+        if self._throttle.offline > seconds:
+            seconds, reason = self._throttle.offline, "NovaKit can't be reached"
         over = in_all - max(0, self._queue.max_running - self._queue.count(ItemState.RUNNING))
         if over >= 0:
             typical = sum(item.tool.typical_seconds) / 2 / self._allowance.speed
@@ -158,7 +158,7 @@ class Submitting:
         return self._clock.now() + timedelta(seconds=max(0.0, seconds)), reason
 
     def take_back(self, item: QueueItem, error: NovaKitError, *, restored: bool) -> bool:
-        """Whether a refused item waits for another turn, and what the refusal means for the others."""
+        """Return whether a refused item waits to be submitted again, and slow down or hold the queue as the refusal demands."""
         if isinstance(error, NotItsTurnError):
             self._memory.waits_again(item)
             if restored and self._queue.held is None:
@@ -167,24 +167,24 @@ class Submitting:
         if isinstance(error, QuotaExceededError | AuthenticationError | JobNotStartedError):
             self._queue.hold(error)
         elif isinstance(error, NovaKitConnectionError):
-            self._room.unreachable()
+            self._throttle.unreachable()
         elif isinstance(error, RateLimitError):
             self._allowance.observe(self._queue.client.rate_limit, wall=self._clock.now().timestamp())
             self._allowance.spread(error)
         elif not _asks_to_come_back(error):
             return False
-        self._room.refused()
+        self._throttle.refused()
         return True  # after a 429 the allowance knows when
 
     async def _keep(self) -> None:
-        """Write all items down before the first is submitted."""
+        """Record all items before the first submission."""
         try:
             await self._memory.open(self._queue)
         except NovaKitError as error:
             self._queue.hold(error)
 
     async def _seed(self) -> None:
-        """Count what was submitted with this key before this process began to count."""
+        """Count the submissions of this key that the history knows from before this process."""
         allowance = self._allowance
         begun = await self._queue.history.off_loop(
             self._queue.history.begun,
@@ -211,7 +211,7 @@ class Submitting:
         return await read_for_reuse(history, history.twins, asked, **asks)
 
     async def _look_for_twins(self) -> None:
-        """Take jobs of the history that asked for the same, or say that there are such."""
+        """Reuse equal jobs of the history, or mention them in notes."""
         queue = self._queue
         waiting = [item for item in queue.items if item.state is ItemState.WAITING]
         asked = [(item.tool, item.params) for item in waiting]

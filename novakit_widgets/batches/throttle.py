@@ -1,4 +1,4 @@
-"""How many submissions of a queue may be on their way at once, by what became of the last ones."""
+"""How many submissions of a queue may be in flight, by the outcomes of the last ones."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from ..runtime.clock import Clock
     from .items import QueueItem
 
-__all__ = ["Room"]
+__all__ = ["Throttle"]
 
 _MOST = 10  # at once: more would wait for connections and for the disk, not for the service
 _FIRST = 2  # at once before the service has taken one, so that an outage costs no more than that
 _MOST_LOST = 2  # answers in a row; after that nothing more is submitted by itself
 
 
-class Room:
-    """The room for submissions: little until the service takes them, and with each that it takes twice as much.
+class Throttle:
+    """Limits the submissions in flight: few at first, and one more with each that the service accepts.
 
     Args:
-        known: whether an answer has told already how much of the limits others use; otherwise the first goes alone.
+        known: whether an earlier answer has told how much of the limits others use; otherwise the first goes alone.
         pace: how long to wait for a service that can't be reached.
-        clock: time and randomness.
+        clock: injected time and randomness.
 
     Attributes:
-        losses: the answers in a row that were lost.
+        losses: the number of lost answers in a row.
     """
 
     def __init__(self, *, known: bool, pace: Pace, clock: Clock) -> None:
@@ -46,27 +46,27 @@ class Room:
         return item in self._on_their_way
 
     def __len__(self) -> int:
-        """How many are on their way."""
+        """The number of submissions in flight."""
         return len(self._on_their_way)
 
     def is_full(self, *, contested: bool) -> bool:
-        """Whether one more has to wait for an answer.
+        """Return whether the next submission has to wait for an answer.
 
         Args:
-            contested: whether others use the key, so that each answer has to tell what is left.
+            contested: whether others use the key, so that only one submission may be in flight.
         """
         return len(self) >= (1 if contested else self._most)
 
     @property
     def offline(self) -> float:
-        """Seconds until a service that could not be reached is asked again; not above 0 when it may be at once."""
+        """Seconds until a service that can't be reached is tried again; 0 or less for now."""
         return self._offline_until - self._clock.monotonic()
 
     def take_in(self, item: QueueItem, run: JobRun) -> bool:
-        """Learn from what becomes of a submission.
+        """Handle a change of a submission.
 
         Returns:
-            Whether so many answers were lost that nothing more should be submitted by itself.
+            Whether too many answers were lost in a row, so that the queue should be put on hold.
         """
         if run.phase is Phase.SUBMITTING:
             self._on_their_way.add(item)
@@ -86,16 +86,16 @@ class Room:
         return lost and run.phase is Phase.UNCERTAIN and self.losses >= _MOST_LOST
 
     def refused(self) -> None:
-        """Take in a refusal that concerns all: the next goes alone."""
+        """Submit the next item alone, after a refusal that concerns all."""
         self._most = 1
 
     def unreachable(self) -> None:
-        """Take in that the service can't be reached: it is asked again later, each time later still."""
+        """Back off, since the service can't be reached."""
         self._failures += 1
         self._offline_until = self._clock.monotonic() + self._pace.retry(self._failures, self._clock.random)
 
     def reopen(self) -> None:
-        """Begin anew, because the user says so; one more lost answer is too many again."""
+        """Start again after the user resumed the queue; one more lost answer puts it on hold again."""
         self._failures = 0
         self._most = 1
         self._offline_until = float("-inf")

@@ -23,7 +23,7 @@ __all__ = ["LookUps"]
 
 
 class LosesAnswers(Protocol):
-    """What looking up needs of a `JobQueue`, whose attributes these are."""
+    """What looking up needs of a `JobQueue`."""
 
     client: NovaKitClient
     history: JobHistory
@@ -53,23 +53,23 @@ class LookUps:
         self._withdrawn: set[QueueItem] = set()
 
     def __bool__(self) -> bool:
-        """Whether some are not resolved yet."""
+        """Whether some items are not resolved yet."""
         return bool(self._in_question)
 
     @property
     def waiting(self) -> bool:
-        """Whether some are still to be looked up."""
+        """Whether some items are still to be looked up."""
         return bool(self._waiting)
 
     def add(self, items: Iterable[QueueItem]) -> None:
-        """Look up some items, in the next round."""
+        """Add items to the next look-up."""
         items = list(items)
         self._waiting.extend(items)
         self._in_question.update(items)
         self._withdrawn.difference_update(items)
 
     def withdraw(self, item: QueueItem) -> None:
-        """Note that the user cancelled an item: its job is cancelled if there is one, and nothing is submitted if not."""
+        """Mark an item as cancelled by the user: a job that is found is cancelled, and nothing is submitted."""
         if item in self._in_question:
             self._withdrawn.add(item)
 

@@ -1,4 +1,4 @@
-"""The work of a queue on the job loop: what is submitted, cancelled, tried again and looked up, and when it has settled."""
+"""The work of a queue on the job loop: submit, cancel, retry and look up items, until the queue has settled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .items import AT_SERVICE, ItemState, QueueItem, RunMaker
 from .lines import Lines
 from .persistence import QueueMemory, not_kept
 from .submitting import Submitting
-from .throttle import Room
+from .throttle import Throttle
 from .uncertain import LookUps
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _TRIED_AGAIN = frozenset({ItemState.FAILED, ItemState.CANCELLED, ItemState.REFUS
 
 
 class QueueWork:
-    """What a `JobQueue` does on the job loop. See there for the arguments and attributes."""
+    """What a `JobQueue` does on the job loop. `JobQueue` describes the arguments and attributes."""
 
     def __init__(
         self,
@@ -85,21 +85,23 @@ class QueueWork:
         self._memory = QueueMemory(self.history)
         self._lines = Lines()
         self._counts = dict.fromkeys(ItemState, 0)
-        self._room = Room(known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clock=self._clock)
+        self._throttle = Throttle(
+            known=client.rate_limit is not None, pace=Pace.at(settings.speed().value), clock=self._clock
+        )
         self._submitting = Submitting(
             self,
             allowance=self._allowance,
             lines=self._lines,
-            room=self._room,
+            throttle=self._throttle,
             memory=self._memory,
             maker=self._maker,
             clock=self._clock,
         )
         self._deletions = Deletions(self._allowance, self._clock, on_failure=partial(self.tell, None))
         self._look_ups = LookUps(self, self._found)
-        self._restored = False  # and not resumed since
+        self._restored = False  # from the history, and not resumed since
         self._ended: list[tuple[QueueItem, JobRun]] = []
-        self._process = 0  # that is at work on it
+        self._process = 0  # the process that works on the queue
         self._awaited = False
         self._context = contextvars.copy_context()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -115,24 +117,24 @@ class QueueWork:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more happens by itself, even if it is resumed."""
+        """Whether all items have ended, so that `resume` has no effect."""
         return not (any(self._counts[state] for state in _OPEN) or self._look_ups)
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing more happens before somebody asks for it: settled, or held with nothing under way."""
+        """Whether nothing happens until the user acts: settled, or on hold with no request or job running."""
         under_way = self._counts[ItemState.RUNNING] or self._lines.asking or self._look_ups
         return self.settled or (self.held is not None and not under_way)
 
     def count(self, state: ItemState) -> int:
-        """Return how many items are in a state."""
+        """Return the number of items in a state."""
         return self._counts[state]
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
+        """Start submitting, unless that has begun."""
         job_loop.call(self._begin)
 
-    # What happens on the job loop
+    # On the job loop
 
     def _begin(self) -> None:
         if self._process not in (0, os.getpid()):
@@ -149,7 +151,7 @@ class QueueWork:
         self._go()
 
     def _go(self) -> None:
-        """See to it that what is to be done is being done."""
+        """Start the tasks for the work that is due."""
         if self._process != os.getpid():
             return
         if self._lines.asking if self.held is not None else self._lines:
@@ -170,7 +172,7 @@ class QueueWork:
             task.add_done_callback(self._broke)
 
     def _broke(self, task: asyncio.Task[None]) -> None:
-        """Hold the queue when a task ends by something that nobody foresaw: it must not look as if it went on."""
+        """Put the queue on hold when a task ends with an unexpected exception."""
         if task.cancelled() or (error := task.exception()) is None:
             return
         context = {"message": "A task of JobQueue failed", "exception": error, "task": task}
@@ -183,11 +185,11 @@ class QueueWork:
         )
 
     def changed(self, item: QueueItem, run: JobRun) -> None:
-        """Take in a change of an item's run."""
+        """Handle a change of an item's run."""
         if run is not item.run:
-            return  # tried again since
+            return  # the item has another run by now
         state, before = item.state, item.seen
-        moved = state is not before or (item in self._room) is not (run.phase is Phase.SUBMITTING)
+        moved = state is not before or (item in self._throttle) is not (run.phase is Phase.SUBMITTING)
         self._submitting.take_in(item, run)
         if state is not before:
             item.seen = state
@@ -211,27 +213,27 @@ class QueueWork:
         if beat is not None:
             beat.cancel()
         self._memory.close(self)
-        self.held = None  # nothing waits any more
+        self.held = None  # no item waits
         self.tell(None)
 
     def tell(self, item: QueueItem | None) -> None:
-        """Tell the listener. A fault of its own is shown, and costs no job anything."""
+        """Tell the listener. Its exceptions are reported and do not affect the jobs."""
         with job_loop.complaints("An observer of a queue failed"):
-            # In the context of the cell that made the queue; a copy, because a listener may ask for the next change.
+            # In the context of the cell that created the queue. A copy: a listener may cause the next change.
             self._context.copy().run(self.on_change, item)
 
-    # When a turn comes, and what stops it
+    # Submitting, and putting on hold
 
     def outlook(self, item: QueueItem) -> tuple[datetime | None, str]:
-        """Say when a waiting item's turn comes, about, and what it waits for; see `QueueItem`."""
+        """Estimate when a waiting item is submitted, and name what it waits for; see `QueueItem`."""
         return self._submitting.outlook(item)
 
     def take_back(self, item: QueueItem, error: NovaKitError) -> bool:
-        """Whether a refused item waits for another turn."""
+        """Return whether a refused item waits to be submitted again."""
         return self._submitting.take_back(item, error, restored=self._restored)
 
     def hold(self, error: NovaKitError) -> None:
-        """Submit nothing more until it is resumed."""
+        """Submit nothing until `resume`."""
         self.held = error.with_traceback(None)
         self.tell(None)
         self._waiters.wake()
@@ -239,7 +241,7 @@ class QueueWork:
     def _resume(self) -> None:
         self.held = None
         self._restored = False
-        self._room.reopen()
+        self._throttle.reopen()
         self.tell(None)
         self._begin()
 
@@ -248,7 +250,7 @@ class QueueWork:
     def _cancel_all(self) -> None:
         self.held = None
         waiting = [item for item in self.items if item.state is ItemState.WAITING]
-        # The newest first: they have the most left to do, and to be billed.
+        # The newest first: they have used the least.
         others = [item for item in reversed(self.items) if item.state in (*AT_SERVICE, ItemState.UNCERTAIN)]
         self._cancel_items([*waiting, *others])
         self.tell(None)
@@ -263,11 +265,11 @@ class QueueWork:
                 self._look_ups.withdraw(item)
 
     def delete(self, item: QueueItem) -> None:
-        """Cancel an item's job when there is room for the request."""
+        """Cancel an item's job as soon as the rate limit allows the request."""
         self._deletions.add(item)
         self._go()
 
-    # Trying again
+    # Retrying
 
     def _retry(self, items: Sequence[QueueItem]) -> None:
         uncertain = []
@@ -283,7 +285,7 @@ class QueueWork:
         self._begin()
 
     def _renew(self, item: QueueItem, job: Job | None = None) -> None:
-        """Give an item another run: a new job, or one that was found."""
+        """Give an item another run: for a new job, or for one that was found."""
         self._memory.waits_again(item)
         item.give(self._maker.new(item) if job is None else self._maker.known(item, job))
         if job is not None:
@@ -300,7 +302,7 @@ class QueueWork:
             self._waiters.wake()
 
     def _found(self, item: QueueItem, outcome: Job | SubmissionUncertainError | None) -> None:
-        """Take in what became of a submission that was looked up."""
+        """Handle the outcome of a look-up: the job, ``None`` if it was not started, or why that is uncertain."""
         withdrawn = self._look_ups.is_withdrawn(item)
         if isinstance(outcome, SubmissionUncertainError):
             item.run.note = f"Not {'cancelled' if withdrawn else 'submitted again'}. {outcome.message}"
@@ -316,7 +318,7 @@ class QueueWork:
     # At exit; see `novakit_widgets.engine.unawaited`
 
     def at_exit(self) -> str:
-        """Return what was never awaited; ``""`` if it was awaited."""
+        """Return the line of the report at exit; ``""`` if the queue was awaited."""
         if self._awaited or not (self._counts[ItemState.WAITING] or any(self._counts[state] for state in _UNHEARD)):
             return ""
         counts = ", ".join(f"{count} {state}" for state, count in self._counts.items() if count)
@@ -328,7 +330,7 @@ class QueueWork:
         return f"a batch of {len(self.items)} was not awaited ({counts}). {kept}"
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are worth some seconds at exit."""
+        """Return the tasks that Python waits for at exit."""
         runs = (item.run for item in self.items if item.run.phase is not Phase.NEW)
         return {task for run in runs for task in run.on_the_way()} | self._memory.writing
 
@@ -343,10 +345,10 @@ def _check_number(number: int | None) -> int:
     return number
 
 
-# Those that live in this process: what it has claimed, and is at work on.
+# The queues of this process.
 _active: weakref.WeakSet[QueueWork] = weakref.WeakSet()
 
 
 def active_batches() -> frozenset[str]:
-    """Return the ids of the batches that this process is at work on."""
+    """Return the ids of the batches that this process works on."""
     return frozenset(queue.batch_id for queue in list(_active) if not queue.settled)

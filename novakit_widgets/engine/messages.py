@@ -103,7 +103,7 @@ def still_lost_error(tool: Tool, reason: SubmissionUncertainError, *, kept: bool
     Args:
         tool: of the run.
         reason: why it was inconclusive.
-        kept: as for `looks_again`.
+        kept: see `look_again_advice`.
     """
     return SubmissionUncertainError(
         f"The answer to the {tool} job was lost: it may run and be billed. {reason.message} {look_again_advice(kept=kept)}",

@@ -70,7 +70,7 @@ class Media:
         url: where the service keeps it, always http or https; temporary, so save what should stay.
         kind: ``"video"``, ``"audio"`` or ``"image"``.
         width: pixels, where the service said so; for a video otherwise those of the shape that was asked for.
-        height: pixels, likewise.
+        height: in pixels.
         seconds: how long it plays, where the service said so.
         caption: the service's own words, such as a revised prompt.
         job_id: the service's id of the job, where it is known.

@@ -78,7 +78,7 @@ class Recording:
         """Do the same as `stop`, for ``await``.
 
         Args:
-            wait: as for `stop`.
+            wait: see `stop`.
         """
         if self._stopped:
             return self.path

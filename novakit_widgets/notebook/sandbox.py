@@ -103,7 +103,7 @@ def use_sandbox(
         url: the address of a running sandbox, such as ``"http://127.0.0.1:8123"``; by default the environment variable
             ``NOVAKIT_SANDBOX_URL``. Without either, a sandbox is started in this process: the same one for the same options, a
             new one in its place for others.
-        plan: as for `Sandbox`, like all that follow. The default is a large one, so that a notebook can be run again.
+        plan: see `Sandbox`, as for all arguments that follow. The default is a large one, so that a notebook can be run again.
         limits: by default only those of requests, for the same reason.
         seed: of the random durations.
         hold_seconds: how long it holds a long poll.

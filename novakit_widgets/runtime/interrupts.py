@@ -26,7 +26,7 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
     the handler is the C code of a program that Python is embedded in, such as R or Julia. Their handlers stay.
 
     Args:
-        handler: as for `signal.signal`.
+        handler: see `signal.signal`.
     """
     known = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(known):

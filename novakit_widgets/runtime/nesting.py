@@ -32,7 +32,7 @@ def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any
 
     Raises:
         KeyboardInterrupt: the user interrupted it. The coroutine ends, and nothing else.
-        BaseException: what the program's own handler of SIGINT raises; likewise.
+        BaseException: the program's own handler of SIGINT raised it. The coroutine ends, and nothing else.
         LoopStandsStillError: no loop of this kind can run nested.
     """
     _warn_of_the_old_one()

@@ -1,4 +1,4 @@
-"""What this process keeps for each account (key and base URL), such as its polling budget. All can be forgotten at once."""
+"""Objects that exist once for each account (key and base URL) in this process, such as its polling budget."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _lock = threading.RLock()  # making one thing may ask for another
 
 
 def _in_child() -> None:
-    """Forget what belongs to the process that this one was forked from, where its tasks wait for it."""
+    """Forget the objects of the parent process, whose tasks run there."""
     global _lock
     _accounts.clear()
     _lock = threading.RLock()
@@ -31,13 +31,13 @@ if hasattr(os, "register_at_fork"):
 def of_account(
     account: str, kind: Hashable, make: Callable[[], _T], *, still_fits: Callable[[_T], bool] | None = None
 ) -> _T:
-    """Return an account's one thing of a kind; it is made when it is first asked for. Thread-safe.
+    """Return the account's object of a kind, and create it at the first call. Thread-safe.
 
     Args:
         account: opaque fingerprint; see `NovaKitClient.account`.
-        kind: of the thing, such as its class.
-        make: makes it.
-        still_fits: whether the present one may stay, where it depends on settings; otherwise it is made anew.
+        kind: the kind of the object, such as its class.
+        make: creates the object.
+        still_fits: returns whether the object still fits the settings; otherwise it is created anew.
 
     Example:
         >>> of_account("somebody", "numbers", list) is of_account("somebody", "numbers", list)
@@ -52,12 +52,12 @@ def of_account(
 
 
 def replace(account: str, kind: Hashable, thing: _T) -> _T | None:
-    """Give an account another thing of a kind, and return the one before it; ``None`` where there was none.
+    """Set the account's object of a kind, and return the previous one; ``None`` if there was none.
 
     Args:
-        account: as for `of_account`.
-        kind: as for `of_account`.
-        thing: the new one.
+        account: see `of_account`.
+        kind: see `of_account`.
+        thing: the new object.
     """
     with _lock:
         kept: dict[Hashable, _T] = _accounts.setdefault(account, {})

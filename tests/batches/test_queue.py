@@ -133,12 +133,12 @@ async def test_a_quota_that_is_out_is_asked_for_once_at_a_time(serve, queue_of):
     sandbox = serve(speed=20.0, quotas={"image_generations": 4}, durations={"image": (100, 200)})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(40)])
     queue.start()
-    await until(lambda: queue.held is not None and not len(queue._room))
+    await until(lambda: queue.held is not None and not len(queue._throttle))
     assert states(queue) == {"running": 4, "waiting": 36}
     refused = answers(sandbox)[402]
     for more in (1, 2, 3):
         queue.resume()
-        await until(lambda: queue.held is not None and not len(queue._room))
+        await until(lambda: queue.held is not None and not len(queue._throttle))
         heard = progress(queue)
         await until(lambda heard=heard: heard != progress(queue))
         assert answers(sandbox)[402] == refused + more
@@ -314,7 +314,7 @@ async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
     client = NovaKitClient(sandbox.api_key, url)
     queue = JobQueue([(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)], client=client, history=history)
     queue.start()
-    await until(lambda: queue._room._failures >= 2)
+    await until(lambda: queue._throttle._failures >= 2)
     assert states(queue).keys() <= {"waiting", "running"}
     await until(lambda: queue.items[2].reason == "NovaKit can't be reached")
     with sandbox:

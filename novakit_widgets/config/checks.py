@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, InvalidBaseURLError
 from ..runtime.hosts import is_loopback
-from ..runtime.paths import expanded
+from ..runtime.paths import NoHomeError, expanded
 from ..runtime.waiting import check_timeout
 from .redaction import redact
 
@@ -103,7 +103,7 @@ def check_history(value: object) -> str | Path:
     try:
         return path.absolute()
     except OSError:
-        raise ConfigurationError(
+        raise NoHomeError(
             f"history: the working directory is gone, so the relative path {str(path)!r} has no place."
         ) from None
 

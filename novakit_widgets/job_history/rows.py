@@ -100,6 +100,9 @@ class HistoryEntry:
     batch: str | None = None
     place: int | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.intent, self.base_url))  # the parameters can't be hashed
+
 
 def execute(
     database: sqlite3.Connection, statement: str, values: Mapping[str, Any] | Sequence[Any] = ()

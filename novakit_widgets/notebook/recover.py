@@ -44,6 +44,10 @@ class Recovery(Findings):
     _history: JobHistory | None = field(default=None, repr=False, compare=False)
     _boards: list[Any] = field(default_factory=list, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[type[Recovery], tuple[Any, ...]]:
+        # A copy, or one that was pickled, has no client, and so no key.
+        return Recovery, (self.found, self.unsent, self.unclear, self.reasons, self.batches)
+
     def __repr__(self) -> str:
         told = [self.counts]
         if self.batches:

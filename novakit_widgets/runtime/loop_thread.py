@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread as executors
 import contextlib
 import os
 import sys
@@ -13,7 +12,18 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import NovaKitError
 from .interrupts import handled
+
+try:
+    import concurrent.futures.thread as executors
+except (
+    RuntimeError
+) as error:  # nothing can be registered once the main thread has ended, and without it no host is looked up
+    raise NovaKitError(
+        f"The main thread has ended ({error}), so nothing was sent or billed. A program must join its threads before its main "
+        "thread ends."
+    ) from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -11,7 +11,7 @@ __all__ = ["NoHomeError", "expanded"]
 
 
 class NoHomeError(ConfigurationError):
-    """A path begins with a home directory that doesn't exist: of an unknown user, or of a process without one."""
+    """A path begins with a directory that doesn't exist: the home of an unknown user, or the working directory."""
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

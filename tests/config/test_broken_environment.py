@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import subprocess
 import sys
@@ -172,6 +173,40 @@ async def test_home_of_an_unknown_user_as_the_place_to_save_is_refused(client, t
     for path in (NOBODY, f"{NOBODY}/a.png", "~nobody-of-that-name"):
         with pytest.raises(NoHomeError):
             await client.download(job.media[0].url, path)
+
+
+@pytest.mark.parametrize("history", ["absolute", "relative", "off"])
+def test_without_a_working_directory_jobs_run(tmp_path, sandbox, history):
+    """As in a container whose folder was deleted: a relative history costs one warning, the card says nothing else."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    names = {"absolute": str(tmp_path / "history.sqlite3"), "relative": "history.sqlite3", "off": "off"}
+    code = (
+        "import os, warnings\n"
+        "os.rmdir(os.getcwd())\n"
+        "import novakit_widgets as nk\n"
+        "with warnings.catch_warnings(record=True) as seen:\n"
+        "    warnings.simplefilter('always')\n"
+        "    print(nk.image('x').wait().status, len(nk.batch('image', ['y', 'z']).wait()))\n"
+        "print(*(str(one.message) for one in seen))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=gone,
+        env={
+            **os.environ,
+            "NOVAKIT_API_KEY": sandbox.api_key,
+            "NOVAKIT_BASE_URL": sandbox.base_url,
+            "NOVAKIT_HISTORY": names[history],
+        },
+    )
+    told, *warned = done.stdout.splitlines()
+    assert told == "completed 2"
+    assert "the working directory is gone" in warned[0] if history == "relative" else warned == [""]
+    assert done.stderr == ""
 
 
 @given(text=st.text(max_size=20))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import dataclasses
 import json
+import multiprocessing
 import pickle
 from datetime import datetime, timezone
 
 import pandas as pd
 import pytest
 
-from novakit_widgets import Job, Tool
+from novakit_widgets import Job, NovaKitClient, Tool
 from novakit_widgets.job_history.batches import BatchItem, BatchRecord
 from novakit_widgets.job_history.jobs import JobHistory
 from novakit_widgets.model.frozen import FrozenDict
 from novakit_widgets.model.quota import Quota
+from novakit_widgets.notebook.recover import Recovery
 
 URL = "https://x.example/api/v1"
 BODY = {
@@ -74,6 +77,28 @@ def test_plain_data_becomes_dicts_and_frames(values, kind):
     assert list(whole) == [field.name for field in dataclasses.fields(value)]
     assert json.loads(json.dumps(whole, default=str))
     assert list(pd.DataFrame([value, value]).columns) == list(whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_plain_data_is_sent_to_another_process(values, kind):
+    """As pools of processes do; the same value comes back."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(copy.copy, values[kind]).result() == values[kind]
+
+
+@pytest.mark.parametrize("kind", ["job", "job answered at once", "media", "history entry"])
+def test_equal_results_are_one_in_a_set(values, kind):
+    """So that duplicates can be dropped."""
+    assert len({values[kind], copy.deepcopy(values[kind])}) == 1
+
+
+def test_recovery_is_copied_without_its_client(values):
+    """What it found is data; what it can do needs the key, which is neither pickled nor copied."""
+    client = NovaKitClient("sk_" + "5" * 64, URL)
+    found = Recovery((values["job"],), (values["history entry"],), batches=(values["batch"],), _client=client)
+    for copied in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert (copied, copied._client) == (found, None)
+    assert b"sk_" not in pickle.dumps(found)
 
 
 def test_job_params_are_json():

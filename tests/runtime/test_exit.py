@@ -182,6 +182,28 @@ def test_a_thread_that_begins_after_the_main_thread_ended(served, environment):
         assert ended.stdout.split() == ["completed"]
 
 
+def test_a_thread_that_imports_after_the_main_thread_ended(served, environment):
+    """Python's own executors can't be imported then, so it is our error, and nothing is sent."""
+    before = set(served.jobs)
+    ended = run_program(
+        """
+        import threading, time, novakit_widgets as nk
+        def work():
+            while not threading._SHUTTING_DOWN:
+                time.sleep(0.01)
+            try:
+                nk.image("A boat")
+            except nk.NovaKitError as error:
+                print(error)
+        threading.Thread(target=work).start()
+        """,
+        environment=environment,
+    )
+    assert ended.stderr == ""
+    assert "nothing was sent or billed" in ended.stdout
+    assert set(served.jobs) == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of another process is no signal there")
 def test_exit_is_quiet_about_a_second_interrupt(served, environment):
     """The first ended the program; the second ends the waiting for an answer, and prints no traceback."""

@@ -21,10 +21,7 @@ def notebook_folder() -> Path:
     """Return the folder that relative URLs in a saved notebook start from.
 
     That is the folder in which the kernel was started: Jupyter's servers and nbclient use the notebook's own. Later changes of
-    the working directory do not matter.
-
-    Raises:
-        FileNotFoundError: In a plain script, if its working directory was deleted.
+    the working directory do not matter. If it was deleted, the path is relative, and writing to it fails.
     """
     if in_kernel():
         from IPython import get_ipython
@@ -32,4 +29,7 @@ def notebook_folder() -> Path:
         visited = get_ipython().user_ns.get("_dh")  # IPython's list of working directories; `%cd` appends to it
         if isinstance(visited, list) and visited and Path(visited[0]).is_dir():
             return Path(visited[0])
-    return Path.cwd()
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()

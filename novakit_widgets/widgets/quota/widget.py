@@ -18,6 +18,7 @@ from ..common.style import PAGE
 from ..common.times import date_and_time, day
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ...api.client import NovaKitClient
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["QuotaView", "quota"]
 
 _LOW = 0.2  # of a bucket's limit: below it, the bar has the warning color
+
+
+def _as_it_is(quota: Quota) -> Quota:
+    return quota
 
 
 class QuotaView:
@@ -49,6 +54,10 @@ class QuotaView:
         self._watch = QuotaWatch(client, quota, clock=clock)
         self._watch.listen(self._replace)
         self._handles = DisplayHandles()
+
+    def __reduce__(self) -> tuple[Callable[[Quota], Quota], tuple[Quota]]:
+        # A copy, or one that was pickled, is the plain answer: the view holds a client, and so the key.
+        return _as_it_is, (self.quota,)
 
     @property
     def quota(self) -> Quota:

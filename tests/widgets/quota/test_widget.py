@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import re
 import time
 from datetime import datetime, timezone
@@ -24,6 +26,14 @@ def limited():
     configure(speed=500)
     with Sandbox(speed=500.0, seed=1, limits="off", media="canned") as sandbox:
         yield sandbox, NovaKitClient(sandbox.api_key, sandbox.base_url)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda view: pickle.loads(pickle.dumps(view))])
+def test_copied_view_is_the_plain_answer(limited, copied):
+    """Data without the client that asked for it, and so without its key."""
+    view = quota(client=limited[1])
+    assert copied(view) == view.quota
+    assert b"sk_" not in pickle.dumps(view)
 
 
 def test_it_says_what_is_left(limited):

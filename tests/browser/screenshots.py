@@ -1,4 +1,4 @@
-"""The pictures of the README, from the real page: ``python tests/browser/screenshots.py``."""
+"""The pictures of the README, from the real page: ``PYTHONPATH=tests/support python tests/browser/screenshots.py``."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def _explorer(browser: Browser, server: Server, sandbox: Sandbox, *, dark:
         await expect(output.locator("video")).to_have_count(number)
     for place in range(len(_WORDS)):
         await output.get_by_role("checkbox", name="Compare").nth(place).check()
-    await output.get_by_role("button", name=re.compile("side by side")).click()
+    await output.get_by_role("button", name="Compare 2 results").click()
     together = output.locator(".novakit-comparison video")
     await page.page.wait_for_function("video => video.readyState >= 2", arg=await together.element_handle())
     await page.page.wait_for_timeout(3_000)  # until the players' own rings have gone

@@ -34,6 +34,7 @@ class BoardParts:
         self._line = layout(align_items="center", flex_flow="row wrap", width="100%", overflow="hidden", margin="2px 0")
         self._wide = layout(margin="0 8px 0 0", flex="1 1 80px", width="auto", min_width="60px")
         self._scroll = layout(margin="4px 0", max_height="440px", overflow="auto", width="100%")
+        self._open = layout(margin="4px 0", width="100%")
         self._grid = layout(
             display="grid",
             grid_template_columns="repeat(auto-fill, minmax(140px, 1fr))",
@@ -144,12 +145,13 @@ class BoardParts:
             fixed: whether the order of the table is fixed, so that it has no filter.
             tiles: whether there are few enough jobs to show them as tiles.
         """
-        table: ipywidgets.Layout = self._hidden if grid else self._scroll
+        gallery = tiles and not self.as_table.value
+        table: ipywidgets.Layout = self._hidden if grid else self._open if gallery else self._scroll
         narrow: ipywidgets.Layout = self._hidden if grid or fixed else self._narrow
         return {
             self.table: {
                 "layout": table,
-                "_dom_classes": ("nk-gallery",) if tiles and not self.as_table.value else (),
+                "_dom_classes": ("nk-gallery",) if gallery else (),
             },
             self.as_table: {"layout": self._button if tiles and not grid else self._hidden},
             self.grid: {"layout": self._grid if grid else self._hidden},
@@ -163,5 +165,14 @@ class BoardParts:
 
     def close(self) -> None:
         """Close the layouts that no widget uses at present; the others are closed with their widgets."""
-        for layout in (self._hidden, self._plain, self._button, self._narrow, self._scroll, self._grid, self._wide):
+        for layout in (
+            self._hidden,
+            self._plain,
+            self._button,
+            self._narrow,
+            self._scroll,
+            self._grid,
+            self._wide,
+            self._open,
+        ):
             layout.close()

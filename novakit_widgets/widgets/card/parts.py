@@ -76,13 +76,16 @@ class Parts:
         description, tooltip = _BUTTONS[view.action]
         at_foot = ("nk-at-foot",) if foot is not None and view.done else ()
         alive = ("nk-alive",) if _unknown(view) else ()
+        pill = str(card_html.pill(view))
+        # In a repaint that changes the status the bar stays; it follows with the next second, so that each is small.
+        waits = view.moving and bool(self.pill.value) and pill != self.pill.value
         return send_changes(
             {
                 self.head: {"value": str(card_html.head(view))},
-                self.pill: {"value": str(card_html.pill(view))},
+                self.pill: {"value": pill},
                 self.body: {"value": str(card_html.body(view))},
                 self.bar: {
-                    "value": 100.0 if _unknown(view) else (view.percent or 0.0),
+                    **({} if waits else {"value": 100.0 if _unknown(view) else (view.percent or 0.0)}),
                     "layout": self._plain if view.shape is not None else self._hidden,
                     "_dom_classes": ("nk-w-bar", *alive),
                 },

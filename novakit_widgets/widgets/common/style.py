@@ -251,7 +251,7 @@ PAGE = (
     Markup("<style>")
     + _TOKENS
     + Markup("""
-.novakit-page { padding: 10px 12px; max-width: 960px; }
+.novakit-page.novakit-page { padding: 10px 12px; max-width: 960px; }
 .jp-RenderedHTMLCommon > .novakit-page { margin-right: -18px; }
 .novakit-page.novakit-page p { margin: 4px 0; }
 .novakit-page.novakit-page table { border-collapse: collapse; line-height: 1.45; margin: 6px 0; font-size: 13px; color: inherit; }
@@ -265,7 +265,9 @@ PAGE = (
   color: var(--nk-font); box-shadow: none; }
 .novakit-page button:hover { background: var(--nk-quiet2); box-shadow: none; }
 .novakit-page button.mod-primary { background: var(--nk-run); border-color: var(--nk-run); color: var(--nk-back); }
-.novakit-page .nk-scroll { overflow-x: auto; }
+.novakit-page details > summary { cursor: pointer; color: var(--nk-run); font-size: 12px; }
+.novakit-page pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0; user-select: all; }
+.novakit-page .nk-thumb { width: 40px; height: 40px; object-fit: cover; border-radius: 6px; float: left; margin: 0 8px 0 0; }
 </style>""")
 )
 EXPLORER = (

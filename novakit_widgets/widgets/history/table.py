@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ...job_history.rows import DISMISSED, INTENT, UNCERTAIN, UNSENT
+from ...model.tools import Tool
+from ..common.code import call_of_kept
 from ..common.labels import label_of, prompt_of, shortened
 from ..common.status import status_word
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["label_of_status", "line_of", "table", "unresolved"]
 
+_URL_LENGTH = 600  # characters of a picture's address; signed ones can be longer than all else
+_CODE_LENGTH = 1_000  # characters of a call in a row; the button shows longer ones
 _PROMPT_LENGTH = 70  # characters of a prompt in a row
 _STAGES: Mapping[str, str] = {  # of a submission without a job
     INTENT: "Submitting",
@@ -39,7 +43,7 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothin
         row.format(
             f"{entry.begun_at.astimezone():%d %b %Y %H:%M}",
             label_of(entry.tool),
-            _prompt(entry),
+            _thumbnail(entry) + _prompt(entry) + _code(entry),
             _state(entry, lost),
             "" if entry.job is None or entry.job.actual_credits is None else f"{entry.job.actual_credits:g}",
             (entry.job and entry.job.id) or "",
@@ -53,6 +57,23 @@ def table(entries: Sequence[HistoryEntry], lost: Collection[str] = (), *, nothin
         "<th>Submitted</th><th>Tool</th><th>Prompt</th><th>Status</th><th>Credits</th><th>Job id</th></tr></thead>"
         "<tbody>{}</tbody></table>"
     ).format(Markup("").join(rows))
+
+
+def _thumbnail(entry: HistoryEntry) -> Markup:
+    """Return a small picture of an image, which the page loads when the row is visible; nothing for another result."""
+    media = () if entry.job is None else entry.job.media
+    if not media or media[0].kind != "image" or len(media[0].url) > _URL_LENGTH:
+        return Markup("")
+    return Markup('<img class="nk-thumb" src="{}" alt="" loading="lazy" width="40" height="40">').format(media[0].url)
+
+
+def _code(entry: HistoryEntry) -> Markup:
+    """Return the call that makes the job again, folded."""
+    tool = Tool.known(entry.tool)
+    code = "" if tool is None else call_of_kept(tool, entry.params)
+    if not code or len(code) > _CODE_LENGTH:
+        return Markup("")
+    return Markup("<details><summary>Copy code</summary><pre>{}</pre></details>").format(code)
 
 
 def _prompt(entry: HistoryEntry) -> Markup:

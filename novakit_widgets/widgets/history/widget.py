@@ -194,8 +194,9 @@ class HistoryView(ClosingBox):
             job_loop.background(lambda: self._merge(client))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        shown = self._unresolved_html + str(self._rows)
         # For readers without a kernel: an untrusted notebook or a converted one shows HTML.
-        return {**super()._repr_mimebundle_(**kwargs), "text/html": self._unresolved_html + str(self._rows)}
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": f'<div class="novakit-page">{PAGE}{shown}</div>'}
 
     async def _merge(self, client: NovaKitClient) -> None:
         """Merge the jobs of the service's list."""

@@ -463,6 +463,9 @@ def test_results_keep_their_places_in_the_grid(sandbox, client):
         widgets.as_grid.value = False
         board.paint()
         assert (widgets.grid.layout.display, widgets.table.layout.display) == ("none", None)
+        assert widgets.table.layout.max_height is None  # few jobs are tiles, which do not scroll
+        widgets.as_table.value = True
+        board.paint()
         assert widgets.table.layout.max_height
         widgets.as_grid.value = True
         board.paint()

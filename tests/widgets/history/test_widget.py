@@ -68,6 +68,18 @@ def test_its_filters_read_again(jobs):
     assert "No jobs yet" in HistoryView(JobHistory(None), None)._table.value
 
 
+def test_table_row_has_a_picture_and_the_call(tmp_path):
+    """An image has a thumbnail, and each row the call that makes it again."""
+    kept = JobHistory(tmp_path / "history.sqlite3")
+    output = {"images": [{"url": "https://cdn.example/a.png"}]}
+    kept.update(
+        Job("job_1", JobStatus.COMPLETED, tool="image", params={"prompt": "<b>A boat</b>"}, output=output), base_url=URL
+    )
+    html = HistoryView(kept, None)._table.value
+    assert 'src="https://cdn.example/a.png" alt="" loading="lazy"' in html
+    assert "nk.image(&#39;&lt;b&gt;A boat&lt;/b&gt;&#39;)" in html
+
+
 def test_it_writes_the_call_that_makes_a_job_again(jobs):
     """The button shows code, escaped."""
     view = HistoryView(jobs, None, tool="video", status="completed")

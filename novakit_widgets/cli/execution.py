@@ -68,7 +68,12 @@ class _LikeAPage(NotebookClient):
 
 
 def execute(
-    document: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str], *, pause: float = 0.0
+    document: nbformat.NotebookNode,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    pause: float = 0.0,
+    cell_seconds: float = _CELL_SECONDS,
 ) -> list[str]:
     """Execute every cell, up to the first that fails.
 
@@ -77,6 +82,7 @@ def execute(
         folder: The folder of the kernel.
         environment: The environment of the kernel.
         pause: Seconds between two cells, for somebody who reads.
+        cell_seconds: How long a cell may take.
 
     Returns:
         The problems.
@@ -95,7 +101,7 @@ def execute(
                 config=config,
                 # Suppresses the warning that its sockets, which only this machine can reach, are not encrypted.
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
-                timeout=_CELL_SECONDS,
+                timeout=cell_seconds,
                 resources={"metadata": {"path": str(folder)}},
                 # A finished card is plain HTML; the widgets' state would store all media a second time.
                 store_widget_state=False,

@@ -1,4 +1,4 @@
-"""``novakit-widgets``: the demo, with and without a browser, and the sandbox."""
+"""``novakit-widgets``: the demo, with and without a browser, the sandbox, and recordings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import demo
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["main"]
 
@@ -21,6 +21,7 @@ __all__ = ["main"]
 _FOR_SANDBOX = ("av", "numpy", "PIL", "starlette", "uvicorn")
 _FOR_PAGE = (*_FOR_SANDBOX, "ipykernel", "jupyterlab")
 _FOR_HEADLESS = (*_FOR_SANDBOX, "ipykernel", "nbclient", "nbconvert")
+_FOR_RECORDING = ("ipykernel", "nbclient", "nbformat")
 _INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["sandbox"]:
             return _sandbox(given[1:])
         chosen = _parser().parse_args(given)
-        return _headless(chosen) if chosen.headless else _page(chosen)
+        run: Callable[[argparse.Namespace], int] = chosen.run
+        return run(chosen)
     except (demo.DemoError, OSError) as problem:
         print(f"novakit-widgets: {problem}", file=sys.stderr)
         return 1
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="novakit-widgets", description="NovaKit jobs in a notebook, without a key: nothing is billed."
+        prog="novakit-widgets",
+        description="NovaKit jobs in a notebook: try it without a key, and record what jobs did.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -69,7 +72,54 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--speed", type=_speed, default=12.0, help="how fast the sandbox's clock runs; at 12 a video takes 2.5 to 10 s"
     )
+    show.set_defaults(run=_demo)
+    _add_recordings(commands)
     return parser
+
+
+def _add_recordings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    recording = commands.add_parser(
+        "record",
+        help="execute a notebook, and record its jobs in a file for nk.replay()",
+        description="Execute a notebook with its own settings, and record its jobs. With a key of yours they are billed.",
+    )
+    recording.add_argument("notebook", type=Path, help="it is executed in its folder, and not changed")
+    recording.add_argument("-o", "--output", type=Path, help="the recording (the notebook's name with .novakit)")
+    recording.set_defaults(run=_record)
+    lesson = commands.add_parser("lesson", help="list what a recording has, with sizes")
+    actions = lesson.add_subparsers(required=True, metavar="action")
+    shown = actions.add_parser("show", help="list what a recording has, with sizes")
+    shown.add_argument("file", type=Path, help="such as lesson.novakit")
+    shown.set_defaults(run=_show)
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    return _headless(chosen) if chosen.headless else _page(chosen)
+
+
+def _record(chosen: argparse.Namespace) -> int:
+    _need(_FOR_RECORDING)
+    from . import lesson
+
+    target = chosen.output or chosen.notebook.with_suffix(".novakit")
+    with demo.interrupted_by_signals():
+        try:
+            problems = lesson.execute_and_record(chosen.notebook, target)
+        except KeyboardInterrupt:
+            print("\nInterrupted. The kernel has ended; its jobs may go on at the service.", file=sys.stderr)
+            return _INTERRUPTED
+    if target.exists():
+        print(lesson.show(target))
+    for problem in problems:
+        print(f"novakit-widgets: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _show(chosen: argparse.Namespace) -> int:
+    from . import lesson
+
+    print(lesson.show(chosen.file))
+    return 0
 
 
 def _page(chosen: argparse.Namespace) -> int:

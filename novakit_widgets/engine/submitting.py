@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..api.retry import nothing_sent, resting
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from ..model.job import Job
     from .submit import Submission
 
-__all__ = ["SubmittingRun"]
+__all__ = ["SubmittingRun", "under_way"]
+
+under_way: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
+"""The tasks that wait for the first answer about a job."""
 
 
 class SubmittingRun(WatchedRun):
@@ -52,6 +56,7 @@ class SubmittingRun(WatchedRun):
         self._process = os.getpid()
         self._move(Phase.SUBMITTING)
         self._answering = job_loop.spawn(self._first_answer(answer))
+        under_way.add(self._answering)
 
     async def _first_answer(self, answer: Callable[[SubmittingRun], Awaitable[Job]]) -> None:
         """Await the first answer about the job, and then watch the job or settle."""

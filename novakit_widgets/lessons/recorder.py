@@ -22,6 +22,7 @@ from ..api.observers import Exchange, observe
 from ..api.transfers import OpensMedia
 from ..config.redaction import redact_anything_secret
 from ..engine import signals
+from ..engine.submitting import under_way
 from ..errors import APIError, MediaError, NovaKitError
 from ..model.canonical import canonical
 from ..model.job import Job, JobStatus
@@ -128,11 +129,13 @@ class Recorder:
         self._stop_listening()
 
     async def ended(self) -> None:
-        """Wait until none of its jobs runs."""
-        while self.running:
+        """Wait until no job of this process is being submitted, and none of the recorded ones runs."""
+        while (submitting := {task for task in under_way if not task.done()}) or self.running:
             self._changed = self._changed or asyncio.Event()
             self._changed.clear()
-            await self._changed.wait()
+            changed = asyncio.ensure_future(self._changed.wait())
+            await asyncio.wait({*submitting, changed}, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
 
     async def fetched(self) -> None:
         """Wait until all media of jobs that have ended are there."""

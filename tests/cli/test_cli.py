@@ -32,6 +32,7 @@ def without(missing, *arguments):
         ("nbclient", ("demo", "--headless"), "demo"),
         ("av", ("demo", "--headless"), "demo"),
         ("uvicorn", ("sandbox",), "sandbox"),
+        ("nbclient", ("record", "lesson.ipynb"), "demo"),
     ],
 )
 def test_missing_extra_is_named(missing, arguments, extra):
@@ -62,7 +63,7 @@ def test_it_tells_its_version(capsys):
     assert capsys.readouterr().out == f"novakit-widgets {__version__}\n"
 
 
-def test_help_names_both_commands(capsys):
+def test_help_names_all_commands(capsys):
     """The help lists what there is."""
     with pytest.raises(SystemExit) as ended:
         main.main(["--help"])
@@ -70,6 +71,8 @@ def test_help_names_both_commands(capsys):
     said = capsys.readouterr().out
     assert "demo" in said
     assert "sandbox" in said
+    assert "record" in said
+    assert "lesson" in said
 
 
 def test_demo_folder_that_cannot_be_created_is_refused(tmp_path, capsys):

@@ -44,6 +44,7 @@ STATE = {
     "config/store.py current": "registry: the settings of this process",
     "engine/ownership.py _coming": "cache by loop: lists that several submissions share",
     "engine/signals.py _listeners": "registry: who is told of a job's end",
+    "engine/submitting.py under_way": "registry: tasks that wait for the first answer about a job",
     "engine/unawaited.py _started": "registry: what the report at exit names",
     "job_history/jobs.py _default": "cache: the history of this process's settings",
     "notebook/record.py _active": "registry: recordings that are being made",

@@ -47,7 +47,6 @@ class Batch(Protocol):
     about: dict[str, Any]
     made_at: datetime
     held: NovaKitError | None
-    made_before: int
 
     def count(self, state: ItemState) -> int:
         """Return the number of items in a state."""

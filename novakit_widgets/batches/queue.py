@@ -52,7 +52,6 @@ class JobQueue(QueueWork):
         client: see above.
         history: see above.
         held: why nothing is submitted although items wait; ``None`` otherwise.
-        made_before: the number of items that equal a completed job of the last day.
 
     Raises:
         ConfigurationError: ``timeout`` or ``max_running`` is invalid.

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ..engine.messages import EQUAL_AGE, equal_note
+from ..engine.equal import WITHIN
+from ..engine.ownership import ownership_of
 from ..engine.reconcile import look_up_entries
 from ..engine.reuse import read_for_reuse, reused_note
 from ..engine.submit import Submission
@@ -227,7 +228,7 @@ class Submitting:
                 asked,
                 base_url=queue.client.base_url,
                 account=queue.client.account,
-                within=EQUAL_AGE,
+                within=WITHIN,
             )
         for item, twin in zip(waiting, twins, strict=True):
             if twin is None or twin.job is None or item.state is not ItemState.WAITING:
@@ -244,11 +245,10 @@ class Submitting:
                 if run.job is not None:
                     run.begin()  # it still runs, so there is nothing to ask
             else:
-                item.run.note = equal_note(twin)
-                self._queue.made_before += bool(item.run.note)
+                item.run.twin = ownership_of(queue.client.account).equal_of(twin)
         # Only now: a wait that ends in the midst of it leaves it to the next one.
         self._memory.looked = True
-        if self._queue.made_before:
+        if any(twins):
             self._queue.tell(None)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.listing import LIST_LIMIT
 from ..config import settings
+from ..config.logs import warn_in_script
 from ..engine import unawaited
 from ..engine.messages import never_submitted_error
 from ..engine.reuse import check_reuse, lost_job
@@ -79,7 +80,6 @@ class QueueWork:
         self.about = dict(about or {})
         self.made_at = self._clock.now()
         self.held = held
-        self.made_before = 0
         self._allowance = allowance_of(client.account)
         self._maker = RunMaker(client, self.timeout, self.history, self._clock, lost_job if reuse else None)
         self._memory = QueueMemory(self.history)
@@ -145,6 +145,7 @@ class QueueWork:
         if not self._process:
             self._process = os.getpid()
             unawaited.add(self)
+            warn_in_script(*(item.run.passed_on for item in self.items))
             for item in self.items:
                 if item.run.job is not None:
                     item.run.begin()

@@ -11,9 +11,10 @@ import warnings
 from collections import deque
 from datetime import datetime, timezone
 
+from ..runtime import loop as job_loop
 from .redaction import RedactingFilter
 
-__all__ = ["log", "recent", "warn"]
+__all__ = ["log", "recent", "warn", "warn_in_script"]
 
 _KEPT = 50  # records
 _LONGEST = 500  # characters of each
@@ -58,3 +59,16 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
         warnings.warn(message, category, stacklevel=3)
     except Warning:
         return  # the log has it
+
+
+def warn_in_script(*remarks: str) -> None:
+    """Log each remark once, and warn of it in a script. In a kernel a card on the page shows it.
+
+    Args:
+        remarks: the sentences; ``""`` for nothing.
+    """
+    for remark in dict.fromkeys(filter(None, remarks)):
+        if job_loop.is_ours():
+            warn(remark)
+        else:
+            log.warning("%s", remark)

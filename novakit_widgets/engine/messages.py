@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -22,14 +21,11 @@ from ..model.job import Job, JobStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..job_history.jobs import HistoryEntry
     from ..model.tools import Tool
 
 __all__ = [
-    "EQUAL_AGE",
     "broken_off_error",
     "cancellation_note",
-    "equal_note",
     "error_of_job",
     "interruption_told",
     "look_again_advice",
@@ -41,8 +37,6 @@ __all__ = [
     "nothing_started_error",
     "still_lost_error",
 ]
-
-EQUAL_AGE = timedelta(days=1)  # how long a new card mentions an equal job
 
 
 def error_of_job(job: Job) -> NovaKitError | None:
@@ -207,11 +201,3 @@ def cancellation_note(*, cancelled: bool) -> str:
     if cancelled:
         return "NovaKit accepted the cancellation, but still shows the job as running: keep watching to see its end."
     return "NovaKit did not cancel the job: it still runs."
-
-
-def equal_note(entry: HistoryEntry) -> str:
-    """Return a note that mentions an equal job of the history; ``""`` for one without a result."""
-    if entry.job is None or entry.job.status != JobStatus.COMPLETED:
-        return ""
-    shows = "reuse=True" if entry.job.id is None else f"nk.attach({entry.job.id!r})"
-    return f"You generated the same at {entry.begun_at.astimezone():%H:%M}; {shows} shows that at no cost."

@@ -19,12 +19,13 @@ from ..limits.tool_limits import allowance_of
 from ..runtime import loop as job_loop
 from ..runtime.loop_cache import LoopLocal
 from ..runtime.registry import of_account
+from .equal import WITHIN, EqualJob
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
-    from ..job_history.jobs import JobHistory
+    from ..job_history.jobs import HistoryEntry, JobHistory
     from ..model.job import Job
     from ..model.rate_limit import RateLimit
     from ..model.tools import Tool
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenSubmission", "Ownership", "OwnershipRecords", "SharedLists", "ownership_of"]
 
+_MOST_EQUAL = 20  # newest submissions with the same parameters that are remembered
 _MOST_IDS = 10_000  # of our newest jobs; a list shows a hundred
 _WAITING_SECONDS = 120.0  # for equal submissions: a POST with its retries takes hardly longer
 _LOOK = 0.2  # seconds between two looks at whether they are answered
@@ -45,16 +47,22 @@ class _Asks(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class OpenSubmission:
-    """One submission of this process that has no job yet.
+class OpenSubmission(EqualJob):
+    """One submission of this process. When it has its job, it is remembered as an equal job for later ones.
 
     Attributes:
         digest: equal for submissions with equal parameters.
+        batch: the id of its batch; equal items of one batch are meant to be several jobs.
         lost: whether its answer was lost, so that the service's list may show its job.
     """
 
-    digest: str | None
+    digest: str | None = None
+    batch: str | None = None
     lost: bool = False
+
+    def answered(self, job: Job) -> None:
+        """Take in its job."""
+        self.job_id, self.status = job.id, str(job.status)
 
 
 class Ownership:
@@ -64,6 +72,8 @@ class Ownership:
         self._lock = threading.Lock()
         self._open: dict[OpenSubmission, None] = {}
         self._ids: dict[str, None] = {}
+        self._made: dict[str, list[OpenSubmission]] = {}  # by digest, oldest first
+        self._running: dict[str, OpenSubmission] = {}  # by job id
 
     @property
     def ids(self) -> frozenset[str]:
@@ -72,20 +82,71 @@ class Ownership:
             return frozenset(self._ids)
 
     @contextmanager
-    def submitting(self, digest: str | None) -> Iterator[OpenSubmission]:
+    def submitting(
+        self, digest: str | None, *, begun_at: datetime, batch: str | None = None
+    ) -> Iterator[OpenSubmission]:
         """Register a submission, from before its POST until it has its job or is given up.
 
         Args:
             digest: see `OpenSubmission`.
+            begun_at: see `OpenSubmission`.
+            batch: see `OpenSubmission`.
         """
-        submission = OpenSubmission(digest)
+        submission = OpenSubmission(begun_at, digest=digest, batch=batch)
         with self._lock:
             self._open[submission] = None
+            if digest is not None:
+                self._made.setdefault(digest, []).append(submission)
         try:
             yield submission
         finally:
+            submission.refused = not submission.status
             with self._lock:
                 self._open.pop(submission, None)
+                self._remember(submission)
+
+    def _remember(self, submission: OpenSubmission) -> None:
+        """Keep a submission that has a job, and the newest few of equal ones."""
+        if submission.job_id is not None:
+            self._running[submission.job_id] = submission
+        if submission.digest is not None:
+            equal = [one for one in self._made.pop(submission.digest, ()) if one.counts]
+            if equal:
+                self._made[submission.digest] = equal[-_MOST_EQUAL:]  # at the end: the newest
+        for kept in (self._made, self._running):
+            if len(kept) > _MOST_IDS:
+                del kept[next(iter(kept))]
+
+    def earlier(self, submission: OpenSubmission) -> OpenSubmission | None:
+        """Return the newest equal job that was submitted before a submission, within a day and not in its batch."""
+        with self._lock:
+            equal = self._made.get(submission.digest or "", ())
+            before = equal[: equal.index(submission)] if submission in equal else ()
+        return next(
+            (
+                one
+                for one in reversed(before)
+                if one.counts
+                and (one.batch is None or one.batch != submission.batch)
+                and submission.begun_at - one.begun_at <= WITHIN
+            ),
+            None,
+        )
+
+    def equal_of(self, entry: HistoryEntry) -> EqualJob | None:
+        """Return the equal job of a row in the history; ``None`` if it has none. One that this process runs is kept up to date."""
+        if entry.job is None:
+            return None
+        with self._lock:
+            running = self._running.get(entry.job.id or "")
+        return running or EqualJob(entry.begun_at, entry.job.id, str(entry.job.status))
+
+    def ended(self, job: Job) -> None:
+        """Take in how a job has ended: one that failed or was cancelled is no equal job."""
+        with self._lock:
+            submission = self._running.pop(job.id or "", None)
+        if submission is not None:
+            submission.answered(job)
 
     def take(self, job: Job) -> bool:
         """Take a job for one submission; return whether it was free."""

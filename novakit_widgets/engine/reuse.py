@@ -9,7 +9,8 @@ from ..job_history.jobs import default_history
 from ..model.job import JobStatus
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
-from .messages import EQUAL_AGE, equal_note
+from .equal import WITHIN
+from .ownership import ownership_of
 from .reconcile import look_up_entries
 from .run import JobRun
 
@@ -72,15 +73,16 @@ def check_reuse(history: JobHistory) -> None:
         history.require(_REUSE)
 
 
-async def _mention_equal(run: StartingRun) -> None:
-    """Add a note about an equal job of the last day, before the run starts."""
+async def _mention_equal(run: JobRun) -> None:
+    """Let a run mention an equal job of the last day before it starts."""
     assert run.tool is not None  # for the type checker: it is about to be submitted
     client, history = run.client, run.history
     twin = await history.off_loop(
-        history.twin, run.tool, run.params, base_url=client.base_url, account=client.account, within=EQUAL_AGE
+        history.twin, run.tool, run.params, base_url=client.base_url, account=client.account, within=WITHIN
     )
-    if twin is not None and not run.note:
-        run.mention(equal_note(twin))
+    if twin is not None:
+        run.twin = ownership_of(client.account).equal_of(twin)
+        run.changed()
 
 
 async def read_for_reuse(history: JobHistory, work: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:

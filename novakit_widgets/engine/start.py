@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import NotFoundError
 from ..model.job import JobStatus
+from .equal import WITHIN
 from .messages import (
-    EQUAL_AGE,
-    equal_note,
     never_started_error,
     no_equal_job_error,
     nothing_started_error,
     still_lost_error,
 )
+from .ownership import ownership_of
 from .reconcile import Answer, Question, reconcile, without_output
 from .submit import Submission, submit
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..model.job import Job
     from ..model.tools import Tool
     from ..runtime.clock import Clock
+    from .equal import EqualJob
 
 __all__ = ["Earlier", "StartStrategy", "StartingRun", "look_up_runs", "notebook"]
 
@@ -50,6 +51,7 @@ class StartingRun(Protocol):
     reused: bool
     cancelling: bool
     mentions_equal: bool
+    twin: EqualJob | None
 
     def waits(self, seconds: float, reason: NovaKitError, /) -> None:
         """Show why the submission has to wait."""
@@ -57,6 +59,10 @@ class StartingRun(Protocol):
 
     def mention(self, note: str) -> None:
         """Show a note."""
+        ...
+
+    def changed(self) -> None:
+        """Show what else there is."""
         ...
 
 
@@ -99,7 +105,7 @@ class StartStrategy:
             on_wait=run.waits,
             submission=run.submission,
             instead=partial(self._instead, run),
-            equal_within=EQUAL_AGE if run.mentions_equal else None,
+            equal_within=WITHIN if run.mentions_equal else None,
         )
         # The list leaves out the results of jobs.
         unshown = answer.status == JobStatus.COMPLETED and answer.output is None
@@ -165,8 +171,9 @@ class StartStrategy:
         if run.cancelling:
             raise nothing_started_error(cancelled=True)
         equal = None if run.submission is None else run.submission.equal
-        if equal is not None and not run.note:
-            run.mention(equal_note(equal))
+        if equal is not None:
+            run.twin = ownership_of(run.client.account).equal_of(equal)
+            run.changed()
         job = None if self._earlier is None else await self._earlier(run, intent)
         if job is None or job.id is None:
             return job

@@ -171,6 +171,10 @@ class RunState:
             self.note = note
             self._tell()
 
+    def changed(self) -> None:
+        """Tell the listener that there is something else to show."""
+        self._tell()
+
     def _mention_cancelling(self, note: str) -> None:
         """Set or remove the note about a cancellation. A note about something else is not removed."""
         if note or self.note == self._cancel_note:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..limits.tool_limits import Slot
     from ..model.job import Job
     from ..model.tools import Tool
+    from .equal import EqualJob
 
 __all__ = ["Submission", "Submits", "look_up", "submit"]
 
@@ -54,6 +55,7 @@ class Submission:
         job: its job as soon as that is known, even if the row can't be written.
         params: the parameters as they were sent, where addresses in them may have been renewed.
         equal: an equal job of the history, if one was looked for and found.
+        earlier: an equal job that this kernel submitted earlier.
     """
 
     batch: str | None = None
@@ -65,6 +67,7 @@ class Submission:
     job: Job | None = None
     params: Mapping[str, Any] | None = None
     equal: HistoryEntry | None = None
+    earlier: EqualJob | None = None
 
 
 async def submit(
@@ -132,11 +135,10 @@ async def submit(
     ownership = ownership_of(client.account)
     log.info("Submitting: %s", tool)
     try:
-        with ownership.submitting(digest) as registered:
+        with ownership.submitting(digest, begun_at=began, batch=submission.batch) as registered:
             try:
                 job = await _counted(client, tool, params, slot, on_wait, patient=submission.slot is None)
                 ownership.take(job)
-                submission.job = job
             except SubmissionUncertainError as error:
                 registered.lost = True
                 log.warning("A submission's answer was lost: %s: %s", tool, error.message)
@@ -144,7 +146,9 @@ async def submit(
                     on_wait(0.0, error)
                 question = Question(tool, params, began, intent)
                 job = await look_up(client, question, error, history=history, clock=clock)
-                submission.job = job
+            submission.job = job
+            registered.answered(job)
+            submission.earlier = ownership.earlier(registered)
     except SubmissionUncertainError as error:
         await history.off_loop(history.uncertain, intent, error.message)
         raise

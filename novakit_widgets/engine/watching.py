@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..config import settings
+from ..config.logs import warn_in_script
 from ..errors import NovaKitError
 from ..job_history.jobs import default_history
 from ..model.canonical import owned
 from ..model.frozen import FrozenDict
+from ..model.spelling import passed_on
 from ..model.tools import Tool
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
 from . import signals
 from .keeping import annotate, save_result
 from .messages import cancellation_note, error_of_job
+from .ownership import ownership_of
 from .start import StartStrategy
 from .state import Phase, RunState
 from .tracker import tracker_of
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from ..api.client import NovaKitClient
     from ..job_history.jobs import JobHistory
     from ..model.job import Job
+    from .equal import EqualJob
     from .start import Earlier
     from .state import Manager
     from .submit import Submission
@@ -39,6 +44,7 @@ class WatchedRun(RunState):
 
     Attributes:
         submission: the present or last submission.
+        twin: an equal job of the history.
         saving: the task that saves the result into the folder of `configure(save_to=…)`.
         mentions_equal: whether a note mentions an equal job of the last day when the job is submitted.
     """
@@ -62,6 +68,8 @@ class WatchedRun(RunState):
         self.history = history or default_history()
         self.timeout = settings.timeout(timeout).value
         self.submission: Submission | None = None
+        self.twin: EqualJob | None = None
+        self._knows_params = tool is not None and bool(params)
         self.saving: asyncio.Task[None] | None = None
         self.mentions_equal = False
         self._manager = manager
@@ -72,6 +80,23 @@ class WatchedRun(RunState):
     def job_id(self) -> str | None:
         """The service's job id; ``None`` before it is known."""
         return self.job.id if self.job is not None else self._strategy.attached_to
+
+    @cached_property
+    def passed_on(self) -> str:
+        """A sentence that names the parameters that are not documented; ``""`` if all are, and for those that the service told."""
+        return passed_on(self.tool, self.params) if self._knows_params and self.tool is not None else ""
+
+    @property
+    def equal(self) -> EqualJob | None:
+        """An equal job of this kernel or of the history that runs or has a result; ``None`` without one."""
+        found = (self.submission.earlier if self.submission is not None else None, self.twin)
+        return None if self.reused else next((one for one in found if one is not None and one.counts), None)
+
+    @property
+    def remarks(self) -> str:
+        """What else there is to say of its parameters: which are not documented, and that an equal job exists."""
+        equal = self.equal
+        return " ".join(filter(None, (self.passed_on, "" if equal is None else equal.note)))
 
     @property
     def watch_seconds(self) -> float:
@@ -94,6 +119,8 @@ class WatchedRun(RunState):
         """Handle the first answer about the job."""
         self.trouble = None
         self._learn(job)
+        if self._manager is None and self.passed_on:
+            warn_in_script(self.passed_on)
         if self._strategy.attached_to is not None and not job.ended:
             self._note(job)
             self._time.began_with(job, self.client.rate_limit)
@@ -139,6 +166,7 @@ class WatchedRun(RunState):
         if folder is not None and self.error is None and (self.job.media or self.job.text is not None):
             self.saving = job_loop.spawn(save_result(self, folder))
         self._move(Phase.ENDED)
+        ownership_of(self.client.account).ended(self.job)
         signals.tell(self.client, self.job)
 
     def _note(self, job: Job) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import boxed
@@ -15,9 +15,10 @@ from .parameters import KEYWORDS, PARAMETERS
 if TYPE_CHECKING:
     from .tools import Tool
 
-__all__ = ["check_names", "name_problem"]
+__all__ = ["check_names", "name_problem", "passed_on"]
 
 _SHORT_NAME = 4  # letters; in a shorter name one other letter makes another word
+_MOST_NAMED, _LONGEST = 5, 40  # unknown names in a sentence, and characters of each
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -87,6 +88,29 @@ def name_problem(tool: Tool, name: str, ours: Collection[str] = KEYWORDS) -> str
     if name == "wait":
         return ": to wait for the result, append .wait() to the call."
     return ", which the service does not take." if name in KEYWORDS else None
+
+
+def passed_on(tool: Tool, names: Iterable[str]) -> str:
+    """Return a sentence that names the parameters that the documentation does not have; ``""`` if it has all of them.
+
+    Args:
+        tool: the tool that the parameters are for.
+        names: of the parameters that are sent.
+
+    Example:
+        >>> from novakit_widgets import Tool
+        >>> passed_on(Tool.VIDEO, {"prompt": "A sunset", "camera": "low"})
+        'camera is not a documented parameter of video: it was passed on as it is.'
+    """
+    table = PARAMETERS[tool]
+    unknown = [name for name in names if name not in table]
+    if not unknown:
+        return ""
+    named = ", ".join(name[:_LONGEST] for name in unknown[:_MOST_NAMED])
+    more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
+    if len(unknown) == 1:
+        return f"{named} is not a documented parameter of {tool}: it was passed on as it is."
+    return f"{named}{more} are not documented parameters of {tool}: they were passed on as they are."
 
 
 def _one_slip(name: str, other: str) -> bool:

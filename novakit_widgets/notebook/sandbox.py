@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from ..sandbox.limits import Limits
-    from ..sandbox.server import Seconds
+    from ..sandbox.options import Seconds
 
 __all__ = ["SandboxLink", "put_back", "take_place", "use_sandbox"]
 
@@ -118,7 +118,7 @@ def use_sandbox(
         The sandbox in use.
 
     Raises:
-        ConfigurationError: the URL is not on this machine.
+        ConfigurationError: the URL is not on this machine, or an option can't be used. Nothing was changed.
         NovaKitConnectionError: no sandbox answers there.
         ImportError: the extra ``sandbox`` is not installed. A sandbox in another process does not need it.
 
@@ -185,19 +185,22 @@ def _own(options: dict[str, Any]) -> Any:
     global _started  # one sandbox for a process
     from ..sandbox import Sandbox
 
+    sandbox = Sandbox(**options)  # refuses wrong options before the one that runs is stopped
     with _lock:
+        if _started is not None and _started[0] == options and _started[1].is_running:
+            return _started[1]
         if _started is not None:
-            before, sandbox = _started
-            if before == options and sandbox.is_running:
-                return sandbox
+            _started[1].stop()
             _started = None
-            sandbox.stop()
-        sandbox = Sandbox(**options).start()
-        _started = (options, sandbox)
+        _started = (options, sandbox.start())
         return sandbox
 
 
 def _ask(address: str) -> dict[str, Any]:
+    if not isinstance(address, str):
+        raise ConfigurationError(
+            f"url must be text, such as 'http://127.0.0.1:8123', got {address!r}. Nothing was changed."
+        )
     parts = urlsplit(address)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise ConfigurationError(

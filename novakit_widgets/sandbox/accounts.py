@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConfigurationError
 from ..model.tools import FACTS
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Accounts:
     def __init__(self, plan: str, quotas: Mapping[str, int | None] | None) -> None:
         unknown = sorted(set(quotas or ()) - set(_FREE))
         if unknown:
-            raise ValueError(f"There is no quota bucket {', '.join(unknown)}; there are {', '.join(_FREE)}.")
+            raise ConfigurationError(f"There is no quota bucket {', '.join(unknown)}; there are {', '.join(_FREE)}.")
         self._plan = _plan(plan)
         self._overrides = dict(quotas or {})
         self._keys: dict[str, Key] = {}
@@ -161,7 +162,7 @@ class Accounts:
         wanted = frozenset(SCOPES if scopes is None else scopes)
         unknown = sorted(wanted.difference(SCOPES))
         if unknown:
-            raise ValueError(f"There is no scope {', '.join(unknown)}; there are {', '.join(SCOPES)}.")
+            raise ConfigurationError(f"There is no scope {', '.join(unknown)}; there are {', '.join(SCOPES)}.")
         chosen = self._plan if plan is None else _plan(plan)
         value = f"sk_{secrets.token_hex(32)}"
         with self._lock:
@@ -213,7 +214,7 @@ def quota_json(key: Key, now: datetime | None = None) -> dict[str, Any]:
 
 def _plan(code: str) -> Plan:
     if code not in PLANS:
-        raise ValueError(f"There is no plan {code!r}; there are {', '.join(PLANS)}.")
+        raise ConfigurationError(f"There is no plan {code!r}; there are {', '.join(PLANS)}.")
     return PLANS[code]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigurationError
 from ..model.tools import TOOL_LIMITS
 from ..runtime.sliding_window import SlidingWindow
 
@@ -58,7 +59,9 @@ class Limits:
         """Refuse limits that no request could satisfy."""
         counts = [*self.requests_per_minute.values(), *self.burst.values(), *(n for n, _ in self.tools.values())]
         if any(count < 1 for count in counts) or any(not seconds > 0 for _, seconds in self.tools.values()):
-            raise ValueError("A limit is at least 1 in a time above 0 seconds; leave a tool out to lift its limit.")
+            raise ConfigurationError(
+                "A limit is at least 1 in a time above 0 seconds; leave a tool out to lift its limit."
+            )
 
     @classmethod
     def off(cls) -> Limits:
@@ -78,7 +81,7 @@ class Limits:
             limits: ``"documented"``, ``"requests"`` (no limits of tools), ``"off"``, or a Limits.
 
         Raises:
-            ValueError: there are no limits of this name.
+            ConfigurationError: there are no limits of this name.
         """
         if isinstance(limits, Limits):
             return limits
@@ -89,7 +92,7 @@ class Limits:
         }
         made = makers.get(limits)
         if made is None:
-            raise ValueError(f"limits is 'documented', 'requests', 'off' or a Limits, not {limits!r}.")
+            raise ConfigurationError(f"limits is 'documented', 'requests', 'off' or a Limits, not {limits!r}.")
         return made()
 
 

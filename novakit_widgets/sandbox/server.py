@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import atexit
-import math
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import Self
 
+from ..errors import ConfigurationError
 from ..model.tools import Tool
-from ..runtime.hosts import is_loopback
 from .accounts import PLANS, Accounts
 from .app import version
 from .faults import Fault, FaultPlan, InjectedFault, usual_faults
 from .gate import API, RequestRecord
 from .limits import Limits
+from .options import check, durations_of
 from .running import Running, Settings
 from .store import Pace, SandboxJob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from .options import Seconds
     from .script import Script
 
 __all__ = ["Sandbox"]
-
-Seconds = float | tuple[float, float]
-_PORTS = 65_536
 
 
 class Sandbox:
@@ -55,6 +54,9 @@ class Sandbox:
         api_key: a key with every scope.
         speed: as given.
 
+    Raises:
+        ConfigurationError: some of the options can't be used; the message names each of them.
+
     Example:
         >>> with Sandbox(speed=100, seed=1) as sandbox:
         ...     sandbox.base_url == f"{sandbox.origin}/api/v1"
@@ -76,15 +78,10 @@ class Sandbox:
         sync_tools: Iterable[str] = (),
         media: Literal["real", "canned"] = "real",
     ) -> None:
-        if not 0 < speed < math.inf:
-            raise ValueError(f"speed is a number above 0, not {speed!r}.")
-        if not 0 <= hold_seconds < math.inf:
-            raise ValueError(f"hold_seconds is a number from 0 on, not {hold_seconds!r}.")
-        if not is_loopback(host):
-            # GET /sandbox tells the key to any client.
-            raise ValueError(f"The sandbox serves this machine only: {host!r} is no loopback address.")
-        if not 0 <= port < _PORTS:
-            raise ValueError(f"port is a number from 0 to {_PORTS - 1}, not {port!r}.")
+        sync_tools = (
+            sync_tools if isinstance(sync_tools, str) or not isinstance(sync_tools, Iterable) else tuple(sync_tools)
+        )
+        check({name: value for name, value in locals().items() if name != "self"})
         if quotas == "off":
             quotas = dict.fromkeys(PLANS["free"].quotas)
         self.speed = float(speed)
@@ -92,7 +89,7 @@ class Sandbox:
         self._accounts = Accounts(plan, quotas)
         self.api_key = self._accounts.add_key()
         self._address = (host, port)
-        self._pace = Pace(self.speed, _durations(durations or {}), random.Random(seed))
+        self._pace = Pace(self.speed, durations_of(durations or {}), random.Random(seed))
         self._faults = FaultPlan()
         self._settings = Settings(
             accounts=self._accounts,
@@ -236,10 +233,10 @@ class Sandbox:
             path: see `inject`.
         """
         if not 0 <= rate <= 1:
-            raise ValueError(f"rate is a share from 0.0 to 1.0, not {rate!r}.")
+            raise ConfigurationError(f"rate is a share from 0.0 to 1.0, not {rate!r}.")
         chosen = usual_faults() if kinds is None else tuple(kinds)
         if not chosen:
-            raise ValueError("random_faults() needs at least one kind of fault.")
+            raise ConfigurationError("random_faults() needs at least one kind of fault.")
         rng = random.Random(seed)
         return self._faults.add(
             InjectedFault(chosen, method=method, path=path, times=None, after=0, rate=rate, rng=rng)
@@ -311,14 +308,3 @@ class Sandbox:
             "base_url": self.base_url,
             "api_key": self.api_key,
         }
-
-
-def _durations(given: Mapping[str, Seconds]) -> dict[str, tuple[float, float]]:
-    """Return the range of durations of each tool: the given one, else the documented one."""
-    chosen = {tool.value: tool.typical_seconds for tool in Tool}
-    for name, seconds in given.items():
-        low, high = seconds if isinstance(seconds, tuple) else (seconds, seconds)
-        if not 0 <= low <= high < math.inf:
-            raise ValueError(f"durations[{name!r}] is seconds or (shortest, longest), not {seconds!r}.")
-        chosen[Tool.of(name).value] = (float(low), float(high))
-    return chosen

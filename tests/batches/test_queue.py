@@ -461,7 +461,7 @@ async def test_reuse_takes_what_the_history_has(serve, queue_of):
     assert len(sandbox.jobs) == 3
     anew = queue_of(sandbox, ["one"])
     await asyncio.wait_for(anew.wait(), 20)
-    assert "You generated the same" in anew.items[0].run.note
+    assert "You generated the same" in anew.items[0].run.equal.note
     assert len(sandbox.jobs) == 4
 
 

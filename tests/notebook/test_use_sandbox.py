@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from decimal import Decimal
 
 import httpx
 import pytest
@@ -171,3 +172,57 @@ def test_completion_offers_every_option():
     taken = inspect.signature(Sandbox).parameters
     assert set(offered) == {*taken, "url"}
     assert {name for name in taken if offered[name].default != taken[name].default} == {"speed", "plan", "limits"}
+
+
+WRONG = [
+    {"speed": "fast"},
+    {"speed": None},
+    {"speed": True},
+    {"speed": float("nan")},
+    {"speed": Decimal("sNaN")},
+    {"url": 5},
+    {"url": b"http://127.0.0.1:8123"},
+    {"plan": 5},
+    {"plan": ["free"]},
+    {"limits": 5},
+    {"limits": {"video": 5}},
+    {"seed": "7"},
+    {"seed": 1.5},
+    {"hold_seconds": "30"},
+    {"host": 5},
+    {"host": "example.org"},
+    {"port": "8123"},
+    {"port": 80.5},
+    {"durations": 5},
+    {"durations": {"video": "5"}},
+    {"durations": {"video": (1, 2, 3)}},
+    {"durations": {"cinema": 5}},
+    {"quotas": "none"},
+    {"quotas": {"credits": "many"}},
+    {"quotas": ["credits"]},
+    {"sync_tools": "tts"},
+    {"sync_tools": 5},
+    {"sync_tools": ["cinema"]},
+    {"media": 5},
+    {"media": "fake"},
+]
+
+
+@pytest.mark.parametrize("options", WRONG, ids=str)
+def test_use_sandbox_wrong_option_is_our_error(options):
+    """Whatever its type: a ConfigurationError that names it; the settings stay as they are."""
+    before = settings.describe()
+    with pytest.raises(ConfigurationError, match="|".join([*options, "can't be a sandbox"])):
+        use_sandbox(**options)
+    assert settings.describe() == before
+
+
+def test_use_sandbox_names_all_wrong_options_and_keeps_the_running_one():
+    """One error for all of them; the sandbox that runs goes on."""
+    link = use_sandbox(speed=1000)
+    with pytest.raises(
+        ConfigurationError, match=r"speed must .*got 'fast'; port must .*got -1; media must .*got 'x'\."
+    ):
+        use_sandbox(speed="fast", port=-1, media="x")
+    assert link.sandbox.is_running
+    assert settings.base_url().value == link.base_url

@@ -269,7 +269,7 @@ class BoardPainter:
                 parts.act: {"layout": parts.button(shown=False)},
             }
         run, state = place.run, place.state
-        key = (place, run, run.phase, run.job_id, run.error, run.trouble, run.note)
+        key = (place, run, run.phase, run.job_id, run.error, run.trouble, run.note, run.equal)
         if self._details[0] != key:
             self._details = (key, table.details(place, self._linked.get(place.number, ())))
         description, tooltip = _BUTTONS[state]

@@ -17,7 +17,7 @@ from ..common.status import status_of
 from ..common.style import PLAIN, PLAIN_BOARD
 from ..common.times import date_and_time, took
 from .grid import MOST_CELLS, plain_grid
-from .view import FAILED, ended_counts, times_of, title_of
+from .view import FAILED, ended_counts, said_of_all, times_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,8 +89,8 @@ def _head(places: Sequence[QueueItem]) -> Markup:
         " · ".join(counts),
     )
     facts += [f"All with {', '.join(common)}"] if common else []
-    note = Markup('<p class="nk-note" dir="auto">{}</p>').format(" · ".join(facts)) if facts else _BLANK
-    return line + note
+    notes = [" · ".join(facts), *map(readable, said_of_all(places))]
+    return line + _BLANK.join(Markup('<p class="nk-note" dir="auto">{}</p>').format(note) for note in notes if note)
 
 
 def _results(places: Sequence[QueueItem], kept: Mapping[int, Sequence[Kept]]) -> Markup:

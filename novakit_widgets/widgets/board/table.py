@@ -178,7 +178,7 @@ def details(place: QueueItem, kept: Sequence[Kept]) -> Markup:
     run = place.run
     prompt = prompt_of(place.params)
     parts = [Markup('<p dir="auto">{}</p>').format(shortened(prompt, 1_000))]
-    messages = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note]
+    messages = [each.message for each in (run.error or run.trouble,) if each is not None] + [run.note, run.remarks]
     parts += [Markup('<p class="nk-message" dir="auto">{}</p>').format(readable(text)) for text in messages if text]
     if kept:
         tags = [media_tag(one, shortened(prompt, 200), alone=len(kept) == 1, lazy=True) for one in kept]

@@ -27,6 +27,7 @@ __all__ = [
     "ended_counts",
     "prompt_and_title",
     "remarks",
+    "said_of_all",
     "status_with_reason",
     "thumbnail_of",
     "times_of",
@@ -143,13 +144,27 @@ def status_with_reason(place: QueueItem, *, now: datetime) -> tuple[str, Color, 
 def remarks(queue: JobQueue) -> list[str]:
     """Return remarks on a queue as a whole."""
     found = []
-    if queue.made_before:
-        found.append(f"You generated {queue.made_before:,} of these today; reuse=True shows them at no cost.")
+    found.extend(said_of_all(queue.items))
     if queue.not_cancelled:
         found.append(
             f"{queue.not_cancelled:,} could not be cancelled: still running and may be billed. Cancel all tries again."
         )
     return found
+
+
+def said_of_all(places: Sequence[QueueItem]) -> list[str]:
+    """Return what there is to say of the jobs' parameters, once for all jobs."""
+    return [*dict.fromkeys(place.run.passed_on for place in places if place.run.passed_on), *_equal_jobs(places)]
+
+
+def _equal_jobs(places: Sequence[QueueItem]) -> list[str]:
+    count = sum(place.run.equal is not None for place in places)
+    if not count:
+        return []
+    these = "This job" if len(places) == 1 else f"{count:,} of these {len(places):,} jobs"
+    run = "runs" if count == 1 else "run"
+    made = "was" if count == 1 else "were"
+    return [f"{these} already {run} or {made} made within a day; reuse=True shows such jobs at no cost."]
 
 
 def times_of(place: QueueItem) -> str:

@@ -11,7 +11,7 @@ from ..common.repaint import send_changes
 from . import html as card_html
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from markupsafe import Markup
 
@@ -43,6 +43,7 @@ class Parts:
     """
 
     def __init__(self) -> None:
+        self._equal: ipywidgets.Button | None = None
         self._plain = ipywidgets.Layout()
         self._hidden = ipywidgets.Layout(display="none")
         # In a widget of its own: a changed value is always sent whole.
@@ -55,7 +56,7 @@ class Parts:
         self.bar = ipywidgets.FloatProgress(min=0.0, max=100.0, layout=self._plain, _dom_classes=("nk-w-bar",))
         self.button = ipywidgets.Button(layout=self._plain)
         self.result = ipywidgets.VBox(layout=self._plain, _dom_classes=("nk-w-result",))
-        self.rows = (
+        self.rows: tuple[ipywidgets.Widget, ...] = (
             stylesheet,
             self.head,
             self.pill,
@@ -65,6 +66,22 @@ class Parts:
             self.bar,
             self.figures,
         )
+
+    def offer_equal(self, on_click: Callable[[object], None]) -> None:
+        """Add the button that shows an equal job, unless it is there.
+
+        Args:
+            on_click: called by the button.
+        """
+        if self._equal is None:
+            self._equal = ipywidgets.Button(
+                description="Show that one",
+                tooltip="Show the equal job below this card; it costs nothing",
+                layout=self._plain,
+                _dom_classes=("nk-w-equal",),
+            )
+            self._equal.on_click(on_click)
+            self.rows = (*self.rows, self._equal)
 
     def show(self, view: View, foot: Markup | None = None) -> int:
         """Update the widgets; return the number of messages.
@@ -97,6 +114,11 @@ class Parts:
                     "layout": self._plain if description else self._hidden,
                     "_dom_classes": at_foot,
                 },
+                **(
+                    {self._equal: {"layout": self._plain if view.equal else self._hidden}}
+                    if self._equal is not None
+                    else {}
+                ),
             }
         )
 

@@ -79,6 +79,7 @@ class View:
         message: what went wrong and what to do; ``""`` for nothing.
         action: what the button does; ``""`` for no button.
         busy: whether the button is disabled because its action is under way.
+        equal: the id of an equal job that the card can show; ``""`` for none.
     """
 
     tool: str
@@ -95,6 +96,7 @@ class View:
     message: str
     action: Action
     busy: bool
+    equal: str = ""
 
     @classmethod
     def of(cls, run: JobRun, samples: Samples, *, note: str = "", fetching: bool = False) -> View:
@@ -110,6 +112,8 @@ class View:
         tool = run.tool or (None if job is None else job.tool)
         status, color = status_of(run)
         full_prompt = prompt_of(run.params)
+        equal = run.equal
+        notes = (_message(run), (not fetching and note) or run.note, run.remarks)
         moving = run.phase in (Phase.SUBMITTING, Phase.WATCHING)
         done = run.phase is Phase.ENDED and run.error is None and not fetching
         return cls(
@@ -124,9 +128,10 @@ class View:
             times=note if fetching and note else _times(run, samples),
             shape=shape_of(tool, run.params) if moving or (fetching and run.error is None) else None,
             done=done,
-            message=readable(" ".join(part for part in (_message(run), (not fetching and note) or run.note) if part)),
+            message=readable(" ".join(part for part in notes if part)),
             action=_action(run),
             busy=run.cancelling,
+            equal="" if equal is None else equal.job_id or "",
         )
 
 

@@ -19,15 +19,17 @@ from ...model.tools import Tool
 from ...runtime import loop as job_loop
 from ..common.display import ResultDisplay
 from ..common.labels import shortened
-from ..common.live_widget import LiveWidget
 from ..common.repaint import painter
 from .parts import Parts
-from .plain import plain, running, summary
+from .plain import summary
 from .result import CardResult
+from .shown import ShownCard
 from .view import Samples, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+
+    from typing_extensions import Self
 
     from ...api.client import NovaKitClient
     from ...api.embedding import Embed, Kept
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["JobWidget"]
 
 
-class JobWidget(LiveWidget):
+class JobWidget(ShownCard):
     """One job as a card: its prompt, its progress, its present action and its result.
 
     The job starts at once and runs in the background; the kernel stays free. ``await widget`` and ``widget.wait()`` return the
@@ -127,7 +129,7 @@ class JobWidget(LiveWidget):
         client: NovaKitClient | None = None,
         timeout: float | None = None,
         embed: Embed | None = None,
-    ) -> JobWidget:
+    ) -> Self:
         """Return a card for a job that was submitted earlier, in this kernel or another. Attaching costs nothing.
 
         Args:
@@ -142,12 +144,15 @@ class JobWidget(LiveWidget):
         return cls.showing(JobRun.attached(job_id, client=client or default_client(), timeout=timeout), embed)
 
     @classmethod
-    def showing(cls, run: JobRun, embed: Embed | None = None) -> JobWidget:
+    def showing(cls, run: JobRun, embed: Embed | None = None) -> Self:
         """Return a card for an existing run, such as one whose result has no job id."""
         widget = cls.__new__(cls)
         widget._make(run, embed, existing=True)
         widget.start()
         return widget
+
+    def _attached(self, job_id: str) -> Self:
+        return type(self).attach(job_id, client=self._run.client, embed=self._embed)
 
     def _make(self, run: JobRun, embed: str | None, *, existing: bool = False) -> None:
         self._embed = settings.embed(embed).value
@@ -238,20 +243,6 @@ class JobWidget(LiveWidget):
         else:
             print(f"{summary(self._run)} (its card was closed)")  # noqa: T201 # in place of the card
 
-    def _settled(self) -> bool:
-        return self._run.settled
-
-    def _live_bundle(self) -> dict[str, Any]:
-        bundle: dict[str, Any] = self._repr_mimebundle_()
-        # For readers without a kernel, if the page was closed before the job ended.
-        return {**bundle, "text/html": str(running(self._run)), "text/plain": summary(self._run)}
-
-    def _plain_bundle(self) -> dict[str, Any] | None:
-        if self._run.phase is not Phase.ENDED or (self._run.error is None and self._result.kept is None):
-            return None
-        html = plain(self._run, self._result.kept or (), note=self._result.note or self._run.note)
-        return {"text/html": str(html), "text/plain": summary(self._run)}
-
     def save(self, path: str | Path = ".") -> list[Path]:
         """Save the finished media, and block until they are saved.
 
@@ -289,6 +280,8 @@ class JobWidget(LiveWidget):
             return 0  # closed after the repaint was requested
         before = self._view
         self._view = View.of(self._run, self._samples, note=self._result.note, fetching=self._result.fetching)
+        if self._view.equal:
+            self._offer_equal()
         return 0 if self._view == before else self._parts.show(self._view, self._result.foot)
 
     def _changed(self) -> None:
@@ -333,5 +326,6 @@ class JobWidget(LiveWidget):
             return
         old.on_change = lambda: None
         self._result.discard()
+        self._close_equal()
         self._follow(JobRun(old.tool, old.params, client=old.client, timeout=old.timeout))
         self.start()

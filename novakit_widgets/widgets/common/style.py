@@ -87,6 +87,8 @@ CARD = (
 .novakit-job > .nk-w-pill { grid-area: 1 / 2; align-self: center; justify-self: end; text-align: right; min-width: 92px;
   margin: 0 10px 0 0; }
 .novakit-job > button.nk-at-foot { grid-area: 4 / 3; align-self: start; margin-top: 4px; }
+.novakit-job > button.nk-w-equal { grid-area: 5 / 1 / auto / -1; justify-self: start; margin: 0 12px 10px; }
+.novakit-job > .novakit-job { grid-area: 6 / 1 / auto / -1; margin: 0 12px 12px; }
 .novakit-job:has(> button.nk-at-foot) > .nk-w-pill { grid-area: 1 / 2 / auto / -1; margin-right: 12px; }
 .novakit-job > .nk-w-body { grid-area: 3 / 1 / auto / -1; } .novakit-job > .nk-w-result { grid-area: 2 / 1 / auto / -1; }
 .novakit-job > .nk-w-bar { grid-area: 4 / 1; align-self: center; width: auto; height: auto; margin: 0 0 0 12px; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..api.retry import at_rest, nothing_sent
@@ -108,9 +109,8 @@ async def submit(
     slot = submission.slot or allowance_of(client.account).take(tool)
     digest = digest_of(tool, params)
     try:
-        intent, submission.equal = await history.off_loop(
-            _begin,
-            history,
+        intent = await history.off_loop(
+            history.begin,
             tool,
             params,
             base_url=client.base_url,
@@ -121,6 +121,7 @@ async def submit(
             intent=new_intent() if history.path is not None else "",
             digest=digest,
             equal_within=equal_within,
+            on_equal=partial(setattr, submission, "equal"),
         )
     except BaseException:
         slot.released()
@@ -166,25 +167,6 @@ async def submit(
     log.info("The %s job %s was submitted", tool, job.id)
     await history.off_loop(history.started, intent, job, base_url=client.base_url, account=client.account)
     return job
-
-
-def _begin(
-    history: JobHistory, tool: Tool, params: Mapping[str, Any], *, equal_within: timedelta | None, **about: Any
-) -> tuple[str, HistoryEntry | None]:
-    """Add the row of a submission, and look for an equal job.
-
-    Args:
-        history: gets the row.
-        tool: of the job.
-        params: of the job.
-        equal_within: see `submit`.
-        **about: the other arguments of `JobHistory.begin`.
-    """
-    intent = history.begin(tool, params, **about)
-    if equal_within is None:
-        return intent, None
-    # The new row has no job yet, so it is not found. Should the search fail, the row stays.
-    return intent, history.twin(tool, params, base_url=about["base_url"], account=about["account"], within=equal_within)
 
 
 async def _other(

@@ -123,6 +123,8 @@ class JobHistory:
         account: str | None = None,
         intent: str = "",
         digest: str | None = None,
+        equal_within: timedelta | None = None,
+        on_equal: Callable[[HistoryEntry], None] = lambda _: None,
     ) -> str:
         """Add the row of a job that is about to be submitted.
 
@@ -136,6 +138,8 @@ class JobHistory:
             account: The account that submits it.
             intent: The id of the row, from `new_intent`; by default a new one.
             digest: The fingerprint of tool and parameters, if the caller knows it.
+            equal_within: Looks for an equal job that was begun at most this long ago; ``None`` for no search.
+            on_equal: Called with that job, on the history's thread.
 
         Returns:
             The row's id. ``""`` when the row could not be written, unless the caller gave an id.
@@ -155,7 +159,8 @@ class JobHistory:
             "place": place,
             "account": account,
         }
-        return self._run(lambda database: submissions.begin(database, row), intent, write=True)
+        search = None if equal_within is None else submissions.EqualSearch(equal_within, on_equal)
+        return self._run(lambda database: submissions.begin(database, row, search), intent, write=True)
 
     def asks(self, intent: str, tool: Tool, params: Mapping[str, Any]) -> None:
         """Write other parameters for a submission that is not sent yet."""

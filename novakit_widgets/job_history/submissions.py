@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..model.tools import Tool
 from ..runtime.process import this_process
 from .batches import check_place
+from .queries import equal
 from .rows import (
     INTENT,
     JOB,
@@ -28,12 +29,13 @@ from .rows import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from ..model.job import Job
+    from .rows import HistoryEntry
 
-__all__ = ["Answer", "ask", "asked", "begin", "change_rows", "claim", "new_intent", "note", "start"]
+__all__ = ["Answer", "EqualSearch", "ask", "asked", "begin", "change_rows", "claim", "new_intent", "note", "start"]
 
 
 def new_intent() -> str:
@@ -65,8 +67,26 @@ def asked(tool: Tool | None, name: str | None, params: Mapping[str, Any], digest
     return {"tool": name, "params": written(params), "digest": digest, "words": words_of(params)}
 
 
-def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class EqualSearch:
+    """A search for the newest equal job that did not fail.
+
+    Attributes:
+        within: Only a job that was begun at most this long ago.
+        on_equal: Called with the job, if there is one.
+    """
+
+    within: timedelta
+    on_equal: Callable[[HistoryEntry], None]
+
+
+def begin(database: sqlite3.Connection, row: Mapping[str, Any], search: EqualSearch | None = None) -> str:
     """Add the row of a submission, and return its id.
+
+    Args:
+        database: In a transaction.
+        row: The columns.
+        search: Finds an equal job with the same access to the file.
 
     Raises:
         JobNotStartedError: Another kernel owns its batch, or its place was submitted before.
@@ -74,6 +94,11 @@ def begin(database: sqlite3.Connection, row: Mapping[str, Any]) -> str:
     if row["batch"] is not None and row["place"] is not None:
         # In the transaction of the row, so that of two kernels or boards only one can submit a place.
         check_place(database, row["batch"], row["place"])
+    if search is not None:
+        since = row["begun_at"] - search.within.total_seconds()
+        (found,) = equal(database, [row["digest"]], row["base_url"], row["account"], since)
+        if found is not None:
+            search.on_equal(found)
     insert(database, row)
     return str(row["intent"])
 

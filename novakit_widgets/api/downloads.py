@@ -27,6 +27,7 @@ __all__ = ["fetch", "save", "save_all", "stem_of"]
 
 MAX_FILE_BYTES = 4_000_000_000  # a limit for accidents, not for results
 _TEXT_SUFFIXES = {"srt": ".srt", "vtt": ".vtt"}  # by the service's response_format
+_ABANDONED_SECONDS = 86_400.0  # since the last byte; a download that is under way pauses for seconds
 _HEAD_BYTES = 16  # what `sniff` wants to see
 _NAMES: Mapping[MediaKind, str] = {"video": "a video", "audio": "sound", "image": "a picture"}
 
@@ -117,6 +118,7 @@ async def save(
     part = folder / f".novakit-{secrets.token_hex(8)}.part"
     try:
         with part.open("xb") as file:
+            _remove_abandoned(part)
             async with contextlib.aclosing(pieces_of(client, url, sleep=sleep)) as pieces:
                 mime = await _write(file, pieces, limit, kind, on_progress)
         if in_folder:
@@ -126,6 +128,19 @@ async def save(
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
     return target
+
+
+def _remove_abandoned(part: Path) -> None:
+    """Remove unfinished files of processes that were killed, which nobody has written to for a day.
+
+    Args:
+        part: a new file in the same folder: its time is by the same clock, also where that is a server's.
+    """
+    now = part.stat().st_mtime
+    for other in part.parent.glob(".novakit-*.part"):
+        with contextlib.suppress(OSError):  # another process may remove it first
+            if now - other.stat().st_mtime > _ABANDONED_SECONDS:
+                other.unlink()
 
 
 async def _write(

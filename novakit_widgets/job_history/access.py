@@ -24,7 +24,7 @@ __all__ = ["Access"]
 _T = TypeVar("_T")
 
 # Seconds that a caller waits for the file. Together less than 2 s a job: its first step waits, its later steps hardly.
-_FIRST_WAIT = 1.5
+_FIRST_WAIT = 1.0
 _LATER_WAIT = 0.1
 _WAIT_WITHOUT_LOOP = 5.0  # where no event loop is held up
 # Seconds that the thread itself tries on when nobody waits any more, and after it has failed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import asynccontextmanager
 
 import httpx
@@ -363,6 +364,18 @@ async def test_the_service_never_chooses_a_path(tmp_path):
 
 def _job(*urls, job_id="job_1"):
     return Job(job_id, JobStatus.COMPLETED, tool="image", output={"images": [{"url": url} for url in urls]})
+
+
+async def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
+    """A day after their last byte. Those of a download that is under way, and the user's own files, stay."""
+    old = {".novakit-0123.part": False, ".novakit-4567.part": True, "mine.part": True, ".novakit-notes.txt": True}
+    for name in old:
+        file = tmp_path / name
+        file.write_bytes(b"x")
+        age = 3_600 if name == ".novakit-4567.part" else 200_000
+        os.utime(file, (file.stat().st_mtime - age,) * 2)
+    await downloads.save(Host(), "https://cdn.example/a.mp4", tmp_path / "a.mp4")
+    assert files(tmp_path) == sorted([name for name, stays in old.items() if stays] + ["a.mp4"])
 
 
 async def test_all_results_of_a_job(tmp_path):

@@ -1,4 +1,4 @@
-"""When a request may be sent again. The waiting itself is stamina's."""
+"""Retries: which requests may be sent again, and when. stamina does the waiting."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _ATTEMPTS = 4
-_LONGEST_WAIT = 60.0  # seconds of Retry-After that a call sits out; a longer one is the caller's decision
+_LONGEST_WAIT = 60.0  # seconds; a call with a longer Retry-After fails, and the caller decides
 _RETRIED_READS = frozenset({429, 500, 502, 503, 504})
 
 _T = TypeVar("_T")
 
 _NOTHING_SENT = "nothing was sent"
-# Those that sit out a wait between two tries of a POST: nothing of theirs is on its way.
+# The tasks that wait between two attempts of a POST, so that no request of theirs is in flight.
 _resting: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
 _ours: ContextVar[bool] = ContextVar("novakit_widgets_retrying", default=False)
@@ -50,7 +50,13 @@ async def retried(
     again: Callable[[Exception], bool | float],
     on_wait: Callable[[float, NovaKitError], None] | None = None,
 ) -> _T:
-    """Repeat an exchange while ``again`` says so: after the seconds it returns, or with stamina's back-off."""
+    """Send a request, and retry it as ``again`` decides.
+
+    Args:
+        exchange: sends the request.
+        again: returns ``False`` to give up, the seconds to wait, or ``True`` to wait as long as stamina's back-off.
+        on_wait: called before each wait, with its length in seconds and the reason.
+    """
     # Hardly any exchange needs a second try. tenacity's objects, some fifty for each, hold each other until the garbage collector
     # comes round, so they are not made before one does.
     try:
@@ -62,10 +68,10 @@ async def retried(
 
     import stamina
 
-    # Where nobody has set up logging, stamina's warnings would stand on stderr in a cell; a card says "reconnecting" itself.
+    # Without a logging configuration, stamina's warnings would appear in the cell; the card shows "Reconnecting" already.
     logging.getLogger("stamina").addFilter(_not_ours)
 
-    # They hold `decide` as well, and are not to hold a job.
+    # stamina's objects keep `decide` alive; this list is emptied so that they do not keep a job alive.
     tell = [] if on_wait is None else [on_wait]
 
     def decide(error: Exception) -> bool | float:
@@ -82,7 +88,7 @@ async def retried(
         async for attempt in stamina.retry_context(decide, attempts=_ATTEMPTS, timeout=None):
             with attempt:
                 if failed:
-                    raise failed.pop()  # the first try, which stamina counts and waits after as after any other
+                    raise failed.pop()  # the first attempt, for stamina to count
                 return await exchange()
     finally:
         _ours.reset(token)
@@ -93,7 +99,7 @@ async def retried(
 async def sent_until_taken(
     post: Callable[[], Awaitable[_T]], on_wait: Callable[[float, NovaKitError], None] | None = None
 ) -> _T:
-    """Repeat a POST while it certainly started nothing. A cancellation that comes in a wait can be told: `nothing_sent`."""
+    """Send a POST, and retry it while it certainly started nothing. `nothing_sent` recognises a cancellation during a wait."""
     task = asyncio.current_task()
     assert task is not None  # for the type checker
 
@@ -104,7 +110,7 @@ async def sent_until_taken(
 
     async def once() -> _T:
         if task in _resting:
-            await asyncio.sleep(0)  # so that a cancellation in the wait's last moment still comes in it
+            await asyncio.sleep(0)  # a cancellation at the end of the wait still counts as during it
             _resting.discard(task)
         return await post()
 
@@ -112,7 +118,7 @@ async def sent_until_taken(
         return await retried(once, never_arrived, waiting)
     except asyncio.CancelledError:
         if task in _resting:
-            # No class of its own: asyncio.timeout() knows this one only.
+            # Not a class of its own: asyncio.timeout() recognises only this one.
             raise cancelled_unsent() from None
         raise
     finally:
@@ -121,7 +127,7 @@ async def sent_until_taken(
 
 @contextmanager
 def at_rest() -> Iterator[None]:
-    """Do something before a POST. A cancellation that comes meanwhile can be told: `nothing_sent`."""
+    """Run what comes before a POST. `nothing_sent` recognises a cancellation during it."""
     task = asyncio.current_task()
     assert task is not None  # for the type checker
     _resting.add(task)
@@ -134,10 +140,10 @@ def at_rest() -> Iterator[None]:
 
 
 def resting(task: asyncio.Task[Any]) -> bool:
-    """Whether a task sits out a wait before or between tries of a POST, so that cancelling it breaks nothing off.
+    """Return whether a task waits before or between attempts of a POST, so that cancelling it interrupts no request.
 
     Args:
-        task: of the running loop.
+        task: a task of the running loop.
     """
     return task in _resting
 
@@ -148,26 +154,26 @@ def cancelled_unsent() -> asyncio.CancelledError:
 
 
 def nothing_sent(error: BaseException) -> bool:
-    """Whether a task was cancelled while nothing of its POST was on its way, so that nothing was started."""
+    """Return whether a task was cancelled while no POST was in flight, so that nothing was started."""
     return isinstance(error, asyncio.CancelledError) and error.args == (_NOTHING_SENT,)
 
 
 def _sits_out(error: APIError) -> bool | float:
-    """Say how long to wait for a busy service: a Retry-After that is bearable, or stamina's back-off."""
+    """Return how long to wait for a busy service: its Retry-After, stamina's back-off, or ``False`` for too long."""
     if error.retry_after is None:
         return True
     return error.retry_after if error.retry_after <= _LONGEST_WAIT else False
 
 
 def worth_reading_again(error: Exception) -> bool | float:
-    """Whether a request that changes nothing twice may be sent again, and after how many seconds."""
+    """Return whether an idempotent request is retried, and after how many seconds."""
     if isinstance(error, NovaKitConnectionError):
         return True
     return isinstance(error, APIError) and error.status_code in _RETRIED_READS and _sits_out(error)
 
 
 def never_arrived(error: Exception) -> bool | float:
-    """Whether a POST may be sent again because it certainly started nothing."""
+    """Return whether a POST is retried because it certainly started nothing, and after how many seconds."""
     if isinstance(error, NovaKitConnectionError):
         return not error.reached
     if not isinstance(error, APIError):
@@ -177,7 +183,7 @@ def never_arrived(error: Exception) -> bool | float:
 
 
 def may_have_arrived(error: NovaKitError) -> bool:
-    """Whether a POST that failed like this may have started a job."""
+    """Return whether a POST that failed with this error may have started a job."""
     if isinstance(error, NovaKitConnectionError):
         return error.reached
     if isinstance(error, UnreadableAnswerError):
@@ -187,7 +193,7 @@ def may_have_arrived(error: NovaKitError) -> bool:
 
 
 def _asks_to_come_back(error: NovaKitError) -> bool:
-    """Whether it is a 503 with a Retry-After: the service said itself that it did not take the request."""
+    """Return whether an error is a 503 with Retry-After, by which the service says that it did not take the request."""
     return (
         isinstance(error, APIError)
         and error.status_code == HTTPStatus.SERVICE_UNAVAILABLE

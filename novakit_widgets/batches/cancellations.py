@@ -22,7 +22,7 @@ class Deletions:
 
     Args:
         allowance: knows when a request may be sent.
-        clock: injected time and randomness.
+        clock: see `Clock`.
         on_failure: called when a cancellation failed or was refused.
     """
 

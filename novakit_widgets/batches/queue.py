@@ -44,7 +44,7 @@ class JobQueue(QueueWork):
         on_change: called on the job loop after each change of an item, and with ``None`` after a change of the queue.
         about: other facts to keep with the batch in the history, as JSON.
         held: why the queue is on hold until `resume`; ``None`` to submit at once.
-        clock: injected time and randomness.
+        clock: see `Clock`.
 
     Attributes:
         batch_id: the id of the batch in the history.

@@ -57,7 +57,7 @@ class Submitting:
         throttle: limits how many submissions are in flight.
         memory: records the queue in the history.
         maker: creates the runs of reused jobs.
-        clock: injected time and randomness.
+        clock: see `Clock`.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Throttle:
     Args:
         known: whether an earlier answer has told how much of the limits others use; otherwise the first goes alone.
         pace: how long to wait for a service that can't be reached.
-        clock: injected time and randomness.
+        clock: see `Clock`.
 
     Attributes:
         losses: the number of lost answers in a row.

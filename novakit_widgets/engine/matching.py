@@ -65,7 +65,7 @@ async def find_matches(
         asked: the parameters of each, and when it was sent, by our clock.
         records: tells which jobs belong to other submissions.
         known: ids of more jobs that belong to others.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Raises:
         NovaKitError: the list can't be had, or an equal submission is still on its way.

@@ -173,7 +173,7 @@ class Ownership:
 
         Args:
             digests: of the parameters.
-            clock: time.
+            clock: see `Clock`.
 
         Raises:
             NovaKitError: an answer does not come.
@@ -197,7 +197,7 @@ class OwnershipRecords:
         ownership: of the account in this process.
         history: of all processes.
         base_url: the service.
-        clock: time.
+        clock: see `Clock`.
     """
 
     ownership: Ownership

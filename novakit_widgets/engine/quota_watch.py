@@ -29,7 +29,7 @@ class QuotaWatch:
     Args:
         client: sends the requests.
         quota: an answer that is already there; ``None`` without one.
-        clock: time.
+        clock: see `Clock`.
 
     Attributes:
         quota: the newest answer; ``None`` before there is one.

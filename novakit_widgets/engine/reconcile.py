@@ -127,7 +127,7 @@ async def reconcile(
         known: ids of jobs that belong to others.
         settle: whether a missing job means that the submission never started, which the history then records; otherwise the
             submission is still under way.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Returns:
         An answer for each question, in order.
@@ -268,7 +268,7 @@ async def look_up_all(client: ListsAccount, history: JobHistory, *, clock: Clock
     Args:
         client: lists the service's jobs.
         history: has the submissions.
-        clock: time and randomness.
+        clock: see `Clock`.
     """
     lost = await history.off_loop(history.lost, base_url=client.base_url, account=client.account)
     return await look_up_entries(client, history, lost, clock=clock)
@@ -283,7 +283,7 @@ async def look_up_entries(
         client: lists the service's jobs.
         history: has the submissions.
         lost: their entries, oldest first.
-        clock: time and randomness.
+        clock: see `Clock`.
     """
     entries = list(lost)
     tools = [Tool.known(entry.tool) for entry in entries]

@@ -102,7 +102,7 @@ async def equal_job(run: StartingRun, intent: str, *, clock: Clock | None = None
     Args:
         run: about to be submitted; its note says what was found.
         intent: its row in the history: of equal submissions at the same time, the first row's is submitted.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Raises:
         SubmissionUncertainError: see `lost_job`.
@@ -127,7 +127,7 @@ async def lost_job(run: StartingRun, _intent: str = "", *, clock: Clock | None =
 
     Args:
         run: about to be submitted; its note says what was found.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Raises:
         SubmissionUncertainError: it can't be determined whether there is such a job, so this one might be paid twice.

@@ -45,7 +45,7 @@ class JobRun(SubmittingRun):
         timeout: seconds to watch the job; default: the setting, or the tool's timeout.
         history: records the job; default: the history of the settings.
         on_change: called on the job loop after each change, in the context of the cell that created the run.
-        clock: injected time and randomness.
+        clock: see `Clock`.
         manager: decides when the job is submitted; default: `start` submits it.
         earlier: called before the submission: returns a job to reuse, or raises why nothing may be submitted.
     """

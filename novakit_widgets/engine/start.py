@@ -204,7 +204,7 @@ async def look_up_runs(
         history: knows other submissions and their jobs, and records what was found.
         since: when the first of them can have been submitted.
         known: ids of jobs that belong to others.
-        clock: time and randomness.
+        clock: see `Clock`.
     """
     # A run that was cancelled just after its answer came knows its job.
     answers = {run: Answer(without_output(run.submission.job)) for run in runs if run.submission and run.submission.job}

@@ -92,7 +92,7 @@ class RunState:
 
     Args:
         tool: the tool, if known.
-        clock: injected time and randomness.
+        clock: see `Clock`.
         on_change: called on the job loop after each change, in the context of the cell that created the run.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""How long a job has run, as far as we can tell."""
+"""The duration of a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Stopwatch"]
 
-_DAY = 86_400.0  # a job that seems to have run for longer is one that two clocks disagree about
+_DAY = 86_400.0  # seconds; a longer duration means that the two clocks differ
 
 
 class Stopwatch:
-    """Counts from a job's beginning to its end, or to where we have left it.
+    """Counts the seconds from the start of a job to its end, or to the end of its watch.
 
     Args:
-        clock: tells the time.
+        clock: see `Clock`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,29 +28,29 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float | None:
-        """What it shows; ``None`` before the beginning."""
+        """The seconds so far; ``None`` before the start."""
         if self._began is None:
             return None
         return max(0.0, (self._clock.monotonic() if self._stopped is None else self._stopped) - self._began)
 
     def start(self) -> None:
-        """Count from now on."""
+        """Start counting at 0."""
         self._began, self._stopped = self._clock.monotonic(), None
 
     def stop(self) -> None:
-        """Show from now on what it shows now."""
+        """Stop counting."""
         self._stopped = self._clock.monotonic()
 
     def go_on(self) -> None:
-        """Count as if it had never been stopped."""
+        """Continue as if it had not been stopped."""
         self._stopped = None
 
     def reset(self) -> None:
-        """Be as before the beginning."""
+        """Return to the state before the start."""
         self._began = None
 
     def began_with(self, job: Job, limit: RateLimit | None = None) -> None:
-        """Count from a job's own beginning, where it is earlier and this machine's clock can be right about it.
+        """Count from the time at which the service accepted the job, if that is plausible by this machine's clock.
 
         Args:
             job: as the service knows it.

@@ -50,7 +50,7 @@ class Submission:
         batch: the id of its batch; ``None`` for a single job.
         place: its number in the batch.
         slot: its slot in the allowance, if it has one already.
-        clock: injected time and randomness.
+        clock: see `Clock`.
         intent: the id of its row in the history, once there is one.
         begun_at: when the submission began.
         job: its job as soon as that is known, even if the row can't be written.
@@ -93,7 +93,7 @@ async def submit(
         history: gets the row.
         notebook: path of the notebook, where known.
         on_wait: called with the seconds and the reason before a wait.
-        clock: time and randomness.
+        clock: see `Clock`.
         submission: has the batch and the slot, and records the row and the job.
         instead: called with the row's id before the POST: returns a job to use instead, or raises why none may be submitted.
             The row is then removed.
@@ -263,7 +263,7 @@ async def look_up(
         lost: the error that lost the answer.
         history: knows other submissions and their jobs.
         known: ids of jobs that belong to others.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Raises:
         SubmissionUncertainError: the list has no such job, has several, or can't be had.

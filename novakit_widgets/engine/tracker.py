@@ -109,7 +109,7 @@ class JobTracker:
     Args:
         client: asks the service.
         pace: the lengths of its waits.
-        clock: time and randomness.
+        clock: see `Clock`.
         budget: the polling requests of the key, where several trackers share it.
 
     Example:

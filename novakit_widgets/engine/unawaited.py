@@ -1,7 +1,7 @@
-"""What a program has started and never awaited: named on stderr when the program ends.
+"""The report at exit: jobs and batches that a program started and never awaited are named on stderr.
 
-In a kernel a card on the page tells what became of a job. A script has no page, so without this a job that failed after the
-last line would be paid for, or not be there, in silence.
+In a kernel, the card shows the outcome of a job. A script has no page, so without this report a job that fails after the last
+line would go unnoticed.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Started", "add", "named", "report", "review"]
 
-_MOST = 100  # that are remembered; a server that never awaits is not to keep every job it has had
+_MOST = 100  # jobs and batches; a server that never awaits must not keep all its jobs
 _LENGTH = 60  # characters of a prompt
 
 
 class Started(Protocol):
-    """What was started: one job, or a batch."""
+    """A job or a batch that was started."""
 
     def at_exit(self) -> str:
-        """Return what was never awaited, and the call that picks it up; ``""`` if there is nothing to report."""
+        """Return the line of the report, with the call that picks the job up; ``""`` if there is nothing to report."""
         ...
 
     def on_the_way(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are worth some seconds at exit."""
+        """Return the tasks that Python waits for at exit."""
         ...
 
 
 _started: dict[Started, None] = {}
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_started.clear)  # the parent names its own
+    os.register_at_fork(after_in_child=_started.clear)  # the parent reports its own
 
 
 def add(started: Started) -> None:
-    """Remember what was started until it is awaited or completed. In a kernel nothing is: its page tells."""
+    """Add a job or a batch to the report until it is awaited or completed. In a kernel there is no report."""
     if not job_loop.is_ours():
         return
     if len(_started) >= _MOST:
@@ -52,7 +52,7 @@ def add(started: Started) -> None:
 
 
 def review(started: Started) -> None:
-    """Forget what was started if there is nothing to say of it any more."""
+    """Remove a job or a batch from the report if there is nothing to report any more."""
     if started not in _started or started.at_exit():
         return
     tasks = started.on_the_way()
@@ -87,11 +87,11 @@ def named(run: WatchedRun) -> str:
 
 
 def report() -> None:
-    """Name on stderr what was never awaited."""
+    """Print the report on stderr."""
     for started in list(_started):
         line = " ".join(started.at_exit().split())
         if line:
-            print(f"novakit_widgets: {line}", file=sys.stderr)  # noqa: T201 # there is nobody else to tell
+            print(f"novakit_widgets: {line}", file=sys.stderr)  # noqa: T201 # the report
     _started.clear()
 
 

@@ -27,7 +27,7 @@ class PollingBudget:
 
     Args:
         window: seconds.
-        clock: time and randomness.
+        clock: see `Clock`.
         fair: our share of the key, where submissions share it.
     """
 

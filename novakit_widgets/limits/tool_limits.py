@@ -85,7 +85,7 @@ class Allowance:
     Args:
         limits: how many generations in how many seconds; other tools have no limit.
         speed: how many times faster than real time the service's clock runs; above 1 for a sandbox.
-        clock: time and randomness.
+        clock: see `Clock`.
 
     Attributes:
         limits: as given.

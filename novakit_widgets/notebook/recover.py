@@ -115,7 +115,7 @@ async def recover_all(client: NovaKitClient, history: JobHistory, *, clock: Cloc
     Args:
         client: lists the service's jobs.
         history: has the submissions and the batches.
-        clock: time and randomness.
+        clock: see `Clock`.
     """
     # Claimed first: of two kernels that recover at the same time, only one continues a batch.
     claimed = await history.off_loop(

@@ -63,7 +63,7 @@ _tasks: set[asyncio.Task[Any]] = set()
 
 
 def _in_child() -> None:
-    """Forget the loops of the process that this one was forked from: they say that they run, and nobody turns them."""
+    """Forget the loops of the parent process, which claim to run here but do not."""
     global _thread, _starting
     _used.clear()
     _tasks.clear()
@@ -161,11 +161,11 @@ def _start_our_thread() -> asyncio.AbstractEventLoop:
 
 
 def hand_over(work: Callable[[], object], *, closed_ok: bool = False) -> None:
-    """Have work done on the job loop: now when that runs on this thread, otherwise as its next step.
+    """Run a function on the job loop: at once on the loop's own thread, otherwise as soon as the loop turns.
 
     Args:
-        work: quick, and itself safe to be late. It runs in the caller's context.
-        closed_ok: whether nothing is to be done when the loop was closed.
+        work: a quick function, which runs in the caller's context.
+        closed_ok: whether to do nothing if the loop is closed.
 
     Raises:
         RuntimeError: the loop was closed.
@@ -191,12 +191,12 @@ def hand_over(work: Callable[[], object], *, closed_ok: bool = False) -> None:
 
 
 def call(work: Callable[[], object]) -> None:
-    """Have quick work done on the job loop, as `hand_over` does; a script waits until it is done.
+    """Run a quick function on the job loop, like `hand_over`; a script waits until it is done.
 
-    Where a loop runs on this thread, or the job loop can stand still, as a kernel's does while a cell runs, nobody waits.
+    There is no wait on a thread with a running loop, or if the job loop may be blocked, such as a kernel's while a cell runs.
 
     Args:
-        work: quick.
+        work: the function.
     """
     loop, here = get(), running()
     if here is loop:
@@ -276,15 +276,15 @@ def background(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
 
 @contextmanager
 def complaints(message: str) -> Iterator[None]:
-    """Report what somebody else's code raises, such as an observer, which must not stop what is being done here.
+    """Report exceptions of the user's code, such as an observer, to the running loop's exception handler.
 
-    In a callback or a background task it would be seen nowhere in the notebook, so the running loop's handler is told.
+    In a callback or a background task, nobody would see them in the notebook.
 
     Args:
         message: what failed.
 
     Raises:
-        Exception: no loop runs, so the caller sees it.
+        Exception: no loop runs, so the exception is not caught.
     """
     try:
         yield
@@ -374,7 +374,7 @@ def _from_a_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine
 
 
 def _turn_of(loop: asyncio.AbstractEventLoop) -> threading.Event:
-    """Return what is set when the loop turns."""
+    """Return an event that is set when the loop turns."""
     turned = threading.Event()
     loop.call_soon_threadsafe(turned.set)
     return turned

@@ -1,4 +1,4 @@
-"""Waiting on the job loop for what happens there."""
+"""Wait on the job loop for a condition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Waiters:
-    """Those who wait for one thing, on the job loop."""
+    """The waiters for conditions of one object, on the job loop."""
 
     def __init__(self) -> None:
         self._futures: set[asyncio.Future[None]] = set()
@@ -25,10 +25,10 @@ class Waiters:
         return len(self._futures)
 
     async def until(self, done: Callable[[], bool]) -> None:
-        """Wait until it is done.
+        """Wait until a condition holds.
 
         Args:
-            done: asked at once, and again after each `wake`.
+            done: the condition, which is checked at once and after each `wake`.
         """
         while not done():
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -39,17 +39,17 @@ class Waiters:
                 self._futures.discard(future)
 
     def wake(self) -> None:
-        """Have everybody ask again."""
+        """Let all waiters check their conditions."""
         for future in self._futures:
             if not future.done():
                 future.set_result(None)
 
 
 async def within(timeout: float | None, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T] | None:
-    """Wait for a coroutine no longer than so many seconds; what is waited for longer is cancelled, and nothing else is.
+    """Wait for a coroutine, and cancel it at a timeout.
 
     Returns:
-        Its task, which is done; ``None`` when the time is over.
+        Its finished task; ``None`` at a timeout.
     """
     waiting = asyncio.ensure_future(coroutine)
     try:
@@ -60,11 +60,11 @@ async def within(timeout: float | None, coroutine: Coroutine[Any, Any, _T]) -> a
 
 
 def check_timeout(timeout: float | None, *, waiting: bool = False) -> float | None:
-    """Refuse a time-out that is no length of time.
+    """Check a timeout, and return it in seconds.
 
     Args:
-        timeout: seconds.
-        waiting: whether it is for waiting, so that what is waited for may be under way.
+        timeout: seconds; ``None`` for no timeout.
+        waiting: whether it limits a wait for jobs, which the error message then mentions.
 
     Raises:
         ConfigurationError: it is not a number above 0.

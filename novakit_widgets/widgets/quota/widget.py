@@ -41,7 +41,7 @@ class QuotaView:
     Args:
         client: the client.
         quota: the service's answer.
-        clock: time.
+        clock: see `Clock`.
     """
 
     def __init__(

@@ -1,104 +1,42 @@
-"""When to ask, how often, and what an answer means. Knows no widgets.
-
-A user wants to learn at once that a job has ended, and to see its progress move. A long poll gives the first with one
-request but is silent meanwhile; short polls give the second and eat the key's requests. So a few jobs get one long
-poll each, and all share one list of the pending jobs for their progress; many jobs live on the list alone.
-"""
+"""Watches jobs: asks what `novakit_widgets.limits.schedule` says, and decides what an answer means. Knows no widgets."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ..api.listing import LIST_LIMIT
 from ..config import settings
-from ..errors import (
-    APIError,
-    AuthenticationError,
-    ConfigurationError,
-    JobTimeoutError,
-    NovaKitError,
-    RateLimitError,
-    UnreadableAnswerError,
-)
+from ..errors import AuthenticationError, NovaKitError, RateLimitError
 from ..limits.budget import PollingBudget
-from ..limits.schedule import Pace
+from ..limits.prediction import reliable
+from ..limits.schedule import Kind, Pace, Question, Schedule, Situation
 from ..limits.tool_limits import allowance_of
-from ..model.job import Job, JobStatus
 from ..model.rate_limit import DEFAULT_RETRY_AFTER
-from ..model.tools import Tool
 from ..runtime import loop as job_loop
 from ..runtime.clock import Clock
 from ..runtime.loop_cache import LoopLocal
 from ..runtime.registry import of_account
 from ..runtime.sleep import sleep_or_wake
+from .asking import Asking, Asks, is_final
+from .lists import Lists
+from .watch import Watch, WatchedJob, WatchedJobs, timed_out
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from ..api.client import NovaKitClient
-    from ..model.rate_limit import RateLimit
+    from ..model.job import Job
 
 __all__ = ["JobTracker", "Watch", "tracker_of"]
 
-MOST_LONG_POLLS = 8  # each holds a connection; with the smallest plan the budget allows four
-_POLLS_A_WINDOW = 2  # a long poll is held for half a window
 _LOOKS = 2  # a window: how often the time-outs are looked at, so that a sleep of the machine is noticed
 _ASLEEP = 12  # of a window: later than that by 5 s, nobody was awake
-_SOON = 10.0  # seconds: a tool is quick if its jobs typically take so long at least; of those, few a minute are allowed anyway
-# Of the 4xx, only these may be different the next time.
-_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
-
-
-_T = TypeVar("_T")
-
-
-class Asks(Protocol):
-    """What the tracker needs of a `NovaKitClient`."""
-
-    @property
-    def rate_limit(self) -> RateLimit | None:
-        """What the latest answer said of the key's requests a minute."""
-        ...
-
-    async def get(self, job_id: str, *, poll: bool = False, retry: bool = True) -> Job:
-        """Ask for one job."""
-        ...
-
-    async def list(
-        self, *, pending: bool | None = None, limit: int | None = None, retry: bool = True
-    ) -> tuple[Job, ...]:
-        """Ask for the newest jobs."""
-        ...
-
-
-class Watch:
-    """One job being watched, for one listener.
-
-    Attributes:
-        job: the newest snapshot.
-        error: why the watching ended without the job having ended; ``None`` otherwise.
-        trouble: why there is no news at the moment ("reconnecting"); ``None`` when all is well.
-        over: whether the watching has ended.
-        deadline: when it ends at the latest, by the tracker's clock.
-        timeout: the seconds that it was given.
-        heard_at: when the service last told of the job, by the tracker's clock.
-    """
-
-    def __init__(
-        self, job: Job, job_id: str, *, deadline: float, timeout: float, on_change: Callable[[], None]
-    ) -> None:
-        self.job = job
-        self.job_id = job_id
-        self.error: NovaKitError | None = None
-        self.trouble: NovaKitError | None = None
-        self.over = False
-        self.deadline = deadline
-        self.timeout = timeout
-        self.on_change = on_change
-        self.heard_at = float("-inf")
+_AGAIN = 12  # of a window, 5 s: how often the schedule is asked at least, because expectations change with time
+_HELD = 3  # of a window, 20 s: a request that was held for longer without an end was aimed wrongly
+_MARGIN = 0.25  # seconds by which two requests may come closer to each other on their way to the service
+_MANY = 64  # jobs: to ask the schedule again for each one that comes would take a time that grows with their square
+_SHORTEST = 1e-3  # seconds of a wait, so that a rounding error does not turn the loop for ever
 
 
 class JobTracker:
@@ -125,32 +63,35 @@ class JobTracker:
         clock: Clock | None = None,
         budget: PollingBudget | None = None,
     ) -> None:
-        self._client = client
         self._pace = pace or Pace()
         self._clock = clock or Clock()
         self._budget = budget or PollingBudget(self._pace.window, clock=self._clock)
-        self._watches: dict[str, list[Watch]] = {}
-        self._polls: dict[str, asyncio.Task[None]] = {}
+        self._schedule = Schedule(self._pace)
+        self._asking = Asking(client, self._budget, self._pace, self._clock)
+        self._jobs = WatchedJobs(self._clock, self._pace.window, self._left)
+        self._lists = Lists(
+            self._asking, self._jobs, self._budget, room=lambda: self._schedule.spare(self._situation())
+        )
         self._helpers: list[asyncio.Task[None]] = []
+        self._listing: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
-        self._due = 0.0
+        self._progress_due = 0.0
         self._interval = self._pace.first
-        self._unheld_until = float("-inf")
-        self._unlisted_until = float("-inf")
-        self._partial_until = float("-inf")
+        self._list_failures = 0
 
     @property
     def watched(self) -> int:
         """How many jobs are being watched."""
-        return len(self._watches)
+        return len(self._jobs)
 
     @property
     def busy(self) -> bool:
         """Whether any task is running."""
-        tasks = (*self._helpers, *self._polls.values(), *self._stopping, *self._leaving)
-        return any(not task.done() for task in tasks)
+        asking = (job.asking for job in self._jobs.values())
+        tasks = (*self._helpers, self._listing, *asking, *self._stopping, *self._leaving)
+        return any(task is not None and not task.done() for task in tasks)
 
     def watch(self, job: Job, *, timeout: float, on_change: Callable[[], None] = lambda: None) -> Watch:
         """Begin to watch a job that runs.
@@ -174,74 +115,52 @@ class JobTracker:
         return watch
 
     def _add(self, watch: Watch) -> None:
-        self._watches.setdefault(watch.job_id, []).append(watch)
-        # What the submission was told: on a busy key the first question has to wait.
-        self._budget.observe(self._client.rate_limit, wall=self._clock.now().timestamp())
+        self._jobs.add(watch)
+        self._asking.observe()  # what the submission was told
         self._interval = self._pace.first
         due = self._clock.monotonic() + self._interval
         # Adding jobs faster than they are asked about must not put the asking off for ever.
-        self._due = min(self._due, due) if self._helpers else due
-        self._wake.set()
-        self._arrange()
+        self._progress_due = min(self._progress_due, due) if self._helpers else due
+        if len(self._jobs) <= _MANY or not self._helpers:
+            self._arrange()
 
     def stop(self, watch: Watch) -> None:
         """End a watch; the job goes on."""
         watch.over = True
-        job_loop.hand_over(partial(self._remove, watch))
+        job_loop.hand_over(partial(self._jobs.remove, watch))
 
-    def _remove(self, watch: Watch) -> None:
-        siblings = [other for other in self._watches.get(watch.job_id, ()) if other is not watch]
-        if siblings:
-            self._watches[watch.job_id] = siblings
-        else:
-            self._watches.pop(watch.job_id, None)
+    def _left(self, job: WatchedJob | None) -> None:
+        """Stop asking for a job that nobody watches any more."""
+        if job is not None and job.asking is not None:
+            self._end(job.asking)
         self._arrange()
 
     def heard(self, job: Job) -> None:
         """Take in a snapshot that came from elsewhere, such as the answer to a cancellation."""
         if job.id is not None:
-            job_loop.hand_over(partial(self._receive, job.id, job))
+            job_loop.hand_over(partial(self._jobs.receive, job.id, job))
 
     @job_loop.hops
     async def aclose(self) -> None:
         """End all watches, and return when no task is left."""
-        for watches in list(self._watches.values()):
-            for watch in watches:
-                self.stop(watch)
+        for watch in self._jobs.watches():
+            self.stop(watch)
         self._arrange()
         await asyncio.gather(*self._stopping, return_exceptions=True)
 
     # What runs
 
     def _arrange(self) -> None:
-        """Start the tasks that the watched jobs need, and stop the others."""
-        wanted = set(self._watches) if self._few else set()
-        for job_id in self._polls.keys() - wanted:
-            self._end(self._polls.pop(job_id))
-        for job_id in wanted - self._polls.keys():
-            self._polls[job_id] = self._begin(self._long_poll(job_id))
-        if self._watches and not self._helpers:
-            self._helpers = [self._begin(self._snapshots()), self._begin(self._deadlines())]
-        elif not self._watches:
+        """Start the tasks that watching needs, and stop them where no job is left."""
+        if self._jobs and not self._helpers:
+            self._helpers = [self._begin(self._follow()), self._begin(self._deadlines())]
+        elif not self._jobs:
             while self._helpers:
                 self._end(self._helpers.pop())
-
-    @property
-    def _few(self) -> bool:
-        """Whether each job can have a long poll of its own, and the service holds them."""
-        if self._budget.shared:
-            # One request must do for all jobs; for one job, the one that is held tells the most.
-            return len(self._watches) <= 1 and self._clock.monotonic() >= self._unheld_until
-        if self._budget.unsure and not all(map(self._may_end_soon, self._watches)):
-            return False  # a list tells who else uses the key; the answer to a request that is held does not
-        snapshots = self._pace.window / self._pace.most
-        fits = len(self._watches) * _POLLS_A_WINDOW + snapshots <= self._budget.places
-        return fits and len(self._watches) <= MOST_LONG_POLLS and self._clock.monotonic() >= self._unheld_until
-
-    def _may_end_soon(self, job_id: str) -> bool:
-        """Whether a job's tool is quick, so that nobody should wait for its first question."""
-        tool = Tool.known(self._watches[job_id][0].job.tool)
-        return tool is None or tool.typical_seconds[0] <= _SOON
+            if self._listing is not None:
+                self._end(self._listing)
+                self._listing = None
+        self._wake.set()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -254,8 +173,8 @@ class JobTracker:
             return
         context = {"message": "A task of JobTracker failed", "exception": error, "task": task}
         task.get_loop().call_exception_handler(context)
-        self._give_up(
-            list(self._watches),
+        self._jobs.give_up(
+            list(self._jobs),
             NovaKitError(
                 f"Watching stopped by a fault of novakit_widgets itself ({type(error).__name__}: {error}). The job goes on: keep "
                 "watching, or nk.attach(id). Please report this."
@@ -277,212 +196,126 @@ class JobTracker:
         """Whether the running task is still one of ours: a listener that watches on at once has others in its place."""
         return asyncio.current_task() not in self._leaving
 
-    async def _long_poll(self, job_id: str) -> None:
+    async def _follow(self) -> None:
+        """Ask what the schedule says, when it says."""
+        while self._jobs and self._wanted:
+            question = self._schedule.decide(self._situation())
+            seconds = question.at - self._clock.monotonic()
+            if question.kind is not Kind.WAIT:
+                seconds = max(seconds, self._delay(question))
+            if seconds > 0:
+                seconds = min(max(seconds, _SHORTEST), self._pace.window / _AGAIN)
+                await sleep_or_wake(seconds, self._wake, self._clock.sleep)
+            elif question.kind is Kind.LIST:
+                self._budget.spend()
+                self._listing = self._begin(self._list(question))
+            else:
+                self._budget.spend()
+                job = self._jobs[question.job_id]
+                job.asking = self._begin(self._hold(job))
+
+    def _situation(self) -> Situation:
+        now = self._clock.monotonic()
+        # While nobody knows who else uses the key, a list tells; the answer to a request that is held does not.
+        unsure = self._budget.unsure and not self._budget.shared
+        return Situation(
+            now=now,
+            jobs=[job.seen(now) for job in self._jobs.values()],
+            places=self._budget.places,
+            used=self._budget.used,
+            listed_at=self._asking.listed_at,
+            listing=self._listing is not None,
+            progress_due=self._progress_due,
+            holds=self._asking.holds and not (unsure and not all(job.quick for job in self._jobs.values())),
+            lists=self._asking.lists,
+            crowded=self._budget.shared,
+            reliable=reliable(self._jobs.outcomes, now=now, window=self._pace.window),
+        )
+
+    def _delay(self, question: Question) -> float:
+        """Return the seconds until the budget has a place for a question."""
+        if question.kind is Kind.HOLD:
+            job = self._jobs[question.job_id]
+            return self._budget.delay(urgent=job.heard_at is None and job.quick)
+        return self._budget.delay()
+
+    async def _hold(self, job: WatchedJob) -> None:
         """Ask for one job, held by the service until it ends."""
         failures = 0
-        while job_id in self._watches and self._wanted:
-            first = self._watches[job_id][0].heard_at == float("-inf")
-            await self._budget.take(urgent=first and self._may_end_soon(job_id))
-            asked = self._clock.monotonic()
-            try:
-                job = await self._ask(self._client.get(job_id, poll=True, retry=False))
-            except NovaKitError as error:
-                failures += 1
-                await self._after_failure(error, [job_id], failures)
-                continue
-            failures = 0
-            self._receive(job_id, job)
-            if job_id in self._watches and self._clock.monotonic() - asked < self._pace.unheld:
-                # Asked again at once, such a service would be asked hundreds of times a second.
-                # At a sandbox's speed a window can be over before the first list of all jobs is due.
-                self._unheld_until = self._clock.monotonic() + max(self._pace.window, 2 * self._pace.most)
-                self._restart_snapshots()
-                self._arrange()
-                return
+        try:
+            while self._jobs.get(job.job_id) is job and self._wanted:
+                if failures:
+                    await self._budget.take()
+                asked = self._clock.monotonic()
+                try:
+                    answer = await self._asking.held(job.job_id)
+                except NovaKitError as error:
+                    failures += 1
+                    await self._after_failure(error, [job.job_id], failures)
+                    continue
+                if self._clock.monotonic() - asked > self._pace.window / _HELD and not answer.ended:
+                    self._jobs.aimed_wrongly(job)
+                self._jobs.receive(job.job_id, answer)
+                break
+        finally:
+            job.asking = None
+            if not self._asking.holds:
+                self._restart_progress()
+            self._wake.set()
 
-    async def _snapshots(self) -> None:
-        """Ask for the progress of all jobs at once, at an interval that backs off."""
-        failures = 0
-        while self._watches and self._wanted:
-            await self._until(lambda: self._due)
+    async def _list(self, question: Question) -> None:
+        """Ask for all jobs at once, once."""
+        try:
+            await (self._lists.progress() if question.progress else self._lists.all())
+        except NovaKitError as error:
+            self._list_failures += 1
+            # While all jobs are held, a list that fails costs the progress only; the held requests tell of real trouble.
+            await self._after_failure(error, [] if question.progress else list(self._jobs), self._list_failures)
+        else:
+            self._list_failures = 0
             self._interval = self._pace.after(self._interval)
-            self._arrange()  # a service that held no long polls is given another chance
-            try:
-                await (self._snapshot_for_progress() if self._few else self._snapshot_for_all())
-            except NovaKitError as error:
-                failures += 1
-                # While long polls run, a list that fails costs the progress only; they tell of real trouble.
-                await self._after_failure(error, [] if self._few else list(self._watches), failures)
-                continue
-            failures = 0
-            self._due = self._clock.monotonic() + self._interval
-
-    async def _snapshot_for_progress(self) -> None:
-        if self._clock.monotonic() >= self._unlisted_until and not self._budget.shared:
-            # Places are left so that a long poll, which tells of the end, never waits for a progress bar: of jobs that follow
-            # one another, each needs one.
-            await self._budget.take(keep=self._budget.places // 3 if len(self._watches) == 1 else 1)
-            self._receive_all(await self._list(pending=True))
-
-    async def _snapshot_for_all(self) -> None:
-        """Learn all from one list where it can tell, and ask for each job that it does not show."""
-        whole = self._clock.monotonic() >= self._partial_until
-        shown: set[str] = set()
-        if self._clock.monotonic() >= self._unlisted_until:
-            await self._budget.take()
-            jobs = await self._list(pending=None if whole else True)
-            shown = self._receive_all(jobs)
-            if whole and self._watches.keys() - shown:
-                # Others' newer jobs fill the list. The pending ones alone reach further back.
-                self._partial_until = self._clock.monotonic() + self._pace.window
-                whole = False
-                await self._budget.take()
-                shown |= self._receive_all(await self._list(pending=True))
-        await self._ask_for_each(self._watches.keys() - shown)
-
-    async def _ask_for_each(self, job_ids: Iterable[str]) -> None:
-        """Ask for single jobs, the longest unheard first, as many as the budget has room for before the next list."""
-        waiting = sorted(job_ids, key=lambda job_id: self._watches[job_id][0].heard_at)
-        for asked, job_id in enumerate(waiting):
-            if asked and self._budget.delay(keep=1) > 0:
-                return
-            if job_id not in self._watches:
-                continue
-            await self._budget.take()
-            try:
-                self._receive(job_id, await self._ask(self._client.get(job_id, retry=False)))
-            except NovaKitError as error:
-                if not _is_final(error):
-                    raise
-                self._give_up([job_id], error)
+            self._progress_due = self._clock.monotonic() + self._interval
+        finally:
+            if self._listing is asyncio.current_task():
+                self._listing = None
+            self._wake.set()
 
     async def _deadlines(self) -> None:
         """End the watches whose time is over. Time in which nobody could ask, since the machine slept, does not count."""
-        while self._watches and self._wanted:
+        while self._jobs and self._wanted:
             look = self._clock.monotonic() + self._pace.window / _LOOKS
 
             def moment(look: float = look) -> float:
-                return min((look, *(watch.deadline for watch in self._all())))
+                return min((look, *(watch.deadline for watch in self._jobs.watches())))
 
-            await self._until(moment)
+            while (seconds := moment() - self._clock.monotonic()) > 0:
+                await sleep_or_wake(seconds, self._wake, self._clock.sleep)
             now = self._clock.monotonic()
             slept = now - moment()
             if slept > self._pace.window / _ASLEEP:
-                for watch in self._all():
+                for watch in self._jobs.watches():
                     watch.deadline += slept
-            for watch in [watch for watch in self._all() if watch.deadline <= now]:
-                self._finish(watch, _timed_out(watch))
-
-    async def _until(self, moment: Callable[[], float]) -> None:
-        """Wait for a moment that a new job may bring forward."""
-        while (seconds := moment() - self._clock.monotonic()) > 0:
-            await sleep_or_wake(seconds, self._wake, self._clock.sleep)
+            for watch in [watch for watch in self._jobs.watches() if watch.deadline <= now]:
+                self._jobs.finish(watch, timed_out(watch))
 
     # What an answer means
-
-    async def _ask(self, request: Awaitable[_T]) -> _T:
-        try:
-            return await request
-        finally:
-            self._budget.observe(self._client.rate_limit, wall=self._clock.now().timestamp())
-
-    async def _list(self, *, pending: bool | None) -> tuple[Job, ...]:
-        try:
-            return await self._ask(self._client.list(pending=pending, limit=LIST_LIMIT, retry=False))
-        except APIError as error:
-            # Jobs carry their sources along, so that many may be too long together for what one answer may have.
-            too_long = isinstance(error, UnreadableAnswerError) and error.too_long
-            if isinstance(error, AuthenticationError) or not (too_long or _is_final(error)):
-                raise
-            # As with a key that may read jobs one by one only: their progress then moves with each answer.
-            self._unlisted_until = self._clock.monotonic() + self._pace.window
-            return ()
-
-    def _receive_all(self, jobs: Iterable[Job]) -> set[str]:
-        """Take in a list, and return which jobs it told all about."""
-        told = set()
-        for job in jobs:
-            if job.id is None or job.id not in self._watches:
-                continue
-            if job.status == JobStatus.COMPLETED and job.output is None:
-                continue  # the list leaves the result out, so the job is still to be asked for
-            told.add(job.id)
-            self._receive(job.id, job)
-        return told
-
-    def _receive(self, job_id: str, job: Job) -> None:
-        for watch in list(self._watches.get(job_id, ())):
-            before, trouble = watch.job, watch.trouble
-            watch.job = before.advanced(job)
-            watch.trouble = None
-            watch.heard_at = self._clock.monotonic()
-            if watch.job.ended:
-                self.stop(watch)
-            if watch.job != before or trouble is not None:
-                _call(watch)
 
     async def _after_failure(self, error: NovaKitError, job_ids: Iterable[str], failures: int) -> None:
         """Decide what a failed request means, and wait as long as it asks for."""
         if isinstance(error, AuthenticationError):
-            self._give_up(list(self._watches), error)
-        elif _is_final(error):
-            self._give_up(job_ids, error)
+            self._jobs.give_up(list(self._jobs), error)
+        elif is_final(error):
+            self._jobs.give_up(job_ids, error)
         else:
-            for job_id in job_ids:
-                for watch in self._watches.get(job_id, ()):
-                    watch.trouble = error
-                    _call(watch)
+            self._jobs.trouble(job_ids, error)
             if isinstance(error, RateLimitError):
                 self._budget.refused(DEFAULT_RETRY_AFTER if error.retry_after is None else error.retry_after)
             else:
                 await self._clock.sleep(self._pace.retry(failures, self._clock.random))
 
-    def _give_up(self, job_ids: Iterable[str], error: NovaKitError) -> None:
-        for job_id in job_ids:
-            for watch in list(self._watches.get(job_id, ())):
-                self._finish(watch, error)
-
-    def _finish(self, watch: Watch, error: NovaKitError) -> None:
-        watch.error = error
-        self.stop(watch)
-        _call(watch)
-
-    def _restart_snapshots(self) -> None:
+    def _restart_progress(self) -> None:
         self._interval = self._pace.first
-        self._due = min(self._due, self._clock.monotonic() + self._interval)
-        self._wake.set()
-
-    def _all(self) -> list[Watch]:
-        return [watch for watches in self._watches.values() for watch in watches]
-
-
-def _is_final(error: NovaKitError) -> bool:
-    """Whether asking again would bring the same answer."""
-    if isinstance(error, ConfigurationError):
-        return True  # such as an id that no request can have
-    status = error.status_code
-    return (
-        status is not None
-        and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and status not in _PASSING
-    )
-
-
-def _timed_out(watch: Watch) -> JobTimeoutError:
-    return JobTimeoutError(
-        f"We stopped watching {watch.job_id} after {watch.timeout:g} s. It was not cancelled: it may still end and be "
-        f"billed. Watch on with nk.attach({watch.job_id!r}), which takes a longer timeout, too.",
-        job=watch.job,
-    )
-
-
-def _call(watch: Watch) -> None:
-    """Tell the listener. A fault of its own must not cost the other jobs their tracker."""
-    try:
-        watch.on_change()
-    except Exception as error:  # noqa: BLE001 # whatever it is, it is shown, and the others go on
-        context = {"message": "A listener of JobTracker failed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(context)
+        self._progress_due = min(self._progress_due, self._clock.monotonic() + self._interval)
 
 
 def tracker_of(client: NovaKitClient) -> JobTracker:
@@ -502,7 +335,7 @@ def _new_tracker(client: NovaKitClient) -> JobTracker:
     budget = of_account(
         client.account,
         PollingBudget,
-        lambda: PollingBudget(pace.window, fair=allowance_of(client.account).fair),
+        lambda: PollingBudget(pace.window, margin=_MARGIN, fair=allowance_of(client.account).fair),
         still_fits=lambda budget: budget.window == pace.window,
     )
     return JobTracker(client, pace=pace, budget=budget)

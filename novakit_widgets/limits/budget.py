@@ -27,6 +27,7 @@ class PollingBudget:
 
     Args:
         window: seconds.
+        margin: seconds that a place stays taken longer: of two requests, the later one may be quicker on the network.
         clock: see `Clock`.
         fair: our share of the key, where submissions share it.
     """
@@ -35,19 +36,25 @@ class PollingBudget:
         self,
         window: float,
         *,
+        margin: float = 0.0,
         clock: Clock | None = None,
         fair: FairShare | None = None,
     ) -> None:
         self.window = window
         self._clock = clock or Clock()
         self._fair = fair or FairShare(window, clock=self._clock)
-        self._requests = SlidingWindow(_places(DEFAULT_LIMIT), window)
+        self._requests = SlidingWindow(_places(DEFAULT_LIMIT), window + margin)
         self._paused_until = float("-inf")
 
     @property
     def places(self) -> int:
         """Polling requests that one window has room for."""
         return self._requests.count
+
+    @property
+    def used(self) -> tuple[float, ...]:
+        """When the polling requests of the last window were sent, oldest first."""
+        return self._requests.moments(self._clock.monotonic())
 
     @property
     def shared(self) -> bool:
@@ -99,6 +106,10 @@ class PollingBudget:
         """Wait for a place and take it; see `delay`."""
         while (seconds := self.delay(keep, urgent=urgent)) > 0:
             await self._clock.sleep(seconds)
+        self.spend()
+
+    def spend(self) -> None:
+        """Count a request that is sent now, even if there is no place; see `delay`."""
         self._requests.add(self._clock.monotonic())
         self._fair.taken()
 

@@ -35,6 +35,11 @@ class SlidingWindow:
             self._moments.popleft()
         return len(self._moments)
 
+    def moments(self, now: float) -> tuple[float, ...]:
+        """Return the events in the window that ends now, oldest first."""
+        self.used(now)
+        return tuple(self._moments)
+
     def wait(self, now: float, *, under_way: int = 0, ahead: int = 0) -> float:
         """Return the seconds until another event is allowed; 0.0 if one is allowed now.
 

@@ -123,3 +123,16 @@ def test_delay_with_keep_leaves_a_place():
         assert budget.delay() == 0.0
 
     run(main())
+
+
+def test_take_with_a_margin_keeps_a_place_longer():
+    """Requests that are sent a window apart may arrive within one."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        budget = PollingBudget(60.0, margin=0.25, clock=Clock(monotonic=loop.time))
+        for _ in range(16):
+            await budget.take()
+        assert loop.time() == pytest.approx(60.25)
+
+    run(main())

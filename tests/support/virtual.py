@@ -8,12 +8,17 @@ import selectors
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from random import Random
+from typing import TYPE_CHECKING
 
 from novakit_widgets.errors import NotFoundError, NovaKitError
 from novakit_widgets.model.job import Job, JobStatus
 from novakit_widgets.model.rate_limit import RateLimit
 from novakit_widgets.runtime import loop as job_loop
 from novakit_widgets.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _NoWait(selectors.DefaultSelector):
@@ -70,6 +75,44 @@ def run(main):
         loop.close()
 
 
+def linear(done, _chance):
+    """Progress that tells the truth."""
+    return 100.0 * done
+
+
+def noisy(done, chance):
+    """Progress with a noise of 4 %."""
+    return 100.0 * done + chance.gauss(0.0, 4.0)
+
+
+def none(_done, _chance):
+    """No progress at all."""
+    return
+
+
+def zero(_done, _chance):
+    """Nothing until the end."""
+    return 0.0
+
+
+def jumping(done, _chance):
+    """A few steps that tell little."""
+    return (0.0, 10.0, 90.0, 95.0)[min(3, int(4 * done))]
+
+
+def hasty(done, _chance):
+    """Progress that lies: fast at first, slower and slower."""
+    return 95.0 * (1.0 - (1.0 - done) ** 4)
+
+
+def backwards(done, _chance):
+    """Progress that begins again and again."""
+    return 300.0 * done % 100.0
+
+
+PROGRESS = {kind.__name__: kind for kind in (linear, noisy, none, zero, jumping, hasty, backwards)}
+
+
 @dataclass
 class Served:
     """A job as the service keeps it."""
@@ -79,12 +122,14 @@ class Served:
     seconds: float
     outcome: JobStatus = JobStatus.COMPLETED
     tool: str = "video"
+    progress: Callable[[float, Random], float | None] = linear
 
     def at(self, now):
         """Show the job as it is at a moment."""
         ended = now >= self.created + self.seconds
         if not ended:
-            progress = min(99.0, 100.0 * (now - self.created) / self.seconds)
+            percent = self.progress((now - self.created) / self.seconds, Random(f"{self.job_id} {now:.3f}"))
+            progress = None if percent is None else min(99.0, max(0.0, percent))
             return Job(self.job_id, JobStatus.PROCESSING, progress=progress, tool=self.tool)
         output = {"video": {"url": f"https://cdn.example/{self.job_id}.mp4"}}
         return Job(self.job_id, self.outcome, progress=100.0, tool=self.tool, output=output)
@@ -93,11 +138,12 @@ class Served:
 class Service:
     """A service in virtual time: what a tracker asks, and how often."""
 
-    def __init__(self, *, hold=30.0, latency=0.02, limit=None, strict=False):
+    def __init__(self, *, hold=30.0, latency=0.02, limit=None, strict=False, progress=linear):
         self.hold = hold
         self.latency = latency
         self.limit = limit
         self.strict = strict
+        self.progress = progress
         self.jobs = {}
         self.requests = []
         self.faults = []
@@ -113,7 +159,7 @@ class Service:
     def add(self, seconds, outcome=JobStatus.COMPLETED, tool="video"):
         """Start a job that takes so many seconds."""
         job_id = f"job_{len(self.jobs)}"
-        self.jobs[job_id] = Served(job_id, self.now, seconds, outcome, tool)
+        self.jobs[job_id] = Served(job_id, self.now, seconds, outcome, tool, self.progress)
         return self.jobs[job_id].at(self.now)
 
     def fail(self, error, *, times=1, kind=None):

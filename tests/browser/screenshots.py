@@ -106,7 +106,7 @@ async def _explorer(browser: Browser, server: Server, sandbox: Sandbox, *, dark:
         await output.get_by_role("checkbox", name="Compare").nth(place).check()
     await output.get_by_role("button", name="Compare 2 results").click()
     together = output.locator(".novakit-comparison video")
-    await page.page.wait_for_function("video => video.readyState >= 2", arg=await together.element_handle())
+    await page.page.wait_for_function("video => video.readyState >= 2", arg=await together.first.element_handle())
     await page.page.wait_for_timeout(3_000)  # until the players' own rings have gone
     await _take(page.cell(1), f"explorer-{theme}")
     await context.close()

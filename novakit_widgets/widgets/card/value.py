@@ -16,6 +16,7 @@ from ..common.style import PLAIN
 from ..common.times import took
 from . import html as card_html
 from .plain import details_of, head_of, lines, media_of
+from .widget import JobWidget
 
 if TYPE_CHECKING:
     from ...model.job import Job
@@ -28,7 +29,12 @@ _TEXT_LENGTH = 10_000  # characters of a transcription or of an error
 
 
 def bundle_of_job(job: Job) -> dict[str, str]:
-    """Return the MIME bundle of a job: its prompt, status, results, facts and the call that makes it again."""
+    """Return the MIME bundle of a job: its prompt, status, results, facts and the call that makes it again.
+
+    After ``nk.video(…).wait()`` the same cell has the card with the result, so that the job is one line of text.
+    """
+    if job.id is not None and any(card.job_id == job.id and card.in_this_cell for card in _cards()):
+        return {"text/plain": repr(job)}
     params = job.params or {}
     prompt = prompt_of(params)
     kept = [Kept(media, media.mime) for media in job.media[:_MOST]]
@@ -48,6 +54,12 @@ def bundle_of_job(job: Job) -> dict[str, str]:
     facts += [f"{len(job.media) - _MOST:,} more in job.media"] if len(job.media) > _MOST else []
     rows.append(card_html.foot(facts, details_of(Tool.known(job.tool), job.id, params)))
     return {"text/html": _page(rows, color_of_status(job.status)), "text/plain": repr(job)}
+
+
+def _cards() -> list[JobWidget]:
+    from ipywidgets.widgets.widget import _instances  # there is no public list any more
+
+    return [widget for widget in list(_instances.values()) if isinstance(widget, JobWidget)]
 
 
 def bundle_of_media(media: Media) -> dict[str, str]:

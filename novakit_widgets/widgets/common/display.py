@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ipywidgets
 
 from ...runtime import loop as job_loop
-from .kernel import in_kernel
+from .kernel import in_kernel, this_cell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -29,9 +29,14 @@ _T = TypeVar("_T")
 
 
 class DisplayHandles:
-    """The outputs in which one widget was shown."""
+    """The outputs in which one widget was shown.
+
+    Attributes:
+        cell: the number of the last of their cells; ``None`` for none.
+    """
 
     def __init__(self) -> None:
+        self.cell: int | None = None
         self._handles: list[DisplayHandle] = []
 
     @property
@@ -46,6 +51,7 @@ class DisplayHandles:
         handle = DisplayHandle()
         handle.display(dict(bundle), raw=True)
         self._handles.append(handle)
+        self.cell = this_cell()
 
     def replace(self, bundle: Bundle) -> None:
         """Replace all outputs with a MIME bundle."""
@@ -96,6 +102,11 @@ class ResultDisplay:
         """Return the MIME bundle of the final result; ``None`` if it is not complete yet."""
         plain = self._plain()
         return None if plain is None else plain()
+
+    @property
+    def in_this_cell(self) -> bool:
+        """Whether the widget was displayed by the cell that runs."""
+        return self._handles.cell is not None and self._handles.cell == this_cell()
 
     @property
     def settled(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-__all__ = ["in_kernel", "notebook_folder"]
+__all__ = ["in_kernel", "notebook_folder", "this_cell"]
 
 
 def in_kernel() -> bool:
@@ -15,6 +15,15 @@ def in_kernel() -> bool:
     from IPython import get_ipython
 
     return getattr(get_ipython(), "kernel", None) is not None
+
+
+def this_cell() -> int | None:
+    """Return the number of the cell that runs, or ran last; ``None`` outside a kernel."""
+    if not in_kernel():
+        return None
+    from IPython import get_ipython
+
+    return int(get_ipython().execution_count)
 
 
 def notebook_folder() -> Path:

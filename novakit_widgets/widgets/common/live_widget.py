@@ -29,6 +29,11 @@ class LiveWidget(ClosingBox):
         """Whether the widget changes with time alone, such as its elapsed time."""
         raise NotImplementedError
 
+    @property
+    def in_this_cell(self) -> bool:
+        """Whether the widget was displayed by the cell that runs."""
+        return self._display.in_this_cell
+
     def paint(self) -> int:
         """Send what has changed since the last repaint; return the number of messages."""
         raise NotImplementedError

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
     from ...engine.run import JobRun
 
-__all__ = ["BAR_STYLES", "Color", "color_of_status", "percent_of", "status_of", "status_word"]
+__all__ = ["Color", "color_of_status", "percent_of", "status_of", "status_word"]
 
 Color = Literal["waiting", "running", "good", "bad", "quiet"]
 
-BAR_STYLES: Mapping[Color, str] = {"good": "success", "bad": "danger", "running": "info", "waiting": "", "quiet": ""}
 _STATUSES: Mapping[str, tuple[str, Color]] = {
     JobStatus.PENDING: ("Queued", "waiting"),
     JobStatus.PROCESSING: ("Generating", "running"),

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from hostile import HOSTILE
 
-from novakit_widgets import Job, JobStatus, Media
+from novakit_widgets import Job, JobStatus, Media, image
+from novakit_widgets.widgets.common import display
 
 VIDEO = {"video": {"url": "https://cdn.example/a.mp4"}}
 
@@ -81,6 +82,19 @@ def test_nothing_from_outside_becomes_markup(text):
     assert not any(name.startswith("on") for _, name, _ in hostile.attributes)
     caption = shown(Media("https://cdn.example/a.png", "image", caption=text))
     assert set(caption.tags) == {"div", "style", "img", "p"}
+
+
+def test_job_is_text_where_its_card_is_in_the_same_cell(client, monkeypatch):
+    """`nk.image(…).wait()` shows the card; the job that it returns would be the same picture again."""
+    monkeypatch.setattr(display, "this_cell", lambda: 7)
+    card = image("A boat", size="512x512", client=client)
+    job = card.wait()
+    assert "text/html" in job._repr_mimebundle_()
+    card._display._handles.cell = 7  # shown by the cell that runs
+    assert job._repr_mimebundle_() == {"text/plain": repr(job)}
+    card._display._handles.cell = 6
+    assert "text/html" in job._repr_mimebundle_()
+    card.close()
 
 
 def test_media_in_a_cell_shows_itself():

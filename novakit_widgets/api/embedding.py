@@ -61,11 +61,11 @@ class Room:
 
     @classmethod
     def of(cls, embed: Embed) -> Room:
-        """Return the room that there is in the beginning."""
+        """Return the initial room."""
         return cls(INLINE_BYTES if embed == "inline" else EMBED_BYTES)
 
     def take(self, size: int) -> bool:
-        """Take so many bytes, if there are so many; return whether."""
+        """Take some bytes, and return whether there was room for them."""
         if size > self.left:
             return False
         self.left -= size
@@ -73,12 +73,12 @@ class Room:
 
 
 async def save_kept(client: downloads.KnowsJobs, job: Job, kept: Sequence[Kept] | None, path: str | Path) -> list[Path]:
-    """Save all media of a finished job: those that we have from here, the others from the service.
+    """Save all media of a finished job. Media that were fetched already are not fetched again.
 
     Args:
-        client: makes the requests.
+        client: sends the requests.
         job: a completed job.
-        kept: its media, and where they are now; ``None`` while nobody has fetched them.
+        kept: the media that were fetched; ``None`` if none were.
         path: see `downloads.save_all`.
 
     Returns:
@@ -94,7 +94,7 @@ async def save_kept(client: downloads.KnowsJobs, job: Job, kept: Sequence[Kept] 
 
 
 def check_embed(embed: str | None) -> Embed:
-    """Return where finished media go: the argument, or the setting ``embed`` where it is ``None``.
+    """Return where finished media go: the argument, or the setting ``embed`` if it is ``None``.
 
     Raises:
         ConfigurationError: it is not one of ``auto``, ``inline``, ``file`` and ``link``.
@@ -105,14 +105,14 @@ def check_embed(embed: str | None) -> Embed:
 async def keep(
     client: OpensMedia, job: Job, embed: Embed, *, folder: Path, room: Room | None = None
 ) -> tuple[Kept, ...]:
-    """Get a finished job's media to where they are to be. What fails is told, never raised: the job is done.
+    """Fetch a finished job's media for the notebook. A failure is not raised but returned with the media.
 
     Args:
-        client: makes the requests, without the key.
+        client: sends the requests, without the key.
         job: a completed job.
-        embed: where to; ``"auto"`` is inline up to 8 MB for all of a job's media together, and a file beyond.
-        folder: the notebook's.
-        room: what several jobs share; where it is left out, the job has all of it.
+        embed: where the media go; ``"auto"`` is inline up to 8 MB for all media of a job together, otherwise a file.
+        folder: the folder of the notebook.
+        room: the bytes that several jobs share; default: the job has all of them.
     """
     shared = Room.of(embed) if room is None else room
     kept: list[Kept] = []
@@ -143,5 +143,5 @@ async def _keep_one(client: OpensMedia, media: Media, embed: Embed, folder: Path
 
 
 def _existing(folder: Path, stem: str) -> Path | None:
-    """Find the file that the same job left earlier."""
+    """Return the file that was saved for the same job earlier."""
     return next(iter(sorted(folder.glob(f"{stem}.*"))), None)

@@ -1,4 +1,4 @@
-"""What of a run is kept: its result's files, and the user's words about it."""
+"""Save the result of a run, and the user's note and star."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["KeptRun", "annotate", "save_result"]
 
 
 class KeptRun(Protocol):
-    """What keeping needs of a run."""
+    """What saving and annotating need of a `JobRun`."""
 
     client: NovaKitClient
     history: JobHistory
@@ -41,15 +41,15 @@ class KeptRun(Protocol):
 
 
 async def save_result(run: KeptRun, folder: Path) -> None:
-    """Save the result where every result is to be saved. That it failed is told; the job is done all the same.
+    """Save the result into the folder of `configure(save_to=…)`. A failure is shown in the run's note.
 
     Args:
-        run: its job is completed.
-        folder: is made.
+        run: a completed run.
+        folder: the folder, which is created if necessary.
     """
     job = run.result()
     try:
-        folder.mkdir(parents=True, exist_ok=True)  # its name may have a dot, and would be taken for a file's
+        folder.mkdir(parents=True, exist_ok=True)  # a name with a dot would be taken for a file
         run.saved = tuple(await save_all(run.client, job, folder))
         if job.id is not None:
             await run.history.off_loop(run.history.saved, job.id, run.saved, base_url=run.client.base_url)
@@ -60,15 +60,15 @@ async def save_result(run: KeptRun, folder: Path) -> None:
 
 
 async def annotate(run: KeptRun, *, note: str | None = None, star: bool | None = None) -> bool:
-    """Keep the user's words or mark with the job's row in the history; what is ``None`` stays as it is.
+    """Write the user's note and star to the job's row in the history. ``None`` leaves them unchanged.
 
     Args:
-        run: whose.
-        note: the words.
-        star: whether it is marked.
+        run: the run.
+        note: the note.
+        star: whether the user starred the job.
 
     Returns:
-        Whether there is such a row.
+        Whether the history has the job.
     """
     intent = "" if run.submission is None else run.submission.intent
     if not intent and run.job_id is not None:

@@ -1,4 +1,4 @@
-"""Who wants to know that a job has ended, besides whoever waits for it."""
+"""Listeners for the ends of all jobs in this process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _listeners: list[Callable[[NovaKitClient, Job], None]] = []
 
 
 def listen(listener: Callable[[NovaKitClient, Job], None]) -> Callable[[], None]:
-    """Have something called when any job of this process has ended.
+    """Call a function whenever a job of this process has ended.
 
     Args:
-        listener: called on the loop that the job was watched on, with the job's client and the job; quick.
+        listener: a quick function, called on the job loop with the job's client and the job.
 
     Returns:
-        What ends the listening.
+        A function that removes the listener.
 
     Example:
         >>> stop = listen(lambda client, job: print(job))
@@ -40,7 +40,7 @@ def listen(listener: Callable[[NovaKitClient, Job], None]) -> Callable[[], None]
 
 
 def tell(client: NovaKitClient, job: Job) -> None:
-    """Tell all listeners of a job that has ended. The fault of one is shown, and costs neither the job nor the others."""
+    """Call all listeners for an ended job. Their exceptions are reported and affect neither the job nor other listeners."""
     for listener in _listeners:
         with job_loop.complaints("A listener for ended jobs failed"):
             listener(client, job)

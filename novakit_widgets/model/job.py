@@ -36,7 +36,7 @@ class JobStatus(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether a job with this status will never have another."""
+        """Whether the status is final."""
         return self in _FINAL
 
 
@@ -46,11 +46,11 @@ _RANK: Mapping[str, int] = {JobStatus.PENDING: 0, JobStatus.PROCESSING: 1}
 
 
 _LONGEST_ID = 200  # characters
-_REPLACED = "\ufffd"  # stands where the service's own id can't be written, so that it can't be asked for either
+_REPLACED = "\ufffd"  # replaces characters of an id that can't be encoded; such a job can't be requested
 
 
 def is_job_id(text: object) -> bool:
-    """Whether something can be a job's id, so that the service can be asked for it.
+    """Return whether a value can be a job id, so that the job can be requested.
 
     Example:
         >>> is_job_id("job_abc123"), is_job_id("job 1"), is_job_id("..")
@@ -67,7 +67,7 @@ def is_job_id(text: object) -> bool:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Job:
-    """One answer of the service about one job: an immutable snapshot.
+    """A snapshot of one job, as the service reported it. Immutable.
 
     ``None`` means unknown. Only ``status`` is always there; ``id`` is missing when the service answered a
     generation at once, without making a job of it.
@@ -109,7 +109,7 @@ class Job:
 
     @classmethod
     def from_json(cls, body: object) -> Job:
-        """Read one job from an answer's decoded JSON.
+        """Return the job of an answer's decoded JSON.
 
         Args:
             body: what `json.loads` made of it. Fields that are missing, null or odd become ``None``.
@@ -143,7 +143,7 @@ class Job:
 
     @classmethod
     def from_result(cls, tool: Tool, params: Mapping[str, Any], body: Mapping[str, Any]) -> Job:
-        """Make a finished job of a generation that the service answered at once.
+        """Return a completed job for a result that the service answered at once.
 
         Args:
             tool: what made it.
@@ -174,7 +174,7 @@ class Job:
         return f"<Job {' '.join([self.id or 'without id', self.tool or '', str(self.status), *told])}>"
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, str]:
-        """Return what a notebook shows of it, without a request."""
+        """Return the MIME bundle for a notebook. No request is sent."""
         bundle: dict[str, str] = action("show_job")(self)
         return bundle
 
@@ -185,7 +185,7 @@ class Job:
 
     @property
     def media(self) -> tuple[Media, ...]:
-        """The videos, sounds and images of the result; empty while there are none."""
+        """The videos, sounds and images of the result; empty without a result."""
         ratio = (self.params or {}).get("aspect_ratio")
         return find_media(self.output, tool=self.tool, ratio=ratio, job_id=self.id)
 
@@ -201,7 +201,7 @@ class Job:
         client: Caller | None = None,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> list[Path]:
-        """Save the media of the result, blocking until they are there; of a transcription, its text.
+        """Save the media of the result, or the text of a transcription, and block until they are saved.
 
         Args:
             path: a folder, which is made where its name has no ending; or a file where there is one result only.
@@ -224,13 +224,13 @@ class Job:
 
     @property
     def seconds(self) -> float | None:
-        """How long the service took, in seconds."""
+        """The duration of the job at the service, in seconds."""
         if self.created_at is None or self.completed_at is None:
             return None
         return max(0.0, (self.completed_at - self.created_at).total_seconds())
 
     def advanced(self, newer: Job) -> Job:
-        """Return this job after another answer about it has come in.
+        """Return the job updated with another answer about it.
 
         Answers overtake each other: a snapshot asked for before the job ended can arrive after the long poll
         that told of the end. So a final status stays, a status and the progress never go back, and what a later

@@ -28,9 +28,9 @@ class Caller(Protocol):
         ...
 
 
-_MOST_PIXELS = 100_000  # of one side; what says that it has more has no size that a page could keep free
+_MOST_PIXELS = 100_000  # of one side; larger sizes are ignored
 _LINES = 720  # documented: of the default resolution
-# What the standard library's table leaves to the operating system, which may have none.
+# Types that the standard library takes from the operating system's table, which may lack them.
 _MIME_OF_SUFFIX = {
     ".aac": "audio/aac",
     ".flac": "audio/flac",
@@ -67,14 +67,14 @@ class Media:
     """One video, sound or image of a result.
 
     Attributes:
-        url: where the service keeps it, always http or https; temporary, so save what should stay.
+        url: the address, http or https. It is temporary: save what you want to keep.
         kind: ``"video"``, ``"audio"`` or ``"image"``.
-        width: pixels, where the service said so; for a video otherwise those of the shape that was asked for.
+        width: in pixels, if the service reports it; for a video otherwise that of the requested shape.
         height: in pixels.
-        seconds: how long it plays, where the service said so.
-        caption: the service's own words, such as a revised prompt.
-        job_id: the service's id of the job, where it is known.
-        number: which of the job's media it is, from 0.
+        seconds: the duration, if the service reports it.
+        caption: a text from the service, such as a revised prompt.
+        job_id: the id of the job, if known.
+        number: the position among the job's media, from 0.
 
     Example:
         >>> media = Media("https://cdn.example/clip.webm?sig=1", "video")
@@ -92,19 +92,19 @@ class Media:
     number: int = field(default=0, compare=False)
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, str]:
-        """Return what a notebook shows of it, without a request."""
+        """Return the MIME bundle for a notebook. No request is sent."""
         bundle: dict[str, str] = action("show_media")(self)
         return bundle
 
     @property
     def mime(self) -> str:
-        """The MIME type that the URL suggests; the bytes have the last word (`sniff`)."""
+        """The MIME type by the URL; `sniff` tells it by the bytes."""
         guess = _mime_of_path(self.url)
         return guess if guess and guess.startswith(self.kind) else _LIKELY_MIME[self.kind]
 
     @property
     def suffix(self) -> str:
-        """The file ending that goes with the type, such as ``".mp4"``."""
+        """The file extension for the MIME type, such as ``".mp4"``."""
         return suffix_of(self.mime)
 
     def save(
@@ -114,20 +114,20 @@ class Media:
         client: Caller | None = None,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> Path:
-        """Save it, blocking until it is there.
+        """Save the media, and block until they are saved.
 
         Args:
-            path: an existing folder, or the file to make.
-            client: makes the request, without the key; where it is left out, one is made from the settings.
-            on_progress: called with the bytes that are there and, where known, the bytes that there will be.
+            path: an existing folder, or the file to write.
+            client: sends the request, without the key; default: a client with the settings.
+            on_progress: called with the bytes so far, and with the size of the file or ``None`` if it is unknown.
 
         Returns:
             The file.
 
         Raises:
-            MediaExpiredError: the address is no longer served; `Job.save` asks the service for a new one.
-            MediaError: it can't be fetched, or is not what the service said.
-            OSError: it can't be written.
+            MediaExpiredError: the address has expired; `Job.save` requests a new one.
+            MediaError: the media can't be fetched, or have another type than the service reported.
+            OSError: the file can't be written.
 
         Example:
             >>> job.media[0].save("sunset.mp4")  # doctest: +SKIP
@@ -137,7 +137,7 @@ class Media:
 
 
 def suffix_of(mime: str) -> str:
-    """Return the file ending for a MIME type, such as ``".mp4"``; ``".bin"`` for one we do not know."""
+    """Return the file extension for a MIME type, such as ``".mp4"``; ``".bin"`` for an unknown type."""
     return _SUFFIX_OF_MIME.get(mime, ".bin")
 
 

@@ -21,7 +21,7 @@ def no_collector():
     gc.enable()
 
 
-async def test_answers_are_gone_when_they_were_read(no_collector):
+async def test_answers_are_freed_after_reading(no_collector):
     """The API's and the media's."""
     answers = []
 
@@ -47,7 +47,7 @@ class Card:
         """Hear of one."""
 
 
-async def test_whoever_hears_of_retries_is_not_kept_by_them(no_collector):
+async def test_retry_listener_is_freed_after_the_retries(no_collector):
     """The machinery of the retries is itself a cycle, which we can't help."""
     card = Card()
     assert await retried(lambda: asyncio.sleep(0, "done"), lambda error: False, card.waits) == "done"
@@ -56,7 +56,7 @@ async def test_whoever_hears_of_retries_is_not_kept_by_them(no_collector):
     assert gone() is None
 
 
-async def test_what_goes_well_leaves_no_cycle(no_collector):
+async def test_successful_request_leaves_no_reference_cycle(no_collector):
     """Most exchanges do: a job makes several, and a kernel thousands."""
     await retried(lambda: asyncio.sleep(0), lambda error: True)
     gc.collect()
@@ -65,7 +65,7 @@ async def test_what_goes_well_leaves_no_cycle(no_collector):
     assert gc.collect() < 20
 
 
-def test_a_window_forgets_though_nobody_asks():
+def test_sliding_window_forgets_without_being_read():
     """A kernel that makes jobs one by one never asks how many fit."""
     window = SlidingWindow(5, 10.0)
     for second in range(1000):

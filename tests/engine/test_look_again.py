@@ -160,7 +160,7 @@ async def test_look_again_of_a_reusing_run_looks_for_the_earlier_one(client, san
     assert not sandbox.jobs
 
 
-async def test_look_again_takes_what_recover_found(client, sandbox):
+async def test_look_again_takes_job_found_by_recover(client, sandbox):
     """recover() has given the job to the row of the submission."""
     run = await lost(client, sandbox, Fault.reset_after())
     sandbox.clear_faults()
@@ -171,7 +171,7 @@ async def test_look_again_takes_what_recover_found(client, sandbox):
     assert [*sandbox.jobs] == [run.job_id] == [outcome.found[0].id]
 
 
-async def test_retry_of_a_place_takes_what_recover_found(client, sandbox):
+async def test_retry_of_an_item_takes_job_found_by_recover(client, sandbox):
     """A batch submits a place again only if there is no job."""
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
@@ -186,7 +186,7 @@ async def test_retry_of_a_place_takes_what_recover_found(client, sandbox):
     await leave(queue)
 
 
-async def test_retry_of_equal_places_gives_each_a_job(client, sandbox):
+async def test_retry_of_equal_items_gives_each_a_job(client, sandbox):
     """They are interchangeable."""
     runs = [await lost(client, sandbox, Fault.reset_after()) for _ in range(2)]
     sandbox.clear_faults()
@@ -280,7 +280,7 @@ async def test_look_again_of_a_reusing_run_keeps_a_job_that_can_not_be_fetched(c
     assert len(sandbox.jobs) == 1
 
 
-async def test_cancel_of_an_uncertain_place_says_that_the_job_may_run(client, sandbox):
+async def test_cancel_of_an_uncertain_item_says_that_the_job_may_run(client, sandbox):
     """The list still can't be had."""
     run = await lost(client, sandbox, Fault.reset_after())
     run.look_again()
@@ -292,7 +292,7 @@ async def test_cancel_of_an_uncertain_place_says_that_the_job_may_run(client, sa
 
 
 @pytest.mark.parametrize("fault", [Fault.reset_before(), Fault.reset_after()], ids=["never started", "started"])
-async def test_cancel_of_a_place_that_is_looked_up_submits_nothing(client, sandbox, fault):
+async def test_cancel_of_an_item_during_look_up_submits_nothing(client, sandbox, fault):
     """A job that is found is cancelled."""
     sandbox.next_duration(FOREVER)
     sandbox.inject(fault, method="POST", times=1)

@@ -66,7 +66,7 @@ def ends_soon(sandbox, run):
     threading.Timer(0.1, sandbox.finish, (run.job_id,)).start()
 
 
-async def test_from_new_to_ended(client):
+async def test_run_started_reaches_its_end(client):
     """Submitting, watching, ended; then nothing is left running and the result stays."""
     run = image(client)
     listener = Listener(run)
@@ -84,7 +84,7 @@ async def test_from_new_to_ended(client):
     await until(lambda: not tracker_of(client).busy)  # a held poll that was cancelled takes some steps to end
 
 
-async def test_its_parameters_are_its_own(client):
+async def test_run_params_changed_later_keeps_its_copy(client):
     """Neither those who gave them nor those who are given the job change what is sent, or sent once more."""
     inputs = {"steps": [10]}
     run = JobRun(Tool.MUSIC, {"prompt": "Jazz", "model_inputs": inputs}, client=client)
@@ -96,7 +96,7 @@ async def test_its_parameters_are_its_own(client):
     assert job.raw["inputParams"]["model_inputs"] == run.params["model_inputs"] == {"steps": [10]}
 
 
-async def test_a_result_that_is_not_there_yet(client, sandbox):
+async def test_result_before_the_end_raises(client, sandbox):
     """A job that runs was submitted and will be billed: nobody may take it for one that was never started, and start another."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -118,7 +118,7 @@ async def test_a_result_that_is_not_there_yet(client, sandbox):
         await run.wait()
 
 
-async def test_a_job_that_fails(client):
+async def test_run_of_failing_job_raises(client):
     """It ends with the service's words and what it cost, and waiting again tells the same."""
     run = JobRun(Tool.IMAGE, {"prompt": "fail please"}, client=client)
     for _ in range(2):
@@ -129,7 +129,7 @@ async def test_a_job_that_fails(client):
     assert run.phase is Phase.ENDED
 
 
-async def test_a_service_that_answers_at_once(serve, nothing_left):
+async def test_run_answered_at_once_is_ended(serve, nothing_left):
     """A result without a job is ended without being watched."""
     sandbox = serve(sync_tools=("tts",))
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -142,7 +142,7 @@ async def test_a_service_that_answers_at_once(serve, nothing_left):
     await client.aclose()
 
 
-async def test_it_is_refused(client, sandbox):
+async def test_run_refused_raises(client, sandbox):
     """The service's own words end it, and nothing was started."""
     run = JobRun(Tool.VIDEO, {"prompt": "x", "fps": 29}, client=client)
     with pytest.raises(Exception, match="Invalid fps"):
@@ -154,7 +154,7 @@ async def test_it_is_refused(client, sandbox):
 # Cancelling, in each phase
 
 
-async def test_cancelled_before_it_was_submitted(client, sandbox):
+async def test_cancel_before_submission_sends_nothing(client, sandbox):
     """Nothing is ever sent."""
     before = len(sandbox.requests)
     run = image(client)
@@ -166,7 +166,7 @@ async def test_cancelled_before_it_was_submitted(client, sandbox):
     assert len(sandbox.requests) == before
 
 
-def test_cancelled_before_it_was_submitted_in_a_plain_script():
+def test_cancel_before_submission_in_a_script_sends_nothing():
     """It is the same, and done when the call returns."""
     run = image(NovaKitClient("sk_" + "a" * 64))
     run.keep_watching()
@@ -175,7 +175,7 @@ def test_cancelled_before_it_was_submitted_in_a_plain_script():
     assert run.phase is Phase.REFUSED
 
 
-async def test_cancelled_while_it_is_submitted(client, sandbox):
+async def test_cancel_during_submission_cancels_the_job(client, sandbox):
     """As soon as it has an id it is cancelled; meanwhile the run says so."""
     sandbox.next_duration(FOREVER)
     posted = sandbox.inject(Fault.delay(0.5), method="POST")
@@ -190,7 +190,7 @@ async def test_cancelled_while_it_is_submitted(client, sandbox):
     assert not run.cancelling
 
 
-async def test_cancelled_before_its_request_is_on_its_way(client, sandbox, tmp_path):
+async def test_cancel_before_the_request_sends_nothing(client, sandbox, tmp_path):
     """It has begun, and the history has its row; nothing is sent, and the row is gone."""
     history = JobHistory(tmp_path / "history.sqlite3")
     run = image(client, history=history)
@@ -206,7 +206,7 @@ async def test_cancelled_before_its_request_is_on_its_way(client, sandbox, tmp_p
 
 
 @pytest.mark.parametrize("before", [True, False])
-async def test_cancelled_while_a_submission_sits_out_a_429(client, sandbox, tmp_path, before):
+async def test_cancel_during_retry_after_sends_nothing_more(client, sandbox, tmp_path, before):
     """It is not sent again: nothing is started, and the history knows it."""
     stamina.set_testing(False)
     sandbox.inject(Fault.status(429, retry_after=50), method="POST", times=None)
@@ -227,7 +227,7 @@ async def test_cancelled_while_a_submission_sits_out_a_429(client, sandbox, tmp_
     assert history.lost(base_url=client.base_url, asked=[(Tool.IMAGE, run.params)]) == []
 
 
-def test_a_programs_loop_that_ends_while_a_submission_sits_out_a_429(script_client, sandbox):
+def test_loop_ended_during_retry_after_still_submits(script_client, sandbox):
     """The submission is not that loop's: it goes on, and is made as soon as the service takes it."""
     stamina.set_testing(False)
     sandbox.inject(Fault.status(429, retry_after=1), method="POST", times=1)
@@ -242,7 +242,7 @@ def test_a_programs_loop_that_ends_while_a_submission_sits_out_a_429(script_clie
     assert run.wait_blocking(30.0).status == JobStatus.COMPLETED
 
 
-def test_a_script_that_waits_too_short_for_a_busy_service_waits_again(script_client, sandbox, tmp_path):
+def test_wait_again_after_timeout_during_retry_after_submits(script_client, sandbox, tmp_path):
     """A 429 is sat out; whoever gives up meanwhile is told that nothing was taken yet, and waits again."""
     stamina.set_testing(False)
     refused = sandbox.inject(Fault.status(429, retry_after=2), method="POST", times=1)
@@ -256,7 +256,7 @@ def test_a_script_that_waits_too_short_for_a_busy_service_waits_again(script_cli
     assert [entry.stage for entry in history.entries()] == ["job"]
 
 
-async def test_cancelled_while_a_submission_is_refused(client, sandbox, monkeypatch):
+async def test_cancel_during_refused_submission_is_settled(client, sandbox, monkeypatch):
     """There is nothing to cancel, and the run does not say so for ever."""
     sandbox.inject(Fault.status(403), method="POST")
     run = image(client)
@@ -275,7 +275,7 @@ async def test_cancelled_while_a_submission_is_refused(client, sandbox, monkeypa
     assert not run.cancelling
 
 
-async def test_cancelled_while_it_is_watched(client, sandbox):
+async def test_cancel_of_watched_job_cancels_it(client, sandbox):
     """The service's word counts: cancelled, and not billed."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -290,7 +290,7 @@ async def test_cancelled_while_it_is_watched(client, sandbox):
     assert [r.method for r in sandbox.requests if r.path.endswith(run.job_id)].count("DELETE") == 1
 
 
-async def test_cancelled_too_late(client, sandbox):
+async def test_cancel_after_the_end_keeps_the_result(client, sandbox):
     """A job that has ended meanwhile keeps its end."""
     run = image(client)
     await run.wait()
@@ -300,7 +300,7 @@ async def test_cancelled_too_late(client, sandbox):
     assert len(sandbox.requests) == before
 
 
-async def test_a_cancellation_that_fails(client, sandbox):
+async def test_cancel_that_fails_is_shown(client, sandbox):
     """It is told, the job is watched on, and it can be asked for again."""
     sandbox.next_duration(FOREVER)
     sandbox.inject(Fault.status(500), method="DELETE", times=None)
@@ -318,7 +318,7 @@ async def test_a_cancellation_that_fails(client, sandbox):
         await run.wait()
 
 
-async def test_a_cancellation_that_takes_its_time(client, sandbox):
+async def test_cancel_with_slow_status_waits_for_the_end(client, sandbox):
     """NovaKit has agreed: one answer that does not know of it yet is no reason to say that it has not."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -334,7 +334,7 @@ async def test_a_cancellation_that_takes_its_time(client, sandbox):
     assert notes == {""}
 
 
-async def test_a_cancellation_that_was_not_to_be(client, sandbox):
+async def test_cancel_refused_by_the_service_is_shown(client, sandbox):
     """What was said of it holds until the end, and no longer."""
     sandbox.next_duration(FOREVER)
     sandbox.inject(Fault.not_json('{"success": false}', content_type="application/json"), method="DELETE")
@@ -349,7 +349,7 @@ async def test_a_cancellation_that_was_not_to_be(client, sandbox):
     assert run.note == ""
 
 
-async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
+async def test_cancel_of_unwatched_job_with_stale_status_is_noted(client, sandbox):
     """Nobody hears of the end, so that is what is said."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.05)
@@ -366,7 +366,7 @@ async def test_cancelled_after_we_left_it_without_its_knowing(client, sandbox):
     assert run.note == ""
 
 
-async def test_cancelled_after_we_left_it(client, sandbox):
+async def test_cancel_of_unwatched_job_cancels_it(client, sandbox):
     """A job that is not watched any more can still be cancelled."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.05)
@@ -379,7 +379,7 @@ async def test_cancelled_after_we_left_it(client, sandbox):
         await run.wait()
 
 
-async def test_a_cancellation_that_fails_after_we_left(client, sandbox):
+async def test_cancel_of_unwatched_job_that_fails_is_shown(client, sandbox):
     """The run stays left, with its job."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.05)
@@ -394,7 +394,7 @@ async def test_a_cancellation_that_fails_after_we_left(client, sandbox):
     await until(lambda: run.phase is Phase.ENDED)
 
 
-async def test_a_job_that_ended_while_nobody_watched(client, sandbox):
+async def test_keep_watching_job_ended_meanwhile_is_settled(client, sandbox):
     """Cancelling it learns of its end."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.05)
@@ -410,7 +410,7 @@ async def test_a_job_that_ended_while_nobody_watched(client, sandbox):
 # Watching, leaving, watching on
 
 
-async def test_watching_ends_and_goes_on(client, sandbox):
+async def test_keep_watching_after_timeout_reaches_the_end(client, sandbox):
     """A time-out stops the watching only; kept watching, the job ends as ever."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.1)
@@ -431,7 +431,7 @@ async def test_watching_ends_and_goes_on(client, sandbox):
     assert run.result().status == JobStatus.COMPLETED
 
 
-async def test_waiting_again_watches_on(client, sandbox):
+async def test_wait_after_timeout_watches_again(client, sandbox):
     """Who waits for a job that was left means it."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.1)
@@ -442,7 +442,7 @@ async def test_waiting_again_watches_on(client, sandbox):
     assert (await run.wait()).status == JobStatus.COMPLETED
 
 
-async def test_how_long_is_watched(client):
+async def test_watch_seconds_come_from_argument_or_tool(client):
     """The time-out given, or the tool's, or the longest where the tool is unknown."""
     assert image(client, timeout=7).watch_seconds == 7.0
     assert image(client).watch_seconds == Tool.IMAGE.timeout
@@ -456,7 +456,7 @@ async def test_how_long_is_watched(client):
 
 
 @pytest.mark.parametrize(("hours", "seconds"), [(0.02, 72.0), (-0.02, 0.0), (50, 0.0), (None, 0.0)])
-async def test_an_attached_jobs_time_is_its_own(client, sandbox, hours, seconds):
+async def test_elapsed_of_attached_run_counts_from_the_jobs_start(client, sandbox, hours, seconds):
     """It counts from the job's beginning, not from ours, but for two clocks that disagree."""
     sandbox.next_duration(FOREVER)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
@@ -472,7 +472,7 @@ async def test_an_attached_jobs_time_is_its_own(client, sandbox, hours, seconds)
     assert run.elapsed == run.job.seconds
 
 
-async def test_an_attached_card_counts_from_the_jobs_beginning(client, sandbox):
+async def test_elapsed_of_attached_card_counts_from_the_jobs_start(client, sandbox):
     """As the service's own answer tells it."""
     sandbox.next_duration(FOREVER)
     job = await client.get((await client.submit("image", {"prompt": "A lighthouse"})).id)
@@ -486,7 +486,7 @@ async def test_an_attached_card_counts_from_the_jobs_beginning(client, sandbox):
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", []])
-def test_a_time_out_is_a_length_of_time(timeout):
+def test_timeout_invalid_is_refused(timeout):
     """Anything else is refused before anything is sent."""
     with pytest.raises(ConfigurationError, match="Nothing was sent or billed"):
         check_timeout(timeout)
@@ -496,7 +496,7 @@ def test_a_time_out_is_a_length_of_time(timeout):
         image(NovaKitClient("sk_" + "a" * 64)).wait_blocking(timeout)
 
 
-async def test_a_time_out_that_is_none_says_nothing_against_the_job(client, sandbox):
+async def test_wait_with_invalid_timeout_leaves_the_job_running(client, sandbox):
     """Where the job runs already it can't be said that nothing was sent or billed."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -516,7 +516,7 @@ async def test_a_time_out_that_is_none_says_nothing_against_the_job(client, sand
 # Attaching
 
 
-async def test_attaching_to_a_job(client, sandbox):
+async def test_attached_job_is_watched(client, sandbox):
     """Running or ended, it is picked up with its tool and its parameters, and not submitted again."""
     sandbox.next_duration(200.0)
     job = await client.submit("image", {"prompt": "A lighthouse"})
@@ -533,7 +533,7 @@ async def test_attaching_to_a_job(client, sandbox):
     assert set(sandbox.jobs) == before
 
 
-async def test_attaching_to_no_job(client, sandbox):
+async def test_attached_unknown_job_raises(client, sandbox):
     """The error says so; nothing is known against the job, so it can be looked for again."""
     run = JobRun.attached("job_unknown", client=client)
     with pytest.raises(NotFoundError):
@@ -551,13 +551,13 @@ async def test_attaching_to_no_job(client, sandbox):
 
 
 @pytest.mark.parametrize("job_id", [5, None, "", "job 1"])
-def test_attaching_to_what_is_no_job_id(job_id):
+def test_attached_malformed_id_is_refused(job_id):
     """It is refused at once."""
     with pytest.raises(InvalidParameterError, match="no job id"):
         JobRun.attached(job_id, client=None)
 
 
-async def test_cancelling_while_a_job_is_looked_for(client, sandbox):
+async def test_cancel_during_look_up_cancels_the_job(client, sandbox):
     """It is cancelled as soon as it is found; where it is not, the run does not say so for ever."""
     sandbox.next_duration(FOREVER)
     job = await client.submit("image", {"prompt": "x"})
@@ -575,7 +575,7 @@ async def test_cancelling_while_a_job_is_looked_for(client, sandbox):
     assert not lost.cancelling
 
 
-async def test_cancelling_a_job_that_could_not_be_looked_at(client, sandbox):
+async def test_cancel_of_attached_job_without_answer_is_sent(client, sandbox):
     """The id is enough."""
     sandbox.next_duration(FOREVER)
     job = await client.submit("image", {"prompt": "x"})
@@ -591,7 +591,7 @@ async def test_cancelling_a_job_that_could_not_be_looked_at(client, sandbox):
 # Waiting, on any thread
 
 
-async def test_giving_up_waiting_does_nothing_to_the_job(client, sandbox):
+async def test_wait_cancelled_leaves_the_job_running(client, sandbox):
     """An interrupted await leaves the job running; waiting again works."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -606,7 +606,7 @@ async def test_giving_up_waiting_does_nothing_to_the_job(client, sandbox):
     assert (await run.wait()).status == JobStatus.COMPLETED
 
 
-async def test_many_wait_for_one_job(client, sandbox):
+async def test_wait_by_many_submits_once(client, sandbox):
     """On this loop, on other loops, and blocking on other threads: all get the same job, which is submitted once."""
     sandbox.next_duration(200.0)
     before = set(sandbox.jobs)
@@ -627,7 +627,7 @@ async def test_many_wait_for_one_job(client, sandbox):
     assert len(set(sandbox.jobs) - before) == 1
 
 
-async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
+async def test_run_on_another_thread_starts_cancels_and_attaches(client, sandbox):
     """A callback on a thread with a running loop of its own only hands work over: all of it happens on the main loop."""
     sandbox.next_duration(FOREVER)
     loop = asyncio.get_running_loop()
@@ -652,7 +652,7 @@ async def test_another_thread_starts_cancels_and_attaches(client, sandbox):
     assert loops == {loop}
 
 
-async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbox):
+async def test_wait_on_another_thread_watches_again(client, sandbox):
     """It does not get the old time-out once more, but the job."""
     sandbox.next_duration(FOREVER)
     run = image(client, timeout=0.1)
@@ -664,7 +664,7 @@ async def test_another_thread_waits_again_for_a_job_that_was_left(client, sandbo
     assert job.status == JobStatus.COMPLETED
 
 
-async def test_another_thread_gives_up(client, sandbox):
+async def test_wait_on_a_closed_loop_does_not_affect_others(client, sandbox):
     """A loop that is gone with its waiter is no trouble to the others."""
     sandbox.next_duration(200.0)
     run = image(client)
@@ -683,7 +683,7 @@ async def test_another_thread_gives_up(client, sandbox):
     task.get_coro().close()
 
 
-async def test_a_blocking_wait_on_another_thread_has_a_time_out(client, sandbox):
+async def test_wait_blocking_on_another_thread_times_out(client, sandbox):
     """The job goes on; the thread is free."""
     sandbox.next_duration(FOREVER)
     run = image(client)
@@ -708,7 +708,7 @@ def script_client(sandbox):
     job_loop.run_blocking(client.aclose)
 
 
-def test_threads_that_begin_at_once_submit_once(script_client, sandbox):
+def test_start_by_many_threads_submits_once(script_client, sandbox):
     """As in a plain script: all wait for one run."""
     before = len(sandbox.jobs)
     for _ in range(10):
@@ -725,7 +725,7 @@ def test_threads_that_begin_at_once_submit_once(script_client, sandbox):
     assert len(sandbox.jobs) == before + 10
 
 
-def test_a_plain_script_waits(script_client):
+def test_script_waits(script_client):
     """It gets the job, and the same one again."""
     run = image(script_client)
     job = run.wait_blocking()
@@ -733,7 +733,7 @@ def test_a_plain_script_waits(script_client):
     assert run.wait_blocking() is job
 
 
-def test_a_plain_script_waits_again(script_client, sandbox):
+def test_script_waits_again(script_client, sandbox):
     """After a time-out the job goes on: the next wait waits for the same job, and it is billed once."""
     sandbox.next_duration(FOREVER)
     before = set(sandbox.jobs)
@@ -755,7 +755,7 @@ def script_until(condition):
     asyncio.run(until(condition))
 
 
-def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
+def test_script_cancels_after_timeout(script_client, sandbox):
     """In the background; what is not done is said."""
     sandbox.next_duration(FOREVER)
     run = image(script_client, timeout=0.1)
@@ -774,7 +774,7 @@ def test_a_plain_script_cancels_after_a_time_out(script_client, sandbox):
     run.cancel()
 
 
-def test_a_plain_script_cancels_a_job_of_yesterday(script_client, sandbox):
+def test_script_cancels_attached_job(script_client, sandbox):
     """Attached to and cancelled, without being watched; what is not done is said."""
     sandbox.next_duration(FOREVER)
     job = job_loop.run_blocking(lambda: script_client.submit("image", {"prompt": "x"}))
@@ -791,7 +791,7 @@ def test_a_plain_script_cancels_a_job_of_yesterday(script_client, sandbox):
         attached.wait_blocking()
 
 
-def test_a_plain_script_is_interrupted(script_client, sandbox):
+def test_script_interrupted_leaves_the_job_running(script_client, sandbox):
     """Ctrl-C ends the waiting; the job goes on, and waiting again works."""
     sandbox.next_duration(FOREVER)
     run = image(script_client)
@@ -810,7 +810,7 @@ def test_a_plain_script_is_interrupted(script_client, sandbox):
     assert run.wait_blocking(10.0).status == JobStatus.COMPLETED
 
 
-def test_a_wait_that_is_over_in_mid_post_loses_nothing(script_client, sandbox):
+def test_wait_timed_out_during_post_keeps_the_job(script_client, sandbox):
     """The submission goes on, and the next wait has its job."""
     sandbox.inject(Fault.delay(0.5), method="POST")
     run = image(script_client)
@@ -822,7 +822,7 @@ def test_a_wait_that_is_over_in_mid_post_loses_nothing(script_client, sandbox):
 
 
 @pytest.mark.parametrize("again", [lambda run: run.wait_blocking(30.0), lambda run: asyncio.run(run.wait())])
-def test_a_programs_loop_that_ends_does_not_end_the_job(script_client, sandbox, again):
+def test_loop_ended_leaves_the_job_running(script_client, sandbox, again):
     """It is watched on the job loop, whoever waits for it where."""
     sandbox.next_duration(FOREVER)
     run = image(script_client)
@@ -838,7 +838,7 @@ def test_a_programs_loop_that_ends_does_not_end_the_job(script_client, sandbox, 
     assert again(run).status == JobStatus.COMPLETED
 
 
-def test_a_loop_that_stands_still_between_two_cells(script_client, sandbox):
+def test_loop_stopped_between_cells_continues(script_client, sandbox):
     """As IPython's does in a terminal: the job ends meanwhile, and the loop is told when it goes on."""
     paused = asyncio.new_event_loop()
     sandbox.next_duration(FOREVER)

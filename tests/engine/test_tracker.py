@@ -54,7 +54,7 @@ async def all_over(*listeners):
     await asyncio.sleep(0.05)  # what was stopped is gone a few steps later
 
 
-def test_one_job_takes_few_requests_and_shows_its_progress():
+def test_watch_one_job_takes_few_requests():
     """A job of a minute: at most 15 polling requests, many steps of progress, and its end noticed at once."""
 
     async def main():
@@ -75,7 +75,7 @@ def test_one_job_takes_few_requests_and_shows_its_progress():
     run(main())
 
 
-def test_the_interval_backs_off_and_starts_again_when_a_job_is_added():
+def test_interval_grows_and_restarts_with_a_new_job():
     """Snapshots come after 2, 3, 4.5 … 10 s, and after 2 s again when there is a new job."""
 
     async def main():
@@ -95,7 +95,7 @@ def test_the_interval_backs_off_and_starts_again_when_a_job_is_added():
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1, None), (4, None), (5, None), (100, None), (3, 120), (40, 300)])
-def test_all_polling_stays_under_half_of_the_limit(count, limit):
+def test_polling_stays_under_half_of_the_limit(count, limit):
     """Whatever the number of jobs, no window of a minute sees more than half of the key's requests."""
 
     async def main():
@@ -110,7 +110,7 @@ def test_all_polling_stays_under_half_of_the_limit(count, limit):
     run(main())
 
 
-def test_a_hundred_jobs_cost_hardly_more_than_one():
+def test_polling_a_hundred_jobs_costs_hardly_more_than_one():
     """A hundred jobs of a minute at once: at most 20 requests a minute and two for each job."""
 
     async def main():
@@ -125,7 +125,7 @@ def test_a_hundred_jobs_cost_hardly_more_than_one():
     run(main())
 
 
-def test_jobs_beyond_the_list_are_asked_for_one_by_one():
+def test_jobs_beyond_the_list_are_requested_singly():
     """More jobs than one list shows: each is noticed all the same."""
 
     async def main():
@@ -138,7 +138,7 @@ def test_jobs_beyond_the_list_are_asked_for_one_by_one():
     run(main())
 
 
-def test_others_jobs_that_fill_the_list_hide_ours_for_no_long():
+def test_list_full_of_other_jobs_does_not_hide_ours():
     """When the newest hundred jobs are somebody else's, ours are found among the pending ones, and got when they end."""
 
     async def main():
@@ -160,7 +160,7 @@ def test_others_jobs_that_fill_the_list_hide_ours_for_no_long():
     run(main())
 
 
-def test_a_server_that_does_not_hold_is_polled_with_back_off():
+def test_server_without_long_polls_is_polled_with_backoff():
     """A long poll answered at once with the job still running must not become a storm."""
 
     async def main():
@@ -174,7 +174,7 @@ def test_a_server_that_does_not_hold_is_polled_with_back_off():
     run(main())
 
 
-def test_a_429_pauses_all_polling_for_as_long_as_it_says():
+def test_429_pauses_all_polling_for_retry_after():
     """After Retry-After: 25 no request of this key goes out for 25 s, whichever job's it would be."""
 
     async def main():
@@ -192,7 +192,7 @@ def test_a_429_pauses_all_polling_for_as_long_as_it_says():
     run(main())
 
 
-def test_a_lost_connection_is_shown_and_survived():
+def test_connection_lost_is_shown_and_retried():
     """While nothing answers the watch says so, waits longer and longer, and goes on as soon as it can."""
 
     async def main():
@@ -214,7 +214,7 @@ def test_a_lost_connection_is_shown_and_survived():
 
 
 @pytest.mark.parametrize("error", [APIError("oops", 500), APIError("oops", 503), UnreadableAnswerError("no JSON", 200)])
-def test_server_errors_and_unreadable_bodies_are_no_end(error):
+def test_server_error_keeps_the_watch(error):
     """A 5xx or a body that is no JSON says nothing about the job, so the watching goes on."""
 
     async def main():
@@ -230,7 +230,7 @@ def test_server_errors_and_unreadable_bodies_are_no_end(error):
 
 
 @pytest.mark.parametrize("error", [PermissionDeniedError("scope", 403), NotFoundError("gone", 404)])
-def test_403_and_404_end_one_watch_at_once(error):
+def test_403_and_404_end_one_watch(error):
     """What no repetition can mend ends the watch with the error, and leaves the other jobs alone."""
 
     async def main():
@@ -270,7 +270,7 @@ def test_401_ends_all_watches():
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_key_that_may_not_list_still_watches(count):
+def test_key_without_list_scope_still_watches(count):
     """403 on the list costs the shared progress; the jobs are asked for one by one."""
 
     async def main():
@@ -286,7 +286,7 @@ def test_a_key_that_may_not_list_still_watches(count):
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_list_that_is_too_long_is_no_trouble(count):
+def test_list_too_long_requests_jobs_singly(count):
     """Jobs that carry their sources along may be too long together; one by one they are not, and nobody hears of trouble."""
 
     async def main():
@@ -304,7 +304,7 @@ def test_a_list_that_is_too_long_is_no_trouble(count):
     run(main())
 
 
-def test_a_time_out_ends_the_watching_and_names_the_job():
+def test_timeout_ends_the_watch_and_names_the_job():
     """After its time-out a watch is over with an error that carries the id, and nothing is left running."""
 
     async def main():
@@ -323,7 +323,7 @@ def test_a_time_out_ends_the_watching_and_names_the_job():
 
 
 @pytest.mark.parametrize("error", [None, PermissionDeniedError("no", 403), AuthenticationError("no", 401)])
-def test_a_listener_that_watches_on_at_once(error):
+def test_listener_can_watch_again_at_once(error):
     """Whatever ended the watch, there is one task of each kind, and none when it ends."""
 
     async def main():
@@ -353,7 +353,7 @@ def test_a_listener_that_watches_on_at_once(error):
     run(main())
 
 
-def test_a_time_out_comes_even_while_the_service_is_silent():
+def test_timeout_while_the_service_is_silent_ends_the_watch():
     """Neither a list that hangs nor an outage puts the end of the watching off."""
 
     async def main():
@@ -367,7 +367,7 @@ def test_a_time_out_comes_even_while_the_service_is_silent():
     run(main())
 
 
-def test_the_same_job_watched_twice_is_asked_about_once():
+def test_job_watched_twice_is_requested_once():
     """Two cards of one job share its requests, and both hear of its end."""
 
     async def main():
@@ -382,7 +382,7 @@ def test_the_same_job_watched_twice_is_asked_about_once():
     run(main())
 
 
-def test_answers_that_overtake_each_other_change_nothing():
+def test_answer_overtaken_by_a_newer_one_is_ignored():
     """A snapshot taken before the end that arrives after it leaves the job ended."""
     ended = Job("job_1", JobStatus.COMPLETED, progress=100.0, output={"url": "https://x.example/a.mp4"})
     late = Job("job_1", JobStatus.PROCESSING, progress=40.0)
@@ -390,7 +390,7 @@ def test_answers_that_overtake_each_other_change_nothing():
     assert late.advanced(ended).output == ended.output
 
 
-def test_an_ended_job_needs_no_watch():
+def test_ended_job_is_not_watched():
     """A job that has already ended is over at once, without a request."""
 
     async def main():
@@ -405,7 +405,7 @@ def test_an_ended_job_needs_no_watch():
     run(main())
 
 
-def test_closing_leaves_no_task():
+def test_aclose_leaves_no_task():
     """Closing ends what runs, in the middle of long polls, and returns when it is gone."""
 
     async def main():
@@ -420,7 +420,7 @@ def test_closing_leaves_no_task():
     run(main())
 
 
-def test_a_faulty_listener_costs_nobody_else():
+def test_listener_that_raises_does_not_affect_others():
     """An exception in one listener is reported to the loop, and the other jobs are watched on."""
 
     async def main():
@@ -437,7 +437,7 @@ def test_a_faulty_listener_costs_nobody_else():
     run(main())
 
 
-def test_a_sandbox_that_runs_faster_is_asked_faster():
+def test_sandbox_speed_shortens_the_intervals():
     """At speed 12 a job of 6 s shows as many steps as one of 72 s does at speed 1."""
 
     async def main():
@@ -450,7 +450,7 @@ def test_a_sandbox_that_runs_faster_is_asked_faster():
     run(main())
 
 
-def test_a_fault_of_ours_ends_the_watching_and_says_so():
+def test_internal_error_ends_the_watch_and_is_reported():
     """Something that nobody foresaw must not leave a card waiting for ever."""
 
     async def main():
@@ -471,7 +471,7 @@ def test_a_fault_of_ours_ends_the_watching_and_says_so():
     run(main())
 
 
-def test_an_id_that_no_request_can_have_ends_the_watch_at_once():
+def test_malformed_id_ends_the_watch():
     """What the client refuses to ask for is no passing trouble."""
 
     async def main():
@@ -486,7 +486,7 @@ def test_an_id_that_no_request_can_have_ends_the_watch_at_once():
     run(main())
 
 
-def test_two_loops_of_one_client_have_a_tracker_each():
+def test_tracker_of_one_client_on_two_loops_differs():
     """Threads with loops of their own must not stop each other's watches."""
     client = NovaKitClient("sk_" + "0" * 64)
     trackers = []
@@ -502,7 +502,7 @@ def test_two_loops_of_one_client_have_a_tracker_each():
 
 @pytest.mark.parametrize("count", [1, 3, 40])
 @pytest.mark.parametrize("left", [20.0, 5_000.0], ids=["ended meanwhile", "still running"])
-def test_after_an_hours_sleep_it_goes_on(count, left):
+def test_clock_jump_of_an_hour_continues_the_watch(count, left):
     """A laptop wakes up: what has ended is noticed soon, what has not is watched further, and no burst of requests is sent."""
 
     async def main():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameterError
 from ..model.canonical import owned
-from ..model.checks import check
+from ..model.checks import check, problems
 from ..model.media import sniff, suffix_of
 from ..model.parameters import PARAMETERS
 from ..model.tools import Tool
@@ -95,9 +95,23 @@ def checked(tool: Tool, params: Mapping[str, Any]) -> dict[str, Any]:
         >>> checked(Tool.VIDEO, {"prompt": "A sunset", "seed": None})
         {'prompt': 'A sunset'}
     """
-    kept = said(tool, params) if isinstance(params, Mapping) else params
+    try:
+        kept = said(tool, params) if isinstance(params, Mapping) else params
+    except InvalidParameterError as error:
+        raise _with_others(tool, params, error) from None
     check(tool, kept)
     return kept
+
+
+def _with_others(tool: Tool, params: Mapping[str, Any], error: InvalidParameterError) -> InvalidParameterError:
+    """Return an error for a source that can't be read, with what is wrong besides."""
+    others = problems(tool, {name: value for name, value in params.items() if value is not None})
+    others.pop(error.parameter or "", None)
+    if not others:
+        return error
+    means = " Nothing was sent or billed."
+    first = error.message.partition(means)[0].rstrip(".")
+    return InvalidParameterError(f"{first}; {'; '.join(others.values())}.{means}", parameter=error.parameter)
 
 
 def own(tool: Tool, name: str, value: Any) -> Any:

@@ -126,7 +126,16 @@ class Store:
         Raises:
             ConfigurationError: a value can't be used; nothing was changed.
         """
-        checked = {name: None if value is None else SETTINGS[name].check(value) for name, value in values.items()}
+        checked, refused = {}, []
+        for name, value in values.items():
+            try:
+                checked[name] = None if value is None else SETTINGS[name].check(value)
+            except ConfigurationError as error:
+                refused.append(error)
+        if len(refused) > 1:
+            raise ConfigurationError(" ".join(error.message for error in refused))
+        if refused:
+            raise refused[0]
         with self.lock:
             before = {name: self.assigned.get(name) for name in checked}
             for name, value in checked.items():

@@ -64,6 +64,8 @@ def conditions(
         wanted.append(("tool = ?", str(Tool.of(tool))))
     if status is not None:
         wanted.append(("coalesce(status, stage) = ?", str(status)))
+    if search is not None and not isinstance(search, str):
+        raise ConfigurationError(f"search must be text, got {search!r}.")
     if search:
         # Not LIKE: its pattern ends at a NUL, is limited to 50,000 bytes, and folds English letters only.
         text = "CAST(words || ' ' || note AS BLOB), CAST(job_id AS BLOB)"

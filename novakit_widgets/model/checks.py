@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidParameterError
-from .encoding import encode
+from .encoding import encode, value_problem
 from .parameters import PARAMETERS, short
 from .tools import Tool
 
@@ -44,9 +44,17 @@ def check(tool: Tool, params: Mapping[str, Any]) -> None:
         )
     check_keys(tool, params)
     found = problems(tool, params)
+    try:
+        encode(tool, params)
+    except InvalidParameterError:
+        for name, value in params.items():
+            problem = None if name in found else value_problem({name: value})
+            if problem is not None:
+                found[name] = f"{name} {problem}"
+        refuse(tool, found)
+        raise
     if found:
         refuse(tool, found)
-    encode(tool, params)
 
 
 def refuse(tool: Tool, found: Mapping[str, str]) -> None:

@@ -49,15 +49,16 @@ def check_names(
         TypeError: speech() got an unknown keyword 'auto_start': did you mean 'autostart'? ...
     """
     check_keys(tool, params)
-    for name in params:
-        advice = name_problem(tool, name, ours)
-        if advice is not None:
-            raise boxed(
-                TypeError(
-                    f"{called or f'{tool}()'} got an unknown keyword {name!r}{advice} Nothing was sent or billed. "
-                    f"To send it as it is, use JobWidget({tool.endpoint!r}, {{{name!r}: …}})."
-                )
+    wrong = {name: advice for name in params if (advice := name_problem(tool, name, ours)) is not None}
+    if wrong:
+        named = " It also got ".join(f"an unknown keyword {name!r}{advice}" for name, advice in wrong.items())
+        raw = ", ".join(f"{name!r}: …" for name in wrong)
+        raise boxed(
+            TypeError(
+                f"{called or f'{tool}()'} got {named} Nothing was sent or billed. To send "
+                f"{'it as it is' if len(wrong) == 1 else 'them as they are'}, use JobWidget({tool.endpoint!r}, {{{raw}}})."
             )
+        )
 
 
 def name_problem(tool: Tool, name: str, ours: Collection[str] = KEYWORDS) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,18 +136,41 @@ def parse_items(tool: Tool, items: Iterable[Any], common: Mapping[str, Any] | No
 def _rows(items: Iterable[Any]) -> Iterator[Any]:
     """Return an iterator over the items of a list, a generator or a table."""
     if isinstance(items, str | bytes | Path | Mapping) or not _holds_items(items):
-        raise InvalidParameterError(
-            f"items must be a list of prompts or dicts, or a table, not {type(items).__name__}. Nothing was sent or billed. "
-            "Use nk.video, nk.image, … for a single job."
-        )
-    if hasattr(items, "columns"):  # a table of pandas or polars
-        as_dicts = getattr(items, "to_dicts", None)
-        items = as_dicts() if callable(as_dicts) else items.to_dict("records")  # type: ignore[attr-defined]  # pandas
+        raise _not_items(items)
+    if hasattr(items, "columns"):  # a table of pandas, polars or pyarrow
+        items = _table_rows(items)
     return itertools.chain(items)
 
 
+def _table_rows(table: Any) -> Iterable[Any]:
+    """Return the rows of a table as dicts.
+
+    Raises:
+        InvalidParameterError: Two columns have the same name, so that a dict would have only one of them.
+    """
+    names = Counter(getattr(table, "column_names", table.columns))
+    twice = [repr(name) for name, count in names.items() if count > 1]
+    if twice:
+        raise InvalidParameterError(
+            f"The table has the column {' and '.join(twice)} more than once. Nothing was sent or billed. "
+            "Rename or drop one of them."
+        )
+    for method, arguments in (("to_dicts", ()), ("to_pylist", ()), ("to_dict", ("records",))):
+        if callable(as_dicts := getattr(table, method, None)):
+            rows: Iterable[Any] = as_dicts(*arguments)
+            return rows
+    raise _not_items(table)
+
+
+def _not_items(items: object) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"items must be a list of prompts or dicts, or a table, not {type(items).__name__}. Nothing was sent or billed. "
+        "Use nk.video, nk.image, … for a single job."
+    )
+
+
 def _holds_items(items: object) -> bool:
-    return isinstance(items, Iterable) or (hasattr(items, "columns") and hasattr(items, "to_dict"))
+    return isinstance(items, Iterable) or hasattr(items, "columns")
 
 
 def _mapping(tool: Tool, item: object) -> Mapping[str, Any]:

@@ -8,13 +8,19 @@ import ipywidgets
 import traitlets
 from markupsafe import Markup
 
-from ..config import settings
-from ..errors import ConfigurationError, MissingKeyError
+from ..api.client import NovaKitClient
+from ..config import keys, settings
+from ..errors import AuthenticationError, ConfigurationError, MissingKeyError, NovaKitError, PermissionDeniedError
+from ..runtime import loop as job_loop
+from ..runtime.waiting import within
 from .common.kernel import in_kernel
 from .common.observe import when_changed
 from .common.style import PAGE
 
 __all__ = ["LoginForm", "login"]
+
+
+_PATIENCE = 10.0  # seconds for the service's answer about a key
 
 
 class _KeyBox(ipywidgets.Password):  # type: ignore[misc]  # ipywidgets ships no types
@@ -62,6 +68,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             return
         # Never in a variable as plain text: a verbose traceback shows variables.
         typed, self._key.value = settings.Secret(self._key.value.strip()), ""
+        before = keys.current.configured
         try:
             settings.use_key(typed)
             if self._keep.value:
@@ -69,18 +76,67 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         except ConfigurationError as error:
             self._message.value = _text(error.message)
         else:
-            self._message.value = _state()
+            self._message.value = _state("Asking NovaKit whether the key works …")
+            job_loop.background(lambda: self._check(typed, before))
+
+    async def _check(self, key: settings.Secret, before: settings.Secret | None) -> None:
+        """Ask the service whether the key works, and say so."""
+        works, told = await verdict(key)
+        if keys.current.configured != key:
+            return  # another one was entered meanwhile
+        if not works:
+            _put_back(before, kept=self._keep.value)
+        self._message.value = _state(told)
 
 
-def _state() -> str:
-    """Return the text that names the key in use by its last characters."""
+async def verdict(key: settings.Secret) -> tuple[bool, str]:
+    """Ask the service whether a key works.
+
+    Args:
+        key: the key.
+
+    Returns:
+        Whether it may be used, and a sentence for the user.
+    """
+    try:
+        async with NovaKitClient(key) as client:
+            asked = await within(_PATIENCE, client.quota())
+            if asked is None:
+                return True, f"Whether the key works is not known: no answer from NovaKit within {_PATIENCE:g} s."
+            asked.result()
+    except AuthenticationError:
+        return False, "NovaKit refuses this key (401), so it is not used. Copy it again from the dashboard."
+    except PermissionDeniedError:
+        pass  # it lacks the scope for the quota, but it is known
+    except NovaKitError as error:
+        return True, f"Whether the key works is not known. {error.message}"
+    return True, "NovaKit accepts this key."
+
+
+def _put_back(before: settings.Secret | None, *, kept: bool) -> None:
+    """Use the key from before again, in place of one that the service refuses."""
+    if kept:
+        settings.forget_key()
+    keys.current.configured = before
+
+
+def _state(told: str = "") -> str:
+    """Return the text that names the key in use by its last characters.
+
+    Args:
+        told: a sentence to begin with.
+    """
+    return _text(f"{told} {_key_in_use()}".strip())
+
+
+def _key_in_use() -> str:
     try:
         key = settings.api_key()
     except MissingKeyError:
-        return _text("No key yet. Paste it into the box; the dashboard has it.")
+        return "No key yet. Paste it into the box; the dashboard has it."
     except ConfigurationError as error:
-        return _text(error.message)
-    return _text(f"Key: {key.value} ({key.source})")
+        return error.message
+    return f"Key: {key.value} ({key.source})"
 
 
 def _text(words: str) -> str:
@@ -95,6 +151,7 @@ def login() -> LoginForm | None:
 
     Raises:
         InvalidKeyError: what was typed at a terminal does not look like a key.
+        AuthenticationError: the service refuses what was typed at a terminal; the key from before is used again.
         MissingKeyError: there is neither a notebook nor a terminal.
 
     Example:
@@ -110,5 +167,11 @@ def login() -> LoginForm | None:
             "There is neither a notebook nor a terminal that could ask for the key. Set NOVAKIT_API_KEY, or call "
             "nk.configure(api_key=…). Nothing was sent."
         ) from None
+    before = keys.current.configured
     settings.use_key(typed)
+    works, told = job_loop.run_blocking(lambda: verdict(typed))
+    if not works:
+        _put_back(before, kept=False)
+        raise AuthenticationError(told)
+    print(told)  # noqa: T201 # at a terminal
     return None

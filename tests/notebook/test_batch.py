@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from widget_fixtures import client, no_widget_stays, sandbox  # noqa: F401
 
-from novakit_widgets import InvalidParameterError, Tool, batch, configure, sweep
+from novakit_widgets import InvalidParameterError, Tool, batch, configure, history, sweep, video
 from novakit_widgets.errors import ConfigurationError
+from novakit_widgets.job_history.jobs import default_history
 from novakit_widgets.model.checks import check
 from novakit_widgets.notebook.batch import MOST_ITEMS, parse_items
 
@@ -257,3 +261,99 @@ def test_batch_refuses_anything_else_with_a_message(items, tool):
     for params in parsed:
         check(tool, params)
         json.dumps(params, allow_nan=False)
+
+
+class Arrow:
+    """A table as pyarrow has it: its columns are arrays, and their names are apart."""
+
+    def __init__(self, *names):
+        self.column_names = list(names)
+        self.columns = [[0]] * len(names)
+
+    def to_pylist(self):
+        return [dict.fromkeys(self.column_names, "A")]
+
+
+class Polars:
+    """A table as polars has it."""
+
+    def __init__(self, *names):
+        self.columns = list(names)
+
+    def to_dicts(self):
+        return [dict.fromkeys(self.columns, "A")]
+
+
+def pandas_frame(*names):
+    import pandas as pd
+
+    return pd.DataFrame([["A"] * len(names)], columns=list(names))
+
+
+@pytest.mark.parametrize("table", [pandas_frame, Polars, Arrow], ids=lambda kind: kind.__name__)
+def test_table_with_a_column_twice_is_refused(table):
+    """A dict would have one of them, and nobody knows which was meant."""
+    assert parse_items(Tool.IMAGE, table("prompt", "negative_prompt"))
+    with pytest.raises(InvalidParameterError, match=r"the column 'prompt' more than once\. Nothing was sent or billed"):
+        parse_items(Tool.IMAGE, table("prompt", "seed", "prompt"))
+
+
+def test_table_of_another_kind_is_refused():
+    """One that gives out no rows is no list of items."""
+
+    class Lazy:
+        columns = ("prompt",)
+
+    with pytest.raises(InvalidParameterError, match="items must be a list of prompts or dicts, or a table, not Lazy"):
+        parse_items(Tool.IMAGE, Lazy())
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: video("", fps=29), ["Enter a prompt", "fps must be 30 or 60"]),
+        (
+            lambda: video("A", fps=29, zoom=math.nan, lens={1}),
+            ["fps must be", "zoom can't be sent", "lens can't be sent"],
+        ),
+        (
+            lambda: video("A", duration=5, ratio="1:1"),
+            ["'duration_seconds'", "'aspect_ratio'", "send them as they are"],
+        ),
+        (
+            lambda: video("A", mode="image_to_video", source_image=Path("/no/such"), fps=29),
+            ["source_image can't be read", "fps must be"],
+        ),
+        (lambda: configure(timeout=-1, embed="x", speed="fast"), ["timeout is", "embed must", "speed must"]),
+        (lambda: batch("video", [{"prompt": "", "fps": 29}, "B"]), ["Enter a prompt", "fps must be"]),
+    ],
+)
+def test_all_wrong_values_are_reported(call, named):
+    """One error for all of them, so that a second try is not refused for another."""
+    with pytest.raises((InvalidParameterError, TypeError, ConfigurationError)) as refused:
+        call()
+    assert [part for part in named if part not in str(refused.value)] == []
+    assert "Nothing was sent or billed" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [5, b"boat", ["boat"], True])
+def test_history_search_of_another_type_is_our_error(value):
+    """Not an error of ipywidgets or SQLite."""
+    with pytest.raises(ConfigurationError, match="search must be text, got "):
+        history(search=value)
+    with pytest.raises(ConfigurationError, match="search must be text, got "):
+        default_history().entries(search=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("sNaN"), Decimal("NaN"), Decimal("Infinity"), Decimal(5), Fraction(5, 2), 5 + 0j, True, "5", math.inf],
+    ids=repr,
+)
+@pytest.mark.parametrize("name", ["duration_seconds", "seed", "undocumented"])
+def test_odd_numbers_are_refused_or_sent_as_they_are(name, value):
+    """Whatever its type, it is our error, or JSON can hold it."""
+    sent = name == "undocumented" and isinstance(value, bool | str)
+    refused = pytest.raises(InvalidParameterError, match=f"{name} .*Nothing was sent or billed")
+    with contextlib.nullcontext() if sent else refused:
+        check(Tool.VIDEO, {"prompt": "A", name: value})

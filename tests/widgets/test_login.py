@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import keyring
 import keyring.backend
 import keyring.errors
 import pytest
 
-from novakit_widgets import InvalidKeyError, MissingKeyError, configure, settings
+from novakit_widgets import AuthenticationError, InvalidKeyError, MissingKeyError, configure, settings
+from novakit_widgets.sandbox import Fault
 from novakit_widgets.widgets import login as login_module
 from novakit_widgets.widgets.login import LoginForm, login
 
+VERDICT = login_module.verdict
 KEY = "sk_" + "c0ffee" * 10 + "beef"
 
 
@@ -42,14 +46,19 @@ class Broken(Memory):
 
 
 @pytest.fixture
-def ring():
-    """A keyring in place of the machine's."""
+def ring(monkeypatch):
+    """A keyring in place of the machine's; the service is not asked."""
+    monkeypatch.setattr(login_module, "verdict", unasked)
     before = keyring.get_keyring()
     memory = Memory()
     keyring.set_keyring(memory)
     yield memory
     keyring.set_keyring(before)
     configure(api_key=None)
+
+
+async def unasked(_key):
+    return True, ""
 
 
 def type_in(form, text):
@@ -147,3 +156,71 @@ def test_without_a_terminal_it_says_what_to_do(ring, monkeypatch):
     monkeypatch.setattr(login_module.getpass, "getpass", nobody)
     with pytest.raises(MissingKeyError, match="NOVAKIT_API_KEY"):
         login()
+
+
+@pytest.fixture
+def asked(ring, monkeypatch, sandbox):
+    """The service is a sandbox, which is asked."""
+    monkeypatch.setattr(login_module, "verdict", VERDICT)
+    monkeypatch.delenv("NOVAKIT_API_KEY", raising=False)
+    monkeypatch.setenv("NOVAKIT_BASE_URL", sandbox.base_url)
+    configure(api_key=None)
+    return sandbox
+
+
+def told(form):
+    """Wait until the form says what the service said."""
+    until = time.monotonic() + 60
+    while "Asking" in form._message.value:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return form._message.value
+
+
+def test_key_that_works_is_said_after_the_service_was_asked(asked):
+    """The form says so only then."""
+    form = LoginForm()
+    type_in(form, asked.api_key)
+    said = told(form)
+    assert "NovaKit accepts this key. Key: sk_…" in said
+    assert [request.path for request in asked.requests] == ["/quota"]
+
+
+def test_key_without_the_scope_for_the_quota_works(asked):
+    """A 403 is no word against the key."""
+    form = LoginForm()
+    type_in(form, asked.add_key(scopes=["video"]))
+    assert "NovaKit accepts this key." in told(form)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_key_that_the_service_refuses_is_not_used(asked, ring, keep):
+    """A revoked or unknown key is told, and the one from before is used again; the keyring has none."""
+    configure(api_key=asked.api_key)
+    form = LoginForm()
+    form._keep.value = keep
+    type_in(form, KEY)
+    assert "NovaKit refuses this key (401), so it is not used." in told(form)
+    assert settings.api_key().value.reveal() == asked.api_key
+    assert ring.kept == {}
+    assert KEY not in everything(form)
+
+
+def test_key_of_a_service_that_does_not_answer_is_used(asked, monkeypatch):
+    """Nothing is known against it."""
+    asked.inject(Fault.status(400), path="/quota")
+    form = LoginForm()
+    type_in(form, KEY)
+    assert "Whether the key works is not known." in told(form)
+    assert settings.api_key().value.reveal() == KEY
+
+
+def test_key_at_a_terminal_is_checked(asked, monkeypatch, capsys):
+    """It says that the key works, or raises why it does not."""
+    monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: asked.api_key)
+    assert login() is None
+    assert "NovaKit accepts this key." in capsys.readouterr().out
+    monkeypatch.setattr(login_module.getpass, "getpass", lambda prompt: KEY)
+    with pytest.raises(AuthenticationError, match="refuses this key"):
+        login()
+    assert settings.api_key().value.reveal() == asked.api_key

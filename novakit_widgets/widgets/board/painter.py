@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...api.embedding import Kept
 from ...batches.queue import ItemState
 from ...config import settings
-from ...errors import MediaError
+from ...errors import MediaError, NotFoundError
 from ...runtime import loop as job_loop
 from ..common.kernel import notebook_folder
 from ..common.labels import prompt_of
@@ -275,6 +275,7 @@ class BoardPainter:
         description, tooltip = _BUTTONS[state]
         has_text = run.job is not None and run.job.text is not None
         can_act = state is not ItemState.COMPLETED or has_text or bool(self._linked.get(place.number))
+        can_act = can_act and not (run.job is None and isinstance(run.error, NotFoundError))
         return {
             parts.details_head: {"value": str(table.details_head(place, now=now))},
             parts.details: {"value": str(self._details[1])},

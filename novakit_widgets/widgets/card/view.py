@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ...engine.state import Phase
-from ...errors import RateLimitError, SubmissionUncertainError
+from ...errors import NotFoundError, RateLimitError, SubmissionUncertainError
 from ...model.job import JobStatus
 from ...model.parsing import readable
 from ..common.labels import label_of, prompt_of, shortened
@@ -188,7 +188,8 @@ def _action(run: JobRun) -> Action:
     if run.phase in (Phase.SUBMITTING, Phase.WATCHING):
         return "cancel"
     if run.phase is Phase.LEFT:
-        return "watch"
+        unknown = run.job is None and isinstance(run.error, NotFoundError)
+        return "" if unknown else "watch"
     if run.phase is Phase.UNCERTAIN:
         return "look"
     if run.reused:

@@ -80,6 +80,8 @@ class HistoryView(ClosingBox):
         tools = [("Any tool", _ANY), *((label_of(each), each.value) for each in Tool)]
         states = [*(each.value for each in JobStatus), UNSENT, UNCERTAIN, DISMISSED, INTENT]
         _check_status(status, states)
+        if search is not None and not isinstance(search, str):
+            raise ConfigurationError(f"search must be text, got {search!r}.")
         statuses = [("Any status", _ANY), *((label_of_status(each), each) for each in states)]
         narrow = ipywidgets.Layout(width="auto")
         self._search = ipywidgets.Text(

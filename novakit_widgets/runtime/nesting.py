@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,10 +37,8 @@ def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any
         LoopStandsStillError: no loop of this kind can run nested.
     """
     _warn_of_the_old_one()
-    import nest_asyncio2
-
     try:
-        nest_asyncio2.apply(loop)
+        _apply(loop)
     except ValueError:
         kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
         raise LoopStandsStillError(
@@ -54,6 +53,45 @@ def run_nested(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any
             if raised:
                 raise raised[0].with_traceback(None) from None
             raise
+
+
+def _apply(loop: asyncio.AbstractEventLoop) -> None:
+    """Apply nest-asyncio2 to a loop, and leave the loops of other threads, which may be of another kind, as they are.
+
+    Raises:
+        ValueError: no loop of this kind can run nested.
+    """
+    import nest_asyncio2
+
+    policy: Any = None
+    if sys.version_info < (3, 14):  # where there are policies, and it changes the class of the one that is set
+        policy = type(asyncio.get_event_loop_policy())
+    own = None if policy is None else vars(policy).get("get_event_loop")
+    try:
+        nest_asyncio2.apply(loop)
+    finally:
+        if policy is not None and not policy.__module__.startswith("asyncio."):  # such as uvloop's
+            if own is not None:
+                policy.get_event_loop = own
+            elif "get_event_loop" in vars(policy):
+                del policy.get_event_loop
+        if asyncio.run is nest_asyncio2.run:
+            asyncio.run = _run
+
+
+def _run(main: Coroutine[Any, Any, _T], **options: Any) -> _T:
+    """Stand in for `asyncio.run`: nested in the loop that runs on this thread, and otherwise Python's own.
+
+    nest-asyncio2's changes every loop that it runs, which fails for those of other kinds, such as uvloop's.
+    """
+    import nest_asyncio2
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.runners.run(main, **options)
+    nested: _T = nest_asyncio2.run(main, **options)
+    return nested
 
 
 @contextmanager

@@ -119,6 +119,65 @@ def test_blocking_where_the_loop_cannot_be_nested_says_await():
     assert told == ["True", "True", "7"]
 
 
+@pytest.mark.parametrize("first", ["policy", "wait"])
+def test_wait_in_a_kernel_leaves_asyncio_of_other_threads(first):
+    """With uvloop's policy, set before or after the first wait: threads run loops of that kind, and the kernel's is nested."""
+    pytest.importorskip("uvloop")
+    told = run_script(f"""
+        import asyncio, threading
+        import uvloop
+        from fake_kernel import become_a_kernel
+        from novakit_widgets.runtime import loop as job_loop
+
+        async def work():
+            return type(asyncio.get_running_loop()).__module__
+
+        async def several():
+            return await asyncio.gather(work(), asyncio.wait_for(work(), 9), asyncio.to_thread(lambda: "thread"))
+
+        def of_its_own():
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+            try:
+                return asyncio.get_event_loop_policy().get_event_loop() is loop, loop.run_until_complete(work())
+            finally:
+                loop.close()
+
+        def without_one():
+            try:
+                return asyncio.get_event_loop_policy().get_event_loop()
+            except RuntimeError:
+                return "none"
+
+        def elsewhere(work):
+            seen = []
+            thread = threading.Thread(target=lambda: seen.append(work()))
+            thread.start()
+            thread.join()
+            return seen[0]
+
+        async def cell():
+            become_a_kernel()
+            for step in {("policy", "wait") if first == "policy" else ("wait", "policy", "wait")!r}:
+                if step == "wait":
+                    print(job_loop.run_blocking(work))
+                else:
+                    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+            print(elsewhere(lambda: asyncio.run(work())), *elsewhere(lambda: asyncio.run(several())))
+            print(elsewhere(lambda: uvloop.run(work())), *elsewhere(of_its_own), elsewhere(without_one))
+            print(asyncio.run(work()))  # nested, as nest-asyncio2 promises
+            print(job_loop.run_blocking(work))
+
+        loop = asyncio.SelectorEventLoop()
+        loop.run_until_complete(cell())
+        loop.close()
+    """)
+    kernels = "asyncio.unix_events"
+    waits = [kernels] * (1 if first == "policy" else 2)
+    threads = ["uvloop", "uvloop", "uvloop", "thread", "uvloop", "True", "uvloop", "none"]
+    assert told == [*waits, *threads, kernels, kernels]
+
+
 def test_blocking_in_a_startup_file_runs_the_loop_that_the_kernel_will_take():
     """The kernel's application is there, and its loop does not run yet."""
     told = run_script("""

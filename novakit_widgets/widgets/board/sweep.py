@@ -108,7 +108,7 @@ class JobSweep(JobBoard):
         job_loop.call(self._estimate)
 
     def __repr__(self) -> str:
-        return f"<JobSweep {_shape(self.grid)}: {self._painter.summary()}>"
+        return f"<JobSweep {_shape(self.grid)}: {self._painter.summary()}: await it, or make a task with asyncio.ensure_future>"
 
     def start(self) -> None:
         """Submit all jobs, as fast as the limits allow, like the button. Thread-safe."""

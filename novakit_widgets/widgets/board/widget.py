@@ -123,7 +123,7 @@ class JobBoard(JobSequence, LiveWidget):
         job_loop.call(lambda: self._changed(None))
 
     def __repr__(self) -> str:
-        return f"<JobBoard {self._painter.summary()}>"
+        return f"<JobBoard {self._painter.summary()}: await it, or make a task with asyncio.ensure_future>"
 
     # Actions
 

@@ -108,7 +108,7 @@ def test_nothing_is_sent_without_a_word(limited):
             async for _ in table.as_completed():
                 pass
         assert list(table) == [None] * 3
-        assert repr(table) == "<JobSweep prompt (3): 0 of 3 done · 3 queued, on hold>"
+        assert repr(table).startswith("<JobSweep prompt (3): 0 of 3 done · 3 queued, on hold: await it")
         table._painter.parts.cancel.click()
         await until(lambda: "3 cancelled" in repr(table))
         assert await table == []

@@ -27,7 +27,8 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 # An alias for type checkers, not a class; what it stands for is told with each parameter that takes it.
-nitpick_ignore = [("py:class", "Source")]
+# The other is the standard library's, whose pages are not linked here.
+nitpick_ignore = [("py:class", "Source"), ("py:class", "AbstractAsyncContextManager")]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -77,6 +77,7 @@ class SandboxJob:
     hurried: bool = False
     task: asyncio.Task[None] | None = None
     part: Part | None = None
+    unrecorded: bool = False
 
     @property
     def progress(self) -> float | None:
@@ -122,6 +123,8 @@ class SandboxJob:
         }
         if self.error is not None:
             body["errorMessage"] = self.error
+        if self.unrecorded:
+            body["madeBy"] = "sandbox"
         return body
 
 
@@ -201,6 +204,7 @@ class JobStore:
             transcript=transcript,
             steps=steps,
             part=part,
+            unrecorded=part is None and self._script is not None,
         )
         job.owner.take(job.charge)
         if listed:

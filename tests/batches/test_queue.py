@@ -76,13 +76,13 @@ def free_port():
 
 
 def states(queue):
-    """Count the places by state."""
-    return Counter(str(place.state) for place in queue.items)
+    """Count the items by state."""
+    return Counter(str(item.state) for item in queue.items)
 
 
 def progress(queue):
-    """Return how far the running places are."""
-    return [place.run.job.progress for place in queue.items if place.state is ItemState.RUNNING]
+    """Return how far the running items are."""
+    return [item.run.job.progress for item in queue.items if item.state is ItemState.RUNNING]
 
 
 def answers(sandbox, method="POST"):
@@ -90,31 +90,31 @@ def answers(sandbox, method="POST"):
     return Counter(record.status for record in sandbox.requests if record.method == method)
 
 
-async def test_all_are_made_once_in_order(serve, queue_of):
-    """Each item becomes one job, submitted in the items' order, and the result belongs to its place."""
+async def test_queue_submits_each_item_once_in_order(serve, queue_of):
+    """Each item becomes one job, submitted in the items' order, and the result belongs to its item."""
     sandbox = serve()
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(12)], max_running=1)
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"completed": 12}
     assert queue.settled
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == [f"Lighthouse {number}" for number in range(12)]
-    assert [place.run.job_id for place in queue.items] == list(sandbox.jobs)
-    assert all(place.run.result().media for place in queue.items)
+    assert [item.run.job_id for item in queue.items] == list(sandbox.jobs)
+    assert all(item.run.result().media for item in queue.items)
 
 
-async def test_one_failure_stops_nobody(serve, queue_of):
-    """A job that fails and one that is refused are told at their places; the others are made."""
+async def test_queue_with_a_failed_job_continues(serve, queue_of):
+    """A job that fails and one that is refused are told at their items; the others are made."""
     sandbox = serve()
     queue = queue_of(sandbox, ["one", "fail please", "", "four"])
-    ended = [place async for place in queue.settled_items()]
-    assert sorted(place.number for place in ended) == [0, 1, 2, 3]
-    assert [str(place.state) for place in queue.items] == ["completed", "failed", "refused", "completed"]
+    ended = [item async for item in queue.settled_items()]
+    assert sorted(item.number for item in ended) == [0, 1, 2, 3]
+    assert [str(item.state) for item in queue.items] == ["completed", "failed", "refused", "completed"]
     with pytest.raises(JobFailedError):
         queue.items[1].run.result()
 
 
-async def test_a_quota_that_runs_out_holds_the_queue(serve, queue_of):
-    """A 402 is no failure of its place: it waits, and after the word of the user all goes on."""
+async def test_queue_quota_exceeded_is_on_hold(serve, queue_of):
+    """A 402 is no failure of its item: it waits, and after the word of the user all goes on."""
     sandbox = serve(quotas={"image_generations": 3})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
     await asyncio.wait_for(queue.wait(), 20)
@@ -128,7 +128,7 @@ async def test_a_quota_that_runs_out_holds_the_queue(serve, queue_of):
     assert answers(sandbox) == {200: 3, 402: 2}  # asked once more, in vain
 
 
-async def test_a_quota_that_is_out_is_asked_for_once_at_a_time(serve, queue_of):
+async def test_queue_quota_exceeded_submits_one_at_a_time(serve, queue_of):
     """While jobs run, too, each word of the user brings one POST, not a burst that is all refused."""
     sandbox = serve(speed=20.0, quotas={"image_generations": 4}, durations={"image": (100, 200)})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(40)])
@@ -147,7 +147,7 @@ async def test_a_quota_that_is_out_is_asked_for_once_at_a_time(serve, queue_of):
 
 
 @pytest.mark.parametrize("fault", [Fault.status(500), Fault.not_json(status_code=502), Fault.status(503)])
-async def test_an_outage_does_not_eat_the_batch(serve, queue_of, fault):
+async def test_queue_during_an_outage_keeps_its_items(serve, queue_of, fault):
     """After two lost answers in a row the rest is held; each word of the user tries one; in the end all are made, once."""
     sandbox = serve()
     sandbox.inject(fault, method="POST", times=None)
@@ -177,7 +177,7 @@ async def test_an_outage_does_not_eat_the_batch(serve, queue_of, fault):
     assert len(sandbox.jobs) == 12
 
 
-async def test_a_lost_answer_among_others_holds_nobody(serve, queue_of):
+async def test_queue_with_one_lost_answer_continues(serve, queue_of):
     """Every other answer is lost: what arrived is found, and the batch goes on by itself."""
     sandbox = serve()
     for after in range(0, 12, 2):
@@ -188,7 +188,7 @@ async def test_a_lost_answer_among_others_holds_nobody(serve, queue_of):
     assert len(sandbox.jobs) == 12
 
 
-async def test_equal_places_have_a_job_each(serve, queue_of):
+async def test_equal_items_get_a_job_each(serve, queue_of):
     """Both answers are lost and one never arrived: it is told, and trying it again makes the job that is missing."""
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
@@ -198,11 +198,11 @@ async def test_equal_places_have_a_job_each(serve, queue_of):
     assert states(queue) == {"completed": 1, "uncertain": 1}
     queue.retry(queue.items)
     await until(lambda: queue.count(ItemState.COMPLETED) == 2)
-    assert {place.run.job_id for place in queue.items} == set(sandbox.jobs)
+    assert {item.run.job_id for item in queue.items} == set(sandbox.jobs)
     assert len(sandbox.jobs) == 2
 
 
-def test_no_such_number(sandbox):
+def test_max_running_invalid_is_refused(sandbox):
     """How many may run at once is a whole number from 1 on."""
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     for wrong in (0, -1, 1.5, True, "3"):
@@ -210,7 +210,7 @@ def test_no_such_number(sandbox):
             JobQueue([], client=client, max_running=wrong)
 
 
-async def test_limits_are_kept_without_a_429(serve, queue_of):
+async def test_queue_within_the_limits_gets_no_429(serve, queue_of):
     """Ten images a minute, at 200 times the speed: thirty take two windows, and the service refuses none."""
     sandbox = serve(speed=200.0, limits="documented", durations={"image": 1})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(30)])
@@ -229,7 +229,7 @@ async def test_limits_are_kept_without_a_429(serve, queue_of):
     assert seconds >= 0.6
 
 
-async def test_many_in_the_least_time(serve, queue_of):
+async def test_queue_of_many_takes_the_least_time(serve, queue_of):
     """Ten videos of five an hour, an hour in six seconds: one hour, with less than another on top, and no 429."""
     sandbox = serve(speed=600.0, limits="documented", durations={"video": 30})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(10)], Tool.VIDEO)
@@ -241,7 +241,7 @@ async def test_many_in_the_least_time(serve, queue_of):
     assert 6.0 <= seconds < 12.0  # the benchmark measures it
 
 
-async def test_two_queues_share_the_limits(serve, queue_of):
+async def test_queues_of_one_key_share_the_limits(serve, queue_of):
     """Of one key, whoever asks: neither makes the other run into a 429."""
     sandbox = serve(speed=200.0, limits="documented", durations={"image": 1})
     queues = [queue_of(sandbox, [f"{name} {number}" for number in range(12)]) for name in ("a", "b")]
@@ -249,7 +249,7 @@ async def test_two_queues_share_the_limits(serve, queue_of):
     assert answers(sandbox) == {200: 24}
 
 
-async def test_what_the_last_kernel_submitted_counts(serve, queue_of, history):
+async def test_submissions_of_an_earlier_kernel_count(serve, queue_of, history):
     """A restarted kernel knows from the history that the window is full."""
     sandbox = serve(speed=60.0, limits="documented", durations={"image": 1})
     first = queue_of(sandbox, [f"a {number}" for number in range(10)])
@@ -259,8 +259,8 @@ async def test_what_the_last_kernel_submitted_counts(serve, queue_of, history):
     assert answers(sandbox) == {200: 12}
 
 
-async def test_a_long_retry_after_is_waited_for(serve, queue_of):
-    """A 429 that asks for more than a call sits out is no failure: the place waits, and says until when."""
+async def test_retry_after_long_is_waited_for(serve, queue_of):
+    """A 429 that asks for more than a call sits out is no failure: the item waits, and says until when."""
     sandbox = serve()
     sandbox.inject(Fault.status(429, retry_after=90), method="POST", times=1)
     queue = queue_of(sandbox, ["one", "two"], max_running=1)
@@ -276,7 +276,7 @@ async def test_a_long_retry_after_is_waited_for(serve, queue_of):
     assert len(sandbox.jobs) == 2
 
 
-async def test_a_key_that_others_use_too(serve, queue_of):
+async def test_queue_with_a_shared_key_slows_down(serve, queue_of):
     """Once it was refused for what others did, a tool is tried one at a time: no burst of POSTs that are all refused."""
     sandbox = serve(speed=20.0, limits="documented", durations={"video": 1})
     queue = queue_of(sandbox, [f"ours {number}" for number in range(6)], Tool.VIDEO)
@@ -294,8 +294,8 @@ async def test_a_key_that_others_use_too(serve, queue_of):
     assert answers(sandbox) == {200: 5, 429: refused + 1}
 
 
-async def test_a_revoked_key_holds_the_queue(serve, queue_of):
-    """What every other place would be refused for as well, stops the queue rather than refuse them one by one."""
+async def test_queue_with_a_revoked_key_is_on_hold(serve, queue_of):
+    """What every other item would be refused for as well, stops the queue rather than refuse them one by one."""
     sandbox = serve()
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(30)])
     sandbox.revoke(sandbox.api_key)
@@ -305,7 +305,7 @@ async def test_a_revoked_key_holds_the_queue(serve, queue_of):
     assert len(sandbox.requests) <= 10
 
 
-async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
+async def test_queue_without_a_network_waits(nothing_left, history):
     """Nothing is refused because nobody could be reached; once the service is there again, all are made."""
     sandbox = Sandbox(speed=1000.0, limits="off", quotas="off", media="canned", seed=1, port=free_port())
     with sandbox:
@@ -324,7 +324,7 @@ async def test_a_network_that_is_away_is_waited_for(nothing_left, history):
         await leave(queue)
 
 
-async def test_cancel_all(serve, queue_of, monkeypatch):
+async def test_cancel_cancels_all_items(serve, queue_of, monkeypatch):
     """With 100 running: what waits is never submitted, what runs is deleted within the requests, what had ended stays."""
     sandbox = serve(speed=30.0, limits="requests", plan="business", durations={"image": (60, 6000)})
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(120)])
@@ -343,7 +343,7 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     await asyncio.wait_for(queue.wait(), 60)
     assert queue.settled
     assert queue.count(ItemState.COMPLETED) + queue.count(ItemState.CANCELLED) == 120
-    assert all(place.run.result().media for place in queue.items if place.state is ItemState.COMPLETED)
+    assert all(item.run.result().media for item in queue.items if item.state is ItemState.COMPLETED)
     assert {str(job.status) for job in sandbox.jobs.values()} == {"completed", "cancelled"}
     after = sandbox.requests[told:]
     assert Counter(record.method for record in after)["POST"] <= 10  # those that were on their way
@@ -354,8 +354,8 @@ async def test_cancel_all(serve, queue_of, monkeypatch):
     assert all(later - earlier > 1.999 for earlier, later in zip(left, left[60:], strict=False))
 
 
-async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
-    """A place that waits is never submitted; one that runs is cancelled at the service."""
+async def test_cancel_item_drops_or_cancels_it(serve, queue_of):
+    """An item that waits is never submitted; one that runs is cancelled at the service."""
     sandbox = serve(speed=10.0)
     queue = queue_of(sandbox, ["one", "two", "three"], max_running=1)
     queue.start()
@@ -364,11 +364,11 @@ async def test_one_can_be_dropped_or_cancelled(serve, queue_of):
     queue.cancel_item(queue.items[0])
     await until(lambda: queue.items[0].state is ItemState.CANCELLED)
     await asyncio.wait_for(queue.wait(), 20)
-    assert [str(place.state) for place in queue.items] == ["cancelled", "cancelled", "completed"]
+    assert [str(item.state) for item in queue.items] == ["cancelled", "cancelled", "completed"]
     assert [job.params["prompt"] for job in sandbox.jobs.values()] == ["one", "three"]
 
 
-async def test_one_that_is_refused_while_it_is_cancelled(serve, queue_of):
+async def test_cancel_item_refused_meanwhile_is_cancelled(serve, queue_of):
     """Nothing was started, so it is cancelled, and not taken back to be submitted later."""
     sandbox = serve(quotas={"image_generations": 0})
     sandbox.inject(Fault.delay(0.3), method="POST", times=1)
@@ -377,22 +377,22 @@ async def test_one_that_is_refused_while_it_is_cancelled(serve, queue_of):
     await until(lambda: sandbox.requests)
     queue.cancel_item(queue.items[0])
     await asyncio.wait_for(queue.wait(), 20)
-    assert [str(place.state) for place in queue.items] == ["cancelled", "waiting"]
+    assert [str(item.state) for item in queue.items] == ["cancelled", "waiting"]
     assert isinstance(queue.held, QuotaExceededError)
     queue.cancel_item(queue.items[1])
     assert queue.settled
     assert queue.held is None
 
 
-async def test_what_failed_is_tried_again(serve, queue_of, history):
-    """Failed, cancelled and refused places get another job each when asked for; completed ones do not."""
+async def test_retry_submits_failed_items_again(serve, queue_of, history):
+    """Failed, cancelled and refused items get another job each when asked for; completed ones do not."""
     sandbox = serve(quotas={"image_generations": 100})
     sandbox.inject(Fault.status(500), method="POST", times=None)
     sandbox.clear_faults()
     queue = queue_of(sandbox, ["one", "fail please", ""])
     await asyncio.wait_for(queue.wait(), 20)
     first = queue.items[1].run
-    ended = [place.number async for place in queue.settled_items()]
+    ended = [item.number async for item in queue.settled_items()]
     assert sorted(ended) == [0, 1, 2]
     queue.retry(queue.items)
     assert queue.items[1].run is not first
@@ -403,7 +403,7 @@ async def test_what_failed_is_tried_again(serve, queue_of, history):
     await until(lambda: history.batches.find(queue.batch_id) is None)
 
 
-async def test_an_uncertain_place_is_looked_up_before_it_is_submitted_again(serve, queue_of):
+async def test_retry_of_uncertain_item_looks_it_up_first(serve, queue_of):
     """It arrived after all: trying it again finds its job, and none is made twice."""
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
@@ -417,7 +417,7 @@ async def test_an_uncertain_place_is_looked_up_before_it_is_submitted_again(serv
     assert len(sandbox.jobs) == 1
 
 
-async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, queue_of):
+async def test_retry_of_uncertain_item_not_found_submits_it(serve, queue_of):
     """The service has no such job; only the user's own word brings another POST."""
     sandbox = serve()
     sandbox.inject(Fault.reset_before(), method="POST", times=1)
@@ -433,7 +433,7 @@ async def test_an_uncertain_place_that_never_arrived_is_submitted_again(serve, q
     assert answers(sandbox) == {None: 1, 200: 1}
 
 
-async def test_several_that_could_be_it_are_left_to_the_user(serve, queue_of):
+async def test_retry_of_uncertain_item_with_several_matches_submits_nothing(serve, queue_of):
     """Somebody else made the same just now: neither job is taken, and none is submitted."""
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
@@ -447,17 +447,17 @@ async def test_several_that_could_be_it_are_left_to_the_user(serve, queue_of):
     assert len(sandbox.jobs) == 2
 
 
-async def test_reuse_takes_what_the_history_has(serve, queue_of):
-    """The same batch again submits nothing, and its places have the results; without reuse they say that there are some."""
+async def test_reuse_takes_jobs_of_the_history(serve, queue_of):
+    """The same batch again submits nothing, and its items have the results; without reuse they say that there are some."""
     sandbox = serve()
     first = queue_of(sandbox, ["one", "two"])
     await asyncio.wait_for(first.wait(), 20)
     again = queue_of(sandbox, ["two", "one", "three"], reuse=True)
     await asyncio.wait_for(again.wait(), 5)
     assert states(again) == {"completed": 3}
-    assert [place.run.job_id for place in again.items[:2]] == [first.items[1].run.job_id, first.items[0].run.job_id]
+    assert [item.run.job_id for item in again.items[:2]] == [first.items[1].run.job_id, first.items[0].run.job_id]
     assert again.items[0].run.reused
-    assert all(place.run.result().media for place in again.items)
+    assert all(item.run.result().media for item in again.items)
     assert len(sandbox.jobs) == 3
     anew = queue_of(sandbox, ["one"])
     await asyncio.wait_for(anew.wait(), 20)
@@ -465,8 +465,8 @@ async def test_reuse_takes_what_the_history_has(serve, queue_of):
     assert len(sandbox.jobs) == 4
 
 
-async def test_reuse_takes_what_was_lost_too(serve, queue_of, history):
-    """Of two equal places one was submitted before, and its answer lost: its job is found first, and only the other one paid."""
+async def test_reuse_takes_jobs_of_lost_answers(serve, queue_of, history):
+    """Of two equal items one was submitted before, and its answer lost: its job is found first, and only the other one paid."""
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     sandbox.inject(Fault.status(403), method="GET", path="/jobs*", times=1)
@@ -481,8 +481,8 @@ async def test_reuse_takes_what_was_lost_too(serve, queue_of, history):
     assert history.lost() == []
 
 
-async def test_reuse_leaves_to_the_user_what_is_unclear(serve, queue_of):
-    """Whether an equal job runs can't be told: its place is not submitted, and trying again asks again."""
+async def test_reuse_of_uncertain_submission_submits_nothing(serve, queue_of):
+    """Whether an equal job runs can't be told: its item is not submitted, and trying again asks again."""
     sandbox = serve()
     sandbox.inject(Fault.reset_after(), method="POST", times=1)
     denied = sandbox.inject(Fault.status(403), method="GET", path="/jobs", times=None)
@@ -508,8 +508,8 @@ async def gone(sandbox, queue):
     return job_id
 
 
-async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue_of, history):
-    """A reused job that is gone: its place waits as any other does, within the limits, and is a place of its batch."""
+async def test_reuse_of_unknown_job_submits_in_its_turn(serve, queue_of, history):
+    """A reused job that is gone: its item waits as any other does, within the limits, and is an item of its batch."""
     sandbox = serve()
     first = queue_of(sandbox, ["one"])
     job_id = await gone(sandbox, first)
@@ -532,7 +532,7 @@ async def test_what_the_service_no_longer_knows_is_made_in_its_turn(serve, queue
     await leave(again)
 
 
-async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
+async def test_reuse_of_unknown_job_cancelled_submits_nothing(serve, queue_of):
     """The user wanted it no more while it was being asked for."""
     sandbox = serve()
     await gone(sandbox, queue_of(sandbox, ["one"]))
@@ -546,12 +546,12 @@ async def test_what_is_gone_is_not_made_once_it_was_cancelled(serve, queue_of):
     assert len(sandbox.jobs) == 1
 
 
-async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left):
-    """It is told to the loop, and the jobs go on; each change of a place is told, and the end as a whole."""
+async def test_listener_that_raises_does_not_affect_jobs(serve, queue_of, nothing_left):
+    """It is told to the loop, and the jobs go on; each change of an item is told, and the end as a whole."""
     sandbox, told = serve(), []
 
-    def listen(place):
-        told.append(place and (place.number, str(place.state)))
+    def listen(item):
+        told.append(item and (item.number, str(item.state)))
         raise RuntimeError("the user's own")
 
     queue = queue_of(sandbox, ["one", "two"], on_change=listen)
@@ -561,24 +561,24 @@ async def test_a_listener_that_fails_costs_nothing(serve, queue_of, nothing_left
     nothing_left.clear()
 
 
-async def test_a_fault_of_ours_holds_the_queue(serve, queue_of, nothing_left, monkeypatch):
+async def test_internal_error_puts_the_queue_on_hold(serve, queue_of, nothing_left, monkeypatch):
     """Whatever it is, it is told to the loop and shown, and nobody waits for ever."""
     sandbox = serve()
     queue = queue_of(sandbox, ["one"])
-    monkeypatch.setattr(queue._submitting, "_submit", lambda place: 1 / 0)
+    monkeypatch.setattr(queue._submitting, "_submit", lambda item: 1 / 0)
     await asyncio.wait_for(queue.wait(), 20)
     assert "fault of novakit_widgets itself (ZeroDivisionError" in str(queue.held)
     assert [type(problem["exception"]) for problem in nothing_left] == [ZeroDivisionError]
     nothing_left.clear()
 
 
-async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
+async def test_retry_of_unwatched_job_watches_it_again(serve, queue_of):
     """A time-out is no end of the job: retry() goes on watching, and submits nothing."""
     sandbox = serve(speed=1.0, durations={"image": 600.0})
     queue = queue_of(sandbox, ["one"], timeout=0.2)
     await asyncio.wait_for(queue.wait(), 20)
     assert states(queue) == {"left": 1}
-    assert [place.number async for place in queue.settled_items()] == [0]
+    assert [item.number async for item in queue.settled_items()] == [0]
     queue.timeout = 20.0
     queue.items[0].run.timeout = 20.0
     queue.retry(queue.items)
@@ -589,7 +589,7 @@ async def test_a_job_that_is_left_is_watched_again(serve, queue_of):
 
 
 @pytest.mark.parametrize("why", ["time-out", "404"])
-def test_a_plain_script_watches_again_what_was_left(serve, history, why):
+def test_script_watches_unwatched_jobs_again(serve, history, why):
     """retry() goes on watching, and nothing more is submitted."""
     sandbox = serve(speed=1.0)
     settings.configure(limits="off")
@@ -612,7 +612,7 @@ def test_a_plain_script_watches_again_what_was_left(serve, history, why):
     assert len(sandbox.jobs) == 1
 
 
-def test_a_plain_script_that_stops_waiting_keeps_its_batch(serve, history):
+def test_script_wait_timed_out_keeps_the_batch(serve, history):
     """Its jobs run on; once they are cancelled there is nothing to watch, and nothing is kept for another process."""
     sandbox = serve(speed=1.0)
     settings.configure(limits="off")
@@ -634,7 +634,7 @@ def script_until(condition):
     asyncio.run(until(condition))
 
 
-def test_a_plain_script(serve, history):
+def test_script_waits_for_its_batch(serve, history):
     """It begins at the call, and goes on whether somebody waits or not."""
     sandbox = serve(speed=100.0, limits="off", durations={"image": 30})
     settings.configure(speed=100.0, limits="off")
@@ -654,7 +654,7 @@ def test_a_plain_script(serve, history):
 
 
 @pytest.mark.parametrize("how", ["looks for twins", "counts what was submitted"])
-async def test_a_queue_that_ends_before_the_first_is_submitted(serve, history, monkeypatch, how):
+async def test_queue_loop_ended_before_the_first_submission_continues(serve, history, monkeypatch, how):
     """What it was reading in the history is read when it goes on: nothing is paid again, and no limit is forgotten."""
     sandbox = serve()
     settings.configure(speed=sandbox.speed, limits={"image": (3, 1_000_000)})
@@ -687,7 +687,7 @@ async def test_a_queue_that_ends_before_the_first_is_submitted(serve, history, m
     await client.aclose()
 
 
-def test_of_two_threads_that_wait_one_gives_up(serve, history):
+def test_wait_on_two_threads_one_times_out(serve, history):
     """The other one gets what it waits for, and each job is made once."""
     sandbox = serve(speed=100.0, durations={"image": 100})
     settings.configure(speed=100.0, limits="off")
@@ -702,7 +702,7 @@ def test_of_two_threads_that_wait_one_gives_up(serve, history):
     assert sorted(job.params["prompt"] for job in sandbox.jobs.values()) == [str(number) for number in range(4)]
 
 
-def test_a_programs_loop_that_ends_does_not_end_the_jobs(serve, history):
+def test_loop_ended_leaves_the_jobs_running(serve, history):
     """An `asyncio.run` of one's own, with a time-out: the jobs are watched on, and the next wait has them."""
     sandbox = serve(speed=100.0, limits="off", durations={"image": 100})
     settings.configure(speed=100.0, limits="off")
@@ -721,7 +721,7 @@ def test_a_programs_loop_that_ends_does_not_end_the_jobs(serve, history):
     assert len(sandbox.jobs) == 4
 
 
-def test_a_batch_under_way_in_a_forked_process_is_refused():
+def test_queue_in_a_forked_process_is_refused():
     """Two processes would submit what waits, so the child is told to wait for it in the parent."""
     ended = run_program("""
         import multiprocessing, os
@@ -747,15 +747,15 @@ def test_a_batch_under_way_in_a_forked_process_is_refused():
     assert (ended.stdout.split(), ended.stderr) == (["True", "2", "2"], "")
 
 
-async def test_a_batch_is_done_when_its_files_are_there(serve, history, tmp_path):
-    """With configure(save_to=…): waiting, and each place that is told of as ended."""
+async def test_wait_returns_after_the_files_are_saved(serve, history, tmp_path):
+    """With configure(save_to=…): waiting, and each item that is told of as ended."""
     sandbox = serve()
     settings.configure(save_to=tmp_path / "all", limits="off")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
     items = [(Tool.IMAGE, {"prompt": str(number)}) for number in range(3)]
     queue = JobQueue(items, client=client, history=history)
-    async for place in queue.settled_items():
-        assert len(place.run.saved) == 1
+    async for item in queue.settled_items():
+        assert len(item.run.saved) == 1
     await queue.wait()
     files = [file.name for file in (tmp_path / "all").iterdir()]
     assert len(files) == 3
@@ -763,7 +763,7 @@ async def test_a_batch_is_done_when_its_files_are_there(serve, history, tmp_path
     await client.aclose()
 
 
-async def test_from_other_threads(serve, queue_of):
+async def test_queue_methods_work_on_other_threads(serve, queue_of):
     """A click may come on any thread; another thread may wait, too."""
     sandbox = serve()
     queue = queue_of(sandbox, [f"Lighthouse {number}" for number in range(5)], max_running=1)
@@ -773,7 +773,7 @@ async def test_from_other_threads(serve, queue_of):
     assert states(queue) == {"completed": 4, "cancelled": 1}
 
 
-async def test_a_thousand_are_lean(sandbox):
+async def test_queue_of_a_thousand_uses_little_memory(sandbox):
     """Under 60 kB each, and as many forecasts as the board asks for cost one look at the order."""
     settings.configure(limits="documented")
     client = NovaKitClient(sandbox.api_key, sandbox.base_url)
@@ -789,13 +789,13 @@ async def test_a_thousand_are_lean(sandbox):
     queue._submitting._allowance = tool_limits.Allowance(speed=sandbox.speed, clock=clock)
     looks, count = [], queue._lines._count
     queue._lines._count = lambda: looks.append(1) or count()
-    times = [place.starts_at for place in queue.items]
+    times = [item.starts_at for item in queue.items]
     assert times == sorted(times)
     assert 99 * 60 / 1000 <= (times[-1] - times[0]).total_seconds() < 100
     assert len(looks) == 1
 
 
-def test_an_empty_queue(sandbox, history):
+def test_queue_without_items_is_settled(sandbox, history):
     """Nothing to do is done at once."""
     queue = JobQueue([], client=NovaKitClient(sandbox.api_key, sandbox.base_url), history=history)
     assert queue.settled

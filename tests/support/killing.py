@@ -143,7 +143,10 @@ def kill_batches(batches: int, folder: Path, *, kills: int = 3, count: int = 30,
                 # The first begins the batch, the others go on with it.
                 process = subprocess.Popen([*command, str(0 if nth else count)], stdout=subprocess.PIPE)
                 process.stdout.readline()
-                time.sleep(luck.uniform(0.0, 0.3))
+                if toll.kills:
+                    time.sleep(luck.uniform(0.0, 0.3))
+                while not (toll.kills or _open(path)):
+                    time.sleep(0.001)  # however slow the machine is, one batch has begun
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 process.stdout.close()

@@ -110,6 +110,8 @@ def _check_index(path: Path, file: BinaryIO, size: int) -> None:
 
 def _data_of(path: Path, file: BinaryIO, info: zipfile.ZipInfo, size: int) -> int:
     """Return where the bytes of an entry begin."""
+    if not 0 <= info.header_offset < size:
+        raise refused(path, f"the entry {info.orig_filename} is not in it")
     file.seek(info.header_offset)
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":

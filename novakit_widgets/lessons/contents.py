@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +46,7 @@ _LONGEST_TEXT = 100_000  # characters, such as of a transcript; the documented i
 _MOST_SAMPLES = 100_000
 _MOST_MEDIA = 1_000
 _MOST_SECONDS = 1e7
+_LARGEST = 1e15  # of any number; also an integer that no float can hold is refused
 _LOWEST_STATUS, _HIGHEST_STATUS = 300, 599
 
 _T = TypeVar("_T")
@@ -286,7 +286,7 @@ def _bool(value: Any, name: str) -> bool:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         raise WrongContentError(f"{name} should be a number")
     return value
 

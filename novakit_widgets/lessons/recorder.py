@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -100,6 +101,7 @@ class Recorder:
         self.partial = Partial(path)
         self.missing: list[str] = []
         self._monotonic = monotonic
+        self._process = os.getpid()
         self._calls: dict[int, _Call] = {}
         self._by_id: dict[tuple[str, str], _Call] = {}
         self._next = 0
@@ -160,6 +162,8 @@ class Recorder:
             self._disk.submit(work)
 
     def _heard(self, exchange: Exchange) -> None:
+        if self._process != os.getpid():
+            return  # a forked child's jobs are not this process's
         body = exchange.result.response if isinstance(exchange.result, NovaKitError) else exchange.result.body
         self._note_personal(body)
         client = _Observed(exchange.account, exchange.connections)
@@ -302,7 +306,7 @@ class Recorder:
     def _ended_here(self, client: _Client, told: Job) -> None:
         """Keep a job that this process has watched but not submitted: its answer was lost, or it was attached."""
         tool = Tool.known(told.tool)
-        if told.id is None or tool is None or (client.account, told.id) in self._by_id:
+        if self._process != os.getpid() or told.id is None or tool is None or (client.account, told.id) in self._by_id:
             return
         self._note_personal(told.raw)
         # The service may have added names of its own, so only documented ones are kept.

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import warnings
 from typing import TYPE_CHECKING
 
 from ..lessons.partial import recover
 from ..lessons.recorder import Recorder
-from ..runtime.loop import call, hops, run_blocking
+from ..runtime.loop import hops, run_blocking
 from ..runtime.loop_thread import at_exit
 from ..runtime.paths import expanded
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
 
     from typing_extensions import Self
@@ -35,8 +35,8 @@ class Recording:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._recorder = Recorder(path)
-        self._stopped = False
-        atexit.register(self._at_exit)
+        self._process = os.getpid()
+        self._begin()
         # A script that ends gets the media that are on their way, as it gets the answers to its submissions.
         at_exit(finish=self._finish)
 
@@ -86,7 +86,11 @@ class Recording:
             await asyncio.wait_for(self._recorder.ended(), wait)
         self._end()
         await self._recorder.fetched()
-        await self._recorder.pack()
+        try:
+            await self._recorder.pack()
+        except OSError:
+            self._begin()  # so that it can be stopped again, such as when the disk has room
+            raise
         if self._recorder.missing:
             warnings.warn(
                 f"{self.path.name} lacks {len(self._recorder.missing)} results, which could not be fetched: "
@@ -94,6 +98,10 @@ class Recording:
                 stacklevel=2,
             )
         return self.path
+
+    def _begin(self) -> None:
+        self._stopped = False
+        atexit.register(self._at_exit)
 
     def _end(self) -> None:
         self._stopped = True
@@ -107,7 +115,7 @@ class Recording:
                 await asyncio.wait_for(self._recorder.fetched(), seconds)
 
     def _at_exit(self) -> None:
-        if not self._stopped:
+        if not self._stopped and self._process == os.getpid():  # not in a forked child
             self._end()
             self._recorder.pack_now()
 
@@ -142,9 +150,5 @@ def record(path: str | os.PathLike[str]) -> Recording:
     if recovered:
         names = ", ".join(found.name for found in recovered)
         warnings.warn(f"A recording of {file.name} was cut off earlier. What it had is in {names}.", stacklevel=2)
-    recording: list[Recording] = []
-    call(lambda: recording.append(Recording(file)))
-    if not recording:
-        recording.append(Recording(file))
-    _active[file] = recording[0]
-    return recording[0]
+    recording = _active[file] = Recording(file)
+    return recording

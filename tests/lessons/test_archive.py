@@ -158,6 +158,8 @@ def test_read_large_manifest_refused(path, monkeypatch):
         manifest(jobs=[job(seconds=-1)]),
         manifest(jobs=[job(seconds=1e300)]),
         manifest(jobs=[job(seconds="1")]),
+        manifest(jobs=[job(seconds=10**400)]),
+        manifest(jobs=[job(actual=-(10**400))]),
         manifest(jobs=[job(id="../x")]),
         manifest(jobs=[job(id="<script>")]),
         manifest(jobs=[job(answers=[[1, "completed", 1]])]),
@@ -221,6 +223,7 @@ def test_read_cut_anywhere_refused(good):
         refused(good)
 
 
+@hypothesis.example(place=-4, byte=1)  # where the list of entries begins
 @hypothesis.given(place=some.integers(0, 10_000), byte=some.integers(0, 255))
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_read_any_byte_changed_is_read_or_refused(good, place, byte):

@@ -14,6 +14,7 @@ import pytest
 
 import novakit_widgets as nk
 from novakit_widgets import NovaKitClient
+from novakit_widgets.lessons import archive
 from novakit_widgets.lessons import lesson as lessons
 from novakit_widgets.lessons.partial import Partial, recover
 from novakit_widgets.sandbox import Fault
@@ -208,6 +209,43 @@ def test_recover_beside_an_existing_file(tmp_path, lesson, monkeypatch):
         nk.record(path)
     assert path.read_bytes() == before
     assert [job.status for job in lessons.read(path.with_name("lesson-recovered-1.novakit")).jobs] == ["failed"]
+
+
+def test_record_full_disk_can_be_stopped_again(tmp_path, source, monkeypatch):
+    """An error while writing keeps what was recorded, and `stop` works once there is room."""
+    recording = nk.record(tmp_path / "lesson.novakit")
+    nk.image("x", client=source).wait()
+    with monkeypatch.context() as full:
+        full.setattr(archive.os, "fsync", no_room)
+        with pytest.raises(OSError, match="No space"):
+            recording.stop()
+    assert not (tmp_path / "lesson.novakit").exists()
+    assert len(lessons.read(recording.stop()).jobs) == 1
+
+
+def no_room(_file):
+    """Fail as a full disk does."""
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_record_forked_child_leaves_it_alone(tmp_path):
+    """A child that ends in order neither packs nor removes what its parent records."""
+    code = """
+import os, sys
+import novakit_widgets as nk
+recording = nk.record(sys.argv[1])
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    assert recording._recorder.partial.folder.is_dir()
+    assert not os.path.exists(sys.argv[1])
+"""
+    path = tmp_path / "lesson.novakit"
+    command = [sys.executable, "-W", "error", "-c", code, str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert lessons.read(path).jobs == ()
 
 
 def test_record_media_that_can_not_be_fetched(tmp_path, serve):

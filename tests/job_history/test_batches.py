@@ -84,7 +84,7 @@ def begun(history, base_url, place, prompt, batch="b1"):
     elsewhere(history, "history.batches.claim(base_url=sys.argv[3]);" + code, prompt, base_url, batch, str(place))
 
 
-def test_a_batch_is_read_as_it_was_written(history):
+def test_batch_opened_is_read_unchanged(history):
     """Parameters are whole, not shortened as a row's are; what else is kept comes back too."""
     params = ({"prompt": "A " * 20_000, "seed": 3}, {"prompt": "snow ❄ \ud800", "nested": {"a": [1, None, True]}})
     history.batches.open(record(*params, timeout=30.0, notebook="a.ipynb", about={"embed": "link"}))
@@ -100,7 +100,7 @@ def test_a_batch_is_read_as_it_was_written(history):
     [{"image": "x" * (LARGEST_ITEM + 1)}, {"prompt": f"my key {KEY}"}, {"seed": float("nan")}, {"mask": object()}],
     ids=["large", "key", "nan", "object"],
 )
-def test_what_can_not_be_kept_has_to_be_given_again(history, params):
+def test_batch_params_with_a_key_are_not_recorded(history, params):
     """More than 1 MB, a key, or what is no JSON: the place is there, without its parameters."""
     history.batches.open(record({"prompt": "small"}, params))
     small, other = history.batches.find("b1").items
@@ -109,7 +109,7 @@ def test_what_can_not_be_kept_has_to_be_given_again(history, params):
     assert KEY.encode() not in history.path.read_bytes()
 
 
-def test_a_place_is_what_its_newest_row_says(history):
+def test_batch_item_has_the_state_of_its_newest_row(history):
     """No row, or one that was never sent: it waits. After another try was asked for, earlier rows are of no account."""
     history.batches.open(record({"prompt": "a"}, {"prompt": "b"}, {"prompt": "c"}))
 
@@ -128,7 +128,7 @@ def test_a_place_is_what_its_newest_row_says(history):
     assert history.batches.find("b1").items[1].entry.job.id == "job_2"
 
 
-def test_what_counts_against_the_limits(history):
+def test_begun_returns_what_counts_against_the_limits(history):
     """What was submitted, from when its answer came, or some seconds after it was begun; another machine's, too."""
     now = [MADE]
     other = JobHistory(history.path, now=lambda: now[0])
@@ -148,7 +148,7 @@ def test_what_counts_against_the_limits(history):
     assert other.begun(since=MADE - hour, before=MADE, **asked) == []
 
 
-def test_what_another_account_submitted_does_not_count(history):
+def test_begun_ignores_other_accounts(history):
     """Each has limits of its own; what is nobody's, as rows of an older version are, counts for all."""
     for tool, account in ((Tool.VIDEO, "ours"), (Tool.MUSIC, "theirs"), (Tool.IMAGE, None)):
         history.begin(tool, {"prompt": "a"}, base_url=BASE, account=account)
@@ -158,7 +158,7 @@ def test_what_another_account_submitted_does_not_count(history):
     assert sorted(tool for tool, _ in found) == [Tool.IMAGE, Tool.VIDEO]
 
 
-def test_a_batch_that_goes_on_knows_what_was_submitted_before(history):
+def test_restored_queue_counts_earlier_submissions(history):
     """Its kernel had used up the limit, so that what waits has to wait; with another key it would not."""
     with Sandbox(speed=300.0, limits="off", quotas="off", media="canned", seed=1) as sandbox:
         settings.configure(speed=sandbox.speed, limits={"image": (2, 1_000_000)})
@@ -184,7 +184,7 @@ def test_a_batch_that_goes_on_knows_what_was_submitted_before(history):
         assert sandbox.requests
 
 
-def test_dropped_and_closed(history):
+def test_batch_dropped_and_closed_is_not_recovered(history):
     """What is dropped never waits again; a closed batch is not brought back, and its items are not kept."""
     history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))
     history.batches.drop("b1", [1])
@@ -197,7 +197,7 @@ def test_dropped_and_closed(history):
     database.close()
 
 
-def test_only_what_a_dead_process_left_is_claimed(history):
+def test_claim_takes_only_batches_of_dead_processes(history):
     """Of this service, and not what this process is at work on."""
     left_behind(history, BASE, "a", batch="dead")
     left_behind(history, "https://other.example", "a", batch="other")
@@ -208,7 +208,7 @@ def test_only_what_a_dead_process_left_is_claimed(history):
     assert history.batches.claim(base_url=BASE) == ["mine", "dead"]
 
 
-def test_of_two_that_claim_one_gets_it(history):
+def test_claim_by_two_processes_only_one_succeeds(history):
     """Processes that recover at the same time share the batches out."""
     for number in range(5):
         left_behind(history, BASE, "a", batch=f"b{number}")
@@ -228,7 +228,7 @@ def test_of_two_that_claim_one_gets_it(history):
     assert sorted(claimed) == [b"b0", b"b1", b"b2", b"b3", b"b4"]
 
 
-def test_where_nobody_can_tell_silence_counts(history):
+def test_claim_of_unknown_process_needs_silence(history):
     """A batch of another host is claimed when it has given no sign of life for some minutes."""
     now = [MADE]
     other = JobHistory(history.path, now=lambda: now[0])
@@ -243,7 +243,7 @@ def test_where_nobody_can_tell_silence_counts(history):
     assert other.batches.claim(base_url=BASE) == ["b1"]
 
 
-def test_a_kernel_that_was_taken_over_submits_nothing_more(history):
+def test_begin_after_a_takeover_is_refused(history):
     """Whoever has lost its batch to another is told so at its next submission, before anything is sent."""
     history.batches.open(record({"prompt": "a"}))
     database = sqlite3.connect(history.path)
@@ -259,7 +259,7 @@ def test_a_kernel_that_was_taken_over_submits_nothing_more(history):
     assert history.batches.find("b1").items[0].waits  # there
 
 
-def test_a_place_is_submitted_once_whoever_asks(history):
+def test_begin_of_a_submitted_item_is_refused(history):
     """Two boards of one batch, made from two recoveries: the history lets one of them submit, until it is to be tried again."""
     history.batches.open(record({"prompt": "a"}, {"prompt": "b"}))
 
@@ -280,7 +280,7 @@ def test_a_place_is_submitted_once_whoever_asks(history):
         begin(1)
 
 
-def test_a_place_that_waits_again_does_so_whatever_is_kept_later(history):
+def test_item_submitted_again_keeps_waiting_after_later_records(history):
     """Its kernel died before it was submitted again; the next one opens the batch for another place."""
     batch = record({"prompt": "a"}, {"prompt": "b"})
     history.batches.open(batch)
@@ -300,7 +300,7 @@ async def recovered(sandbox, history):
     return queue
 
 
-def test_the_queue_is_where_it_was(sandbox, history):
+def test_restored_queue_has_the_states_of_before(sandbox, history):
     """Submitted places are watched or done, one that never arrived waits, and nothing is submitted before resume()."""
     left_behind(history, sandbox.base_url, "arrived", "never arrived", "waiting")
 
@@ -336,7 +336,7 @@ def test_the_queue_is_where_it_was(sandbox, history):
     assert history.batches.claim(base_url=sandbox.base_url) == []  # it is closed
 
 
-def test_a_result_that_the_history_lacks_is_asked_for(sandbox, history):
+def test_restored_queue_fetches_missing_results(sandbox, history):
     """The job was found in the service's list, which need not have results; what waits goes on waiting for the user."""
     left_behind(history, sandbox.base_url, "made", "waits")
     history.batches.claim(base_url=sandbox.base_url)
@@ -356,7 +356,7 @@ def test_a_result_that_the_history_lacks_is_asked_for(sandbox, history):
     assert len(sandbox.jobs) == 1
 
 
-def test_without_a_loop_a_running_job_is_running(sandbox, history):
+def test_restored_queue_without_a_loop_shows_running_jobs(sandbox, history):
     """In a plain script nothing is watched yet; cancelling there says nothing untrue, and is done when one waits."""
     left_behind(history, sandbox.base_url, "runs", "waits")
     history.batches.claim(base_url=sandbox.base_url)
@@ -380,7 +380,7 @@ def test_without_a_loop_a_running_job_is_running(sandbox, history):
     assert [str(job.status) for job in sandbox.jobs.values()] == ["cancelled"]
 
 
-def test_what_was_dropped_stays_dropped(sandbox, history):
+def test_restored_queue_keeps_dropped_items(sandbox, history):
     """A place that was cancelled while it waited is not brought back to life with its batch."""
 
     async def main():
@@ -406,7 +406,7 @@ def test_what_was_dropped_stays_dropped(sandbox, history):
 
 
 @pytest.mark.parametrize("what", ["one", "all"])
-def test_what_is_cancelled_after_another_try_does_not_come_back(history, what):
+def test_item_cancelled_after_retry_is_not_restored(history, what):
     """What the history has of a batch is older by then; what is dropped is noted all the same, and that nothing waits any more."""
 
     async def main(sandbox):
@@ -434,7 +434,7 @@ def test_what_is_cancelled_after_another_try_does_not_come_back(history, what):
         assert found is None
 
 
-def test_a_batch_whose_lost_answer_was_found_is_closed(sandbox, history):
+def test_batch_with_found_lost_answer_is_closed(sandbox, history):
     """Nothing of it waits any more, though what the history has of it was not written anew."""
 
     async def main():
@@ -460,7 +460,7 @@ def test_a_batch_whose_lost_answer_was_found_is_closed(sandbox, history):
     assert history.batches.find(owning(main())) is None
 
 
-def test_what_is_cancelled_before_it_is_kept_is_not_kept(sandbox, history, monkeypatch):
+def test_queue_cancelled_before_recording_is_not_recorded(sandbox, history, monkeypatch):
     """All are dropped while equal jobs are being looked for: there is nothing to come back to."""
     reading, cancelled = threading.Event(), threading.Event()
     twins = history.twins
@@ -489,7 +489,7 @@ def test_what_is_cancelled_before_it_is_kept_is_not_kept(sandbox, history, monke
 
 
 @pytest.mark.parametrize("moment", ["before it begins", "in mid-work"])
-def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
+def test_queue_taken_over_stops(sandbox, history, moment):
     """Another kernel goes on with it: this one submits nothing more, and says where to go on."""
 
     async def main():
@@ -517,7 +517,7 @@ def test_a_queue_that_was_taken_over_stops(sandbox, history, moment):
 
 
 @pytest.mark.parametrize("reuse", [True, False])
-def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse):
+def test_restored_queue_reuses_newer_jobs(sandbox, history, reuse):
     """As it did before, whatever the settings say by now: with reuse nothing is paid twice."""
     settings.configure(reuse=not reuse)
     items = [(Tool.IMAGE, {"prompt": prompt}) for prompt in ("a", "b", "c")]
@@ -545,7 +545,7 @@ def test_a_batch_that_goes_on_takes_what_was_made_since(sandbox, history, reuse)
     assert made == {"a": 1, "b": 1 if reuse else 2, "c": 1}
 
 
-def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, history):
+def test_restored_queue_without_recorded_reuse_follows_the_settings(sandbox, history):
     """It is an older version's. Of its own equal places each still has its job."""
     settings.configure(reuse=True)
     left_behind(history, sandbox.base_url, "twice", "twice", "made since")
@@ -571,7 +571,7 @@ def test_a_batch_that_was_kept_without_reuse_does_as_the_settings_say(sandbox, h
     assert Counter(job.params["prompt"] for job in sandbox.jobs.values()) == {"twice": 2, "made since": 1}
 
 
-def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
+def test_restored_queue_with_missing_job_waits_for_resume(sandbox, history):
     """The service has forgotten a job that a dead kernel's batch had reused: asking for it submits nothing by itself."""
 
     async def main():
@@ -605,7 +605,7 @@ def test_what_is_gone_waits_for_the_word_of_the_user(sandbox, history):
     assert len(sandbox.jobs) == 2
 
 
-def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
+def test_restored_queue_shows_unresolved_submissions_as_uncertain(sandbox, history):
     """It is not submitted by itself; tried again, it is looked up first, and found."""
     left_behind(history, sandbox.base_url, "arrived", "second")
 
@@ -637,7 +637,7 @@ def test_what_could_not_be_looked_up_is_uncertain(sandbox, history):
     assert len(sandbox.jobs) == 2
 
 
-def test_an_item_too_large_to_be_kept(sandbox, history):
+def test_item_too_large_is_not_recorded(sandbox, history):
     """After the kernel's death its place says that it has to be given again; the others go on."""
     code = (
         "items = (BatchItem(Tool.IMAGE, {'prompt': 'x' * 1_100_000}), BatchItem(Tool.IMAGE, {'prompt': 'small'}));"
@@ -661,7 +661,7 @@ def test_an_item_too_large_to_be_kept(sandbox, history):
     assert len(sandbox.jobs) == 1
 
 
-def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
+def test_queue_with_broken_history_still_submits(sandbox, tmp_path):
     """Off, or of no use: the queue works all the same."""
     folder = tmp_path / "no_file"
     folder.mkdir()
@@ -678,7 +678,7 @@ def test_a_broken_history_costs_only_the_recovery(sandbox, tmp_path):
         assert owning(work(JobHistory(folder))) == 2
 
 
-def test_boards_of_a_recovery(sandbox, history):
+def test_recover_returns_boards(sandbox, history):
     """Each batch is on one board, however often one recovers and asks; its queue is held until resume()."""
     left_behind(history, sandbox.base_url, "a", "b")
 
@@ -701,7 +701,7 @@ def test_boards_of_a_recovery(sandbox, history):
     assert len(sandbox.jobs) == 2
 
 
-def test_the_recovery_says_what_it_found(sandbox, history):
+def test_recover_reports_what_it_found(sandbox, history):
     """A batch with what waits, in words."""
     left_behind(history, sandbox.base_url, "a", "b")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import figures
 from .batches import batch
-from .engine import faults, kill, polling, sharing, soak, watching
+from .engine import faults, kill, notice, polling, sharing, soak, watching
 from .notebook import startup
 from .report import goals_in, goals_of
 from .widgets import board, memory, messages
@@ -58,6 +58,12 @@ _BENCHMARKS: Mapping[str, _Benchmark] = {
         polling.run,
         "requests and delays, next to the guide's loop",
         {"seconds": (60.0, "that a job takes"), "count": (100, "of many jobs"), "rounds": (8, "of short jobs")},
+        quick=False,
+    ),
+    "notice": _Benchmark(
+        notice.run,
+        "how late ends are noticed, by jobs, plan and progress, next to six other ways: in virtual time",
+        {"seed": (1, "how long the jobs take")},
         quick=False,
     ),
     "sharing": _Benchmark(

@@ -48,6 +48,7 @@ class Action:
         job_id: the id of the job.
         reads_jobs: whether the request needs a scope for reading jobs.
         limit: the documented limit of the tool in words, such as ``"5 in an hour"``.
+        local: whether the service is on this machine, as a sandbox is.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Action:
     job_id: str | None = None
     reads_jobs: bool = False
     limit: str = ""
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,11 @@ def error_of(
 def _explain(status: int, body: object, action: Action, when: str | None) -> tuple[type[APIError], str]:
     """Return the exception class for a status, and what to do about it."""
     again = f", then nk.attach({action.job_id!r})" if action.job_id else ""
+    if status == HTTPStatus.UNAUTHORIZED and action.local and "revoked" not in _said(body).lower():
+        return AuthenticationError, (
+            "The sandbox at this address does not know the key: it was restarted, and its earlier jobs are gone. Call "
+            "nk.use_sandbox() to use it again."
+        )
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthenticationError, (
             "The API key is missing, wrong or revoked. Set a valid one with nk.configure(api_key=…) or "

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..config import settings
 from ..config.logs import log
 from ..config.redaction import redact_bytes
 from ..errors import ConfigurationError, NovaKitError, UnreadableAnswerError
 from ..model.rate_limit import DEFAULT_LIMIT, LIMIT_WINDOW, RateLimit
+from ..runtime.hosts import is_loopback
 from ..runtime.registry import of_account
 from ..runtime.sliding_window import SlidingWindow
 from .answers import HEADERS, Action, Answer, answer_of
@@ -169,6 +172,8 @@ class Requests:
             if limit is not None:
                 self.rate_limit = replace(limit, sent=sent, sent_at=sent_at, answered_at=time.monotonic())
             log.debug("%s /%s: %d", method, path, response.status_code)
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                action = replace(action, local=is_loopback(urlsplit(self._base_url).hostname or ""))
             return answer_of(response.status_code, told, content_read, action)
         log.info("%s /%s: %s", method, path, failure.message)
         # Raise outside of `except`, so that the error has no traceback through httpx's frames, which hold the key.

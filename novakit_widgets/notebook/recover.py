@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..batches.work import active_batches
 from ..engine.reconcile import Findings, look_up_all
+from ..runtime import loop as job_loop
 
 if TYPE_CHECKING:
     from ..api.client import NovaKitClient
@@ -71,8 +72,15 @@ class Recovery(Findings):
         Example:
             >>> recover().dismiss()  # doctest: +SKIP
         """
-        if self._history is not None:
-            self._history.dismiss(entry.intent for entry in self.unclear)
+        history, intents = self._history, [entry.intent for entry in self.unclear]
+        if history is None:
+            return
+        if job_loop.running() is None:
+            history.dismiss(intents)
+        else:
+            history.later(
+                history.dismiss, intents
+            )  # a locked file must not hold the loop up; what reads it comes after
 
     @property
     def boards(self) -> tuple[Any, ...]:

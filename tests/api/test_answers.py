@@ -16,6 +16,7 @@ from strategies import JSON
 
 from novakit_widgets.api.answers import Action, Answer, answer_of, error_of, retry_after
 from novakit_widgets.api.bodies import job_of_submission, jobs_of, object_of, parsed
+from novakit_widgets.api.client import NovaKitClient
 from novakit_widgets.errors import (
     APIError,
     AuthenticationError,
@@ -297,3 +298,28 @@ def test_an_unreadable_body_is_completed_with_what_the_answer_was():
     error = caught.value
     assert (error.status_code, error.response, error.job_id) == (200, [1], "job_1")
     assert error.__context__ is None
+
+
+@pytest.mark.parametrize("what", ["quota", "list", "get"])
+async def test_key_of_a_restarted_sandbox_is_told_as_such(serve, what):
+    """A new sandbox at the old address has another key; the advice is to use it, not to look for a key."""
+    sandbox = serve()
+    async with NovaKitClient("sk_" + "0" * 64, sandbox.base_url) as client:
+        calls = {"quota": client.quota, "list": client.list, "get": lambda: client.get("job_1")}
+        with pytest.raises(AuthenticationError, match=r"it was restarted.*Call nk\.use_sandbox\(\)") as refused:
+            await calls[what]()
+    assert "nk.configure" not in refused.value.message
+    revoked = sandbox.add_key()
+    sandbox.revoke(revoked)
+    async with NovaKitClient(revoked, sandbox.base_url) as client:
+        with pytest.raises(AuthenticationError, match=r"has been revoked.*nk\.configure"):
+            await client.quota()
+
+
+@pytest.mark.parametrize(("local", "advice"), [(True, "nk.use_sandbox()"), (False, "nk.configure(api_key=…)")])
+def test_unknown_key_elsewhere_is_a_matter_of_the_key(local, advice):
+    """Only on this machine it may be a sandbox."""
+    error = error_of(
+        401, {}, {"error": "Invalid API key"}, Action("show the quota", "No job is affected.", local=local)
+    )
+    assert advice in error.message

@@ -359,9 +359,9 @@ def test_reuse_takes_a_result_without_a_job_id(tmp_path):
 
         async def mentioned():
             waiting = JobWidget("tts", params, autostart=False)
-            await until(lambda: waiting.run.note)
+            await until(lambda: waiting.run.equal)
             waiting.close()
-            return waiting.run.note
+            return waiting.run.equal.note
 
         assert "reuse=True shows that" in owning(mentioned())
         card = JobWidget("tts", params, reuse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import ipywidgets
@@ -28,11 +29,13 @@ from ..common.style import PAGE
 from .table import label_of_status, line_of, table, unresolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ...api.client import NovaKitClient
     from ...job_history.jobs import JobHistory
     from ...model.job import Job
+
+    _Found = tuple[list[HistoryEntry], list[HistoryEntry], list[HistoryEntry]]  # rows, lost ones, those of this key
 
 __all__ = ["HistoryView", "history"]
 
@@ -94,6 +97,7 @@ class HistoryView(ClosingBox):
             options=statuses, value=_ANY if status is None else str(status), layout=narrow
         )
         self._lost: frozenset[str] = frozenset()
+        self._asked = 0  # how often the history was read off the loop
         self._unresolved_html = ""
         self._unresolved_line = ipywidgets.HTML()
         self._look = ipywidgets.Button(
@@ -135,13 +139,13 @@ class HistoryView(ClosingBox):
         self.add_class("novakit-history")
         self.add_class("novakit-page")
         for control in (self._search, self._tool, self._status):
-            when_changed(control, self.reload)
+            when_changed(control, self._reload_soon)
         when_changed(self._choice, lambda: None)  # its value is read when a button is pressed
         self._show.on_click(lambda _button: job_loop.call(self._show_chosen))
         self._code.on_click(lambda _button: job_loop.call(self._write_code))
         self._look.on_click(lambda _button: job_loop.call(self._look_up))
         self._dismiss.on_click(lambda _button: job_loop.call(self._dismiss_unclear))
-        self._fresh.on_click(lambda _button: job_loop.call(self.refresh))
+        self._fresh.on_click(lambda _button: job_loop.call(self._refresh_soon))
         self.refresh()
 
     def __repr__(self) -> str:
@@ -165,18 +169,43 @@ class HistoryView(ClosingBox):
 
     def reload(self) -> None:
         """Read the history again, with the current filters."""
-        self._entries = self._jobs.entries(
+        self._take(self._query()())
+
+    def _reload_soon(self) -> None:
+        """Read the history again; on the job loop nobody waits for the disk, so what is read is shown when it is there."""
+        if job_loop.here():
+            job_loop.spawn(self._reload_off_loop())
+        else:
+            self.reload()
+
+    async def _reload_off_loop(self) -> None:
+        self._asked += 1
+        asked, query = self._asked, self._query()
+        found = await self._jobs.off_loop(query)
+        if asked == self._asked:  # a later one shows the present filters
+            self._take(found)
+
+    def _query(self) -> Callable[[], _Found]:
+        """Return what reads the history with the present filters, on any thread."""
+        jobs, client = self._jobs, self._client
+        base_url, account = (None, None) if client is None else (client.base_url, client.account)
+        entries = partial(
+            jobs.entries,
             limit=self._limit,
             tool=None if self._tool.value == _ANY else self._tool.value,
             status=None if self._status.value == _ANY else self._status.value,
             search=self._search.value or None,
             # Jobs of a stopped sandbox are gone, and those of another service can't be shown with this key.
-            base_url=None if self._client is None else self._client.base_url,
+            base_url=base_url,
         )
-        base_url, account = (None, None) if self._client is None else (self._client.base_url, self._client.account)
-        self._lost = frozenset(entry.intent for entry in self._jobs.lost(base_url=base_url))
-        # Those of other keys can't be looked up with this one.
-        count = len(self._jobs.lost(base_url=base_url, account=account))
+        # Submissions of other keys can't be looked up with this one.
+        return lambda: (entries(), jobs.lost(base_url=base_url), jobs.lost(base_url=base_url, account=account))
+
+    def _take(self, found: _Found) -> None:
+        """Show what was read."""
+        self._entries, lost, ours = found
+        self._lost = frozenset(entry.intent for entry in lost)
+        count = len(ours)
         self._unresolved_line.value = self._unresolved_html = str(unresolved(count))
         self._unresolved.layout.display = None if count else "none"
         self._look.disabled = self._client is None
@@ -191,6 +220,13 @@ class HistoryView(ClosingBox):
     def refresh(self) -> None:
         """Read the history again, and then the service's list."""
         self.reload()
+        self._merge_soon()
+
+    def _refresh_soon(self) -> None:
+        self._reload_soon()
+        self._merge_soon()
+
+    def _merge_soon(self) -> None:
         client = self._client
         if client is not None:
             job_loop.background(lambda: self._merge(client))
@@ -210,7 +246,7 @@ class HistoryView(ClosingBox):
             return
         for job in reversed(jobs):
             await self._jobs.off_loop(self._jobs.update, job, base_url=client.base_url, account=client.account)
-        self.reload()
+        await self._reload_off_loop()
 
     @property
     def _rows(self) -> Markup:
@@ -259,15 +295,15 @@ class HistoryView(ClosingBox):
         self._message.value = str(
             Markup("<span dir='auto'>{}.</span>").format(findings.counts + (f": {reasons}" if reasons else ""))
         )
-        self.reload()
+        await self._reload_off_loop()
 
     def _dismiss_unclear(self) -> None:
         """Stop looking for submissions that could not be resolved."""
-        self._jobs.dismiss(self._unclear)
+        self._jobs.later(self._jobs.dismiss, self._unclear)  # read after that, in turn
         self._unclear = ()
         self._dismiss.layout.display = "none"
         self._message.value = ""
-        self.reload()
+        self._reload_soon()
 
     def _write_code(self) -> None:
         entry = self._chosen

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from html import unescape
 from pathlib import Path
 
 import pytest
 from loops import owning
+from runs import until
 
 import novakit_widgets
 from novakit_widgets import (
@@ -22,7 +24,9 @@ from novakit_widgets import (
     speech,
 )
 from novakit_widgets.api.uploads import said
+from novakit_widgets.job_history import queries
 from novakit_widgets.job_history.jobs import JobHistory, default_history
+from novakit_widgets.notebook.recover import Recovery
 from novakit_widgets.widgets.history.widget import HistoryView, history
 
 URL = "https://x.example/api/v1"
@@ -57,14 +61,18 @@ def test_it_is_a_sequence_of_entries_newest_first(jobs):
 def test_its_filters_read_again(jobs):
     """Changing a filter changes the table and the sequence."""
     view = HistoryView(jobs, None)
-    view._status.value = "failed"
-    assert [entry.job.id for entry in view] == ["job_1"]
-    assert "job_0" not in view._table.value
-    view._search.value = "nothing like it"
-    assert view._pick.layout.display == "none"
-    assert "No jobs match these filters." in view._table.value
-    view._search.value, view._status.value = "", "any"
-    assert len(view) == 4
+
+    async def main():
+        view._status.value = "failed"
+        await until(lambda: [entry.job and entry.job.id for entry in view] == ["job_1"])
+        assert "job_0" not in view._table.value
+        view._search.value = "nothing like it"
+        await until(lambda: view._pick.layout.display == "none")
+        assert "No jobs match these filters." in view._table.value
+        view._search.value, view._status.value = "", "any"
+        await until(lambda: len(view) == 4)
+
+    owning(main())
     assert "No jobs yet" in HistoryView(JobHistory(None), None)._table.value
 
 
@@ -226,6 +234,7 @@ def test_what_can_not_be_told_can_be_dismissed(sandbox, client, tmp_path):
             await asyncio.sleep(0.01)
         assert "1 unclear" in view._message.value
         view._dismiss.click()
+        await until(lambda: view._unresolved.layout.display == "none")
         await client.aclose()
 
     owning(main())
@@ -256,3 +265,53 @@ def test_a_result_that_came_at_once_is_shown_from_its_row(tmp_path):
 
         owning(main())
         assert sum(request.method == "POST" for request in sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("event", ["filter", "refresh", "dismiss"])
+def test_event_does_not_wait_for_a_locked_file(jobs, monkeypatch, event):
+    """While the disk hangs the loop turns, and what was read is shown when it is there."""
+    view = HistoryView(jobs, None)
+    asked, answers = threading.Event(), threading.Event()
+    read = queries.filtered
+
+    def hang(*args):
+        asked.set()
+        assert answers.wait(60), "the loop waited for the disk"
+        return read(*args)
+
+    monkeypatch.setattr(queries, "filtered", hang)
+    clicks = {"refresh": view._fresh.click, "dismiss": view._dismiss.click}
+
+    async def main():
+        if event == "filter":
+            view._status.value = "failed"
+        else:
+            clicks[event]()
+        await until(asked.is_set)
+        answers.set()
+        await until(lambda: view._asked == 1 and len(view) == (1 if event == "filter" else 4))
+        await jobs.off_loop(lambda: None)
+
+    owning(main())
+
+
+def test_recovery_dismisses_without_waiting_for_a_locked_file(tmp_path, monkeypatch):
+    """On a loop; without one it is done when the call returns."""
+    kept = JobHistory(tmp_path / "mine.sqlite3")
+    lost = [kept.begin(Tool.TTS, {"input": str(number)}, base_url=URL) for number in range(2)]
+    for intent in lost:
+        kept.uncertain(intent, "its answer was lost")
+    first, second = kept.lost()
+    answers = threading.Event()
+
+    async def main():
+        holds = asyncio.ensure_future(kept.off_loop(lambda: answers.wait(60)))
+        await asyncio.sleep(0)
+        Recovery((), (), (first,), ("?",), (), None, kept).dismiss()
+        answers.set()  # not reached if it waited
+        await holds
+        assert [entry.intent for entry in await kept.off_loop(kept.lost)] == [second.intent]
+
+    owning(main())
+    Recovery((), (), (second,), ("?",), (), None, kept).dismiss()
+    assert kept.lost() == []

@@ -136,8 +136,10 @@ class Recorder:
             self._changed = self._changed or asyncio.Event()
             self._changed.clear()
             changed = asyncio.ensure_future(self._changed.wait())
-            await asyncio.wait({*submitting, changed}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
+            try:
+                await asyncio.wait({*submitting, changed}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
 
     async def fetched(self) -> None:
         """Wait until all media of jobs that have ended are there."""

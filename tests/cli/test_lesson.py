@@ -34,7 +34,7 @@ socket.socket.connect = guarded
 import novakit_widgets as nk"""
 MEDIA = re.compile(r'src="(data:[^"]+)"')
 ADDRESSES = re.compile(r"http://127\.0\.0\.1:\d+/[\w./-]+")
-TIMES = re.compile(r"\d+(\.\d+)? s\b|\d\d:\d\d(:\d\d)?")
+TIMES = re.compile(r"(under )?(\d+ min ?)?\d+(\.\d+)? s\b|\d+ min\b|\d+ \w{3} \d{4} \d\d:\d\d|\d\d:\d\d(:\d\d)?")
 
 
 @pytest.fixture

@@ -169,8 +169,10 @@ class Requests:
         else:
             told = {name: response.headers[name] for name in HEADERS if name in response.headers}
             limit = RateLimit.from_headers(told)
+            # However slow its answer is, a request counts when it comes; of one that the service holds, nobody knows.
+            answered_at = time.monotonic() if query is not None and "poll" in query else sent_at
             if limit is not None:
-                self.rate_limit = replace(limit, sent=sent, sent_at=sent_at, answered_at=time.monotonic())
+                self.rate_limit = replace(limit, sent=sent, sent_at=sent_at, answered_at=answered_at)
             log.debug("%s /%s: %d", method, path, response.status_code)
             if response.status_code == HTTPStatus.UNAUTHORIZED:
                 action = replace(action, local=is_loopback(urlsplit(self._base_url).hostname or ""))

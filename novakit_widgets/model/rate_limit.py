@@ -41,7 +41,7 @@ class RateLimit:
         reset: when there are more, in Unix seconds by this machine's clock; by the service's where its answer has no ``Date``.
         sent: requests that this process itself had sent with the key in the minute that ended with this one.
         sent_at: when this one was sent, in monotonic seconds.
-        answered_at: when its answer came, in monotonic seconds.
+        answered_at: when its answer came, in monotonic seconds; of a request that is never held, when it was sent.
         ahead: seconds that this machine's clock is ahead of the service's, by the answer's ``Date``; 0 where they agree.
     """
 

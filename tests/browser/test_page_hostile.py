@@ -27,7 +27,7 @@ _PNG = bytes.fromhex(
 )
 _WHAT_IS_THERE = """() => {
   const places = document.querySelectorAll('.novakit-card, .novakit-plain');
-  const all = [...items].flatMap(place => [...place.querySelectorAll('*')]);
+  const all = [...places].flatMap(place => [...place.querySelectorAll('*')]);
   return {
     places: places.length,
     elements: all.filter(one => one.matches('script, iframe, object, embed, a:not([download]), form, b')).map(one => one.outerHTML),

@@ -68,6 +68,7 @@ async def test_a_nested_card_shows_what_stands_beside_the_notebook(open_notebook
     picture = page.card(1).locator("img")
     await expect(picture).to_be_visible()
     assert await picture.evaluate("async img => { await img.decode(); return img.naturalWidth; }") == 512
+    await expect(page.card(2).locator("video")).to_be_visible()  # by then its file is there, too
     sandbox.expire_media()
     await assert_plays(page.card(2).locator("video"), seconds=1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ..config import settings
-from ..errors import InvalidParameterError, NovaKitError, SubmissionUncertainError
+from ..errors import ConfigurationError, InvalidParameterError, NovaKitError, SubmissionUncertainError
 from ..limits.tool_limits import limit_of
 from ..model.encoding import encode
 from ..model.job import Job, is_job_id
@@ -307,13 +307,21 @@ def checked_id(job_id: str) -> str:
 _default: tuple[tuple[Any, str], NovaKitClient] | None = None
 
 
-def default_client() -> NovaKitClient:
-    """Return the client for the present settings. It stays the same as long as key and base URL do.
+def default_client(client: NovaKitClient | None = None) -> NovaKitClient:
+    """Return a client, or the one for the present settings. That stays the same as long as key and base URL do.
+
+    Args:
+        client: what a call was given; ``None`` for the settings.
 
     Raises:
-        ConfigurationError: there is no usable key or base URL.
+        ConfigurationError: there is no usable key or base URL, or what was given is no client.
     """
     global _default  # one process, one default
+    if client is not None:
+        if not hasattr(client, "account"):
+            kind = type(client).__name__
+            raise ConfigurationError(f"client must be a NovaKitClient, got {kind}. Nothing was sent or billed.")
+        return client
     key = (settings.api_key().value, settings.base_url().value)
     if _default is None or _default[0] != key:
         _default = (key, NovaKitClient())

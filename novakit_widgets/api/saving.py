@@ -23,7 +23,7 @@ def save_job(
     job: Job, path: str | Path, *, client: NovaKitClient | None, on_progress: Callable[[int, int | None], None] | None
 ) -> list[Path]:
     """Save the media of a job; see `Job.save`."""
-    caller = client or default_client()
+    caller = default_client(client)
     return run_blocking(lambda: save_all(caller, job, path, on_progress=on_progress))
 
 
@@ -35,5 +35,5 @@ def save_media(
     on_progress: Callable[[int, int | None], None] | None,
 ) -> Path:
     """Save one of them; see `Media.save`."""
-    caller = client or default_client()
+    caller = default_client(client)
     return run_blocking(lambda: save(caller, media.url, path, kind=media.kind, on_progress=on_progress))

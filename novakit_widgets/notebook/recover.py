@@ -163,5 +163,5 @@ def recover(*, client: NovaKitClient | None = None) -> Recovery:
     from ..job_history.jobs import default_history
     from ..runtime.loop import run_blocking
 
-    caller = client or default_client()
+    caller = default_client(client)
     return run_blocking(lambda: recover_all(caller, default_history()))

@@ -115,7 +115,7 @@ def test_the_key_is_in_nothing_that_the_kernel_says(keyed, sandbox, tmp_path):
 def test_a_key_that_is_typed_is_repeated_to_no_page(start, sandbox):
     """Ipywidgets tells all pages of a kernel what one has sent; the box for the key does not."""
     key = sandbox.add_key()
-    kernel = start("import novakit_widgets as nk", NOVAKIT_SANDBOX_URL="")
+    kernel = start("import novakit_widgets as nk", NOVAKIT_SANDBOX_URL="", NOVAKIT_BASE_URL=sandbox.base_url)
     cell = kernel.ok("nk.login()")
     (box,) = [model for model in kernel.models.values() if model.state.get("_model_name") == "PasswordModel"]
     kernel.change(box, value=key)

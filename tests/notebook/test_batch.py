@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from widget_fixtures import client, no_widget_stays, sandbox  # noqa: F401
 
-from novakit_widgets import InvalidParameterError, Tool, batch, configure, history, sweep, video
+from novakit_widgets import InvalidParameterError, Tool, attach, batch, configure, history, sweep, video
 from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.job_history.jobs import default_history
 from novakit_widgets.model.checks import check
@@ -357,3 +357,16 @@ def test_odd_numbers_are_refused_or_sent_as_they_are(name, value):
     refused = pytest.raises(InvalidParameterError, match=f"{name} .*Nothing was sent or billed")
     with contextlib.nullcontext() if sent else refused:
         check(Tool.VIDEO, {"prompt": "A", name: value})
+
+
+@pytest.mark.parametrize("value", [5, "sk_", b"", True, ["client"]], ids=repr)
+def test_client_of_another_type_is_our_error(value):
+    """In every call that takes one."""
+    for call in (
+        lambda: video("A", client=value),
+        lambda: batch("video", ["A"], client=value),
+        lambda: sweep("video", prompt=["A", "B"], client=value),
+        lambda: attach("job_1", client=value),
+    ):
+        with pytest.raises(ConfigurationError, match="client must be a NovaKitClient, got "):
+            call()

@@ -85,7 +85,7 @@ class JobSweep(JobBoard):
         )
         queue = JobQueue(
             [(tool, params) for params in items],
-            client=client or default_client(),
+            client=default_client(client),
             max_running=max_running,
             timeout=timeout,
             reuse=settings.reuse(reuse).value,

@@ -81,7 +81,7 @@ class JobBoard(JobSequence, LiveWidget):
         embed = check_embed(embed)
         queue = JobQueue(
             sent,
-            client=client or default_client(),
+            client=default_client(client),
             max_running=max_running,
             timeout=timeout,
             reuse=settings.reuse(reuse).value,
@@ -104,7 +104,7 @@ class JobBoard(JobSequence, LiveWidget):
         """
         board = cls.__new__(cls)
         embed = record.about.get("embed", "auto")
-        queue = JobQueue.restored(record, client=client or default_client())
+        queue = JobQueue.restored(record, client=default_client(client))
         grid = Grid.from_json(record.about.get("axes"), count=len(queue.items))
         board._make(queue, embed if embed in ("auto", "inline", "file", "link") else "auto", grid)
         return board

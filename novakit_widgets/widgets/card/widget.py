@@ -114,7 +114,7 @@ class JobWidget(ShownCard):
         tool = Tool.of(endpoint)
         sent = checked(tool, params)
         taking = settings.reuse(reuse).value
-        using = client or default_client()
+        using = default_client(client)
         self._make(run_of(tool, sent, client=using, timeout=timeout, reuse=taking, starts=autostart), embed)
         if autostart:
             self.start()
@@ -141,7 +141,7 @@ class JobWidget(ShownCard):
         Raises:
             InvalidParameterError: The id is invalid.
         """
-        return cls.showing(JobRun.attached(job_id, client=client or default_client(), timeout=timeout), embed)
+        return cls.showing(JobRun.attached(job_id, client=default_client(client), timeout=timeout), embed)
 
     @classmethod
     def showing(cls, run: JobRun, embed: Embed | None = None) -> Self:

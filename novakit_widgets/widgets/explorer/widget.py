@@ -93,7 +93,7 @@ class PromptExplorer(ClosingBox):
         check_names(self.tool, fixed or {}, called="explore()", ours=("client", "embed"))
         self._fixed = said(self.tool, fixed or {})
         _check_fixed(self.tool, self._fixed)
-        self._client = client or default_client()
+        self._client = default_client(client)
         self._embed = check_embed(embed)
         self._chance = chance or random.Random()  # noqa: S311 # not for secrets
         self._history = default_history()

@@ -278,7 +278,7 @@ class HistoryView(ClosingBox):
         if job.id is not None or tool is None:
             return JobWidget.attach(job.id or "", client=self._client)
         # The service answered at once and keeps no job; the history has the result.
-        return JobWidget.showing(JobRun.known(tool, entry.params, job, client=self._client or default_client()))
+        return JobWidget.showing(JobRun.known(tool, entry.params, job, client=default_client(self._client)))
 
     def _look_up(self) -> None:
         """Look up the unresolved submissions."""
@@ -354,7 +354,7 @@ def history(
         >>> [entry.job for entry in history(tool="video", status="completed")]  # doctest: +SKIP
     """
     try:
-        asks = client or default_client()
+        asks = default_client() if client is None else client
     except ConfigurationError:
         asks = None  # without a key, the local history is shown
     return HistoryView(default_history(), asks, limit=limit, tool=tool, status=status, search=search)

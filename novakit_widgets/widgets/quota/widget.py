@@ -182,6 +182,6 @@ def quota(*, client: NovaKitClient | None = None) -> QuotaView:
         >>> sorted(quota().quota.buckets)[:2]
         ['credits', 'image_edits']
     """
-    asks = client or default_client()
+    asks = default_client(client)
     body = job_loop.run_blocking(asks.quota)
     return QuotaView(asks, Quota.from_json(body))

@@ -12,7 +12,7 @@ from novakit_widgets.engine.equal import EqualJob
 from novakit_widgets.engine.ownership import Ownership
 from novakit_widgets.engine.reuse import run_of
 from novakit_widgets.errors import JobCancelledError, JobFailedError
-from novakit_widgets.job_history import queries
+from novakit_widgets.job_history import submissions
 from novakit_widgets.job_history.jobs import JobHistory, default_history
 from novakit_widgets.model.job import Job
 from novakit_widgets.model.tools import Tool
@@ -160,7 +160,7 @@ async def test_history_that_does_not_answer_delays_nothing(client, monkeypatch):
         assert answers.wait(60), "the loop waited for the disk"
         return [None]
 
-    monkeypatch.setattr(queries, "equal", hang)
+    monkeypatch.setattr(submissions, "equal", hang)
     try:
         with pytest.warns(UserWarning, match="can't be used"):
             run = new(client)

@@ -15,7 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from widget_fixtures import client, no_widget_stays, sandbox  # noqa: F401
 
-from novakit_widgets import InvalidParameterError, Tool, attach, batch, configure, history, sweep, video
+from novakit_widgets import (
+    InvalidParameterError,
+    JobBoard,
+    JobWidget,
+    Tool,
+    attach,
+    batch,
+    configure,
+    history,
+    sweep,
+    video,
+)
 from novakit_widgets.errors import ConfigurationError
 from novakit_widgets.job_history.jobs import default_history
 from novakit_widgets.model.checks import check
@@ -334,6 +345,25 @@ def test_all_wrong_values_are_reported(call, named):
         call()
     assert [part for part in named if part not in str(refused.value)] == []
     assert "Nothing was sent or billed" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["no", "False", 0, None, [], 1])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("autostart", lambda value: video("A boat", autostart=value)),
+        ("autostart", lambda value: JobWidget("image", {"prompt": "A boat"}, autostart=value)),
+        ("autostart", lambda value: JobBoard([("image", {"prompt": "A boat"})], autostart=value)),
+        ("confirm", lambda value: sweep("image", prompt=["A boat", "A ship"], confirm=value)),
+    ],
+)
+def test_word_for_a_flag_is_refused_before_anything_is_billed(sandbox, name, call, value):
+    """``"no"`` is true in Python."""
+    before = set(sandbox.jobs)
+    with pytest.raises(ConfigurationError, match=f"{name} must be True or False, not ") as refused:
+        call(value)
+    assert "Nothing was sent or billed" in str(refused.value)
+    assert set(sandbox.jobs) == before
 
 
 @pytest.mark.parametrize("value", [5, b"boat", ["boat"], True])

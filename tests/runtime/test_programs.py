@@ -289,6 +289,32 @@ def test_threads_without_a_loop_wait_await_and_batch(run, sandbox):
     assert len(sandbox.jobs) - before == 4
 
 
+# trio
+
+
+def test_trio_program_waits_in_a_thread(run):
+    """`await` can't work on its loop and says what does; nothing is lost by trying."""
+    told = run(
+        """
+        import trio
+        import novakit_widgets as nk
+
+        async def main():
+            card = nk.image("A boat")
+            try:
+                await card
+            except nk.NovaKitError as error:
+                print("to_thread.run_sync(card.wait)" in str(error))
+            print((await trio.to_thread.run_sync(card.wait)).status)
+            board = nk.batch("image", ["A gull", "A pier"])
+            print(*(job.status for job in await trio.to_thread.run_sync(board.wait)))
+
+        trio.run(main)
+        """
+    )
+    assert told == ["True", "completed", "completed completed"]
+
+
 # uvloop
 
 

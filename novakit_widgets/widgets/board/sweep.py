@@ -10,6 +10,7 @@ from ...api.client import default_client
 from ...api.embedding import Embed, check_embed
 from ...batches.queue import JobQueue
 from ...config import settings
+from ...config.checks import check_flag
 from ...engine.quota_watch import watch_of
 from ...errors import JobNotStartedError
 from ...job_history.estimates import Estimate, estimates
@@ -75,7 +76,7 @@ class JobSweep(JobBoard):
         reuse: bool | None = None,
     ) -> None:
         self._stop_listening: Callable[[], None] = lambda: None  # first: ipywidgets closes what was never made
-        embed = check_embed(embed)
+        embed, asks = check_embed(embed), check_flag("confirm", confirm)
         self.grid = grid
         self._tool = tool
         self._items = items
@@ -90,11 +91,11 @@ class JobSweep(JobBoard):
             timeout=timeout,
             reuse=settings.reuse(reuse).value,
             about={"embed": embed, "axes": grid.to_json()},
-            held=hold if confirm else None,
+            held=hold if asks else None,
         )
         self._quota = watch_of(queue.client)
         self._make(queue, embed, grid)
-        if not confirm:
+        if not asks:
             self.start()
             return
         self._painter.proposal = Proposal(

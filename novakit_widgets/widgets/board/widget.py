@@ -13,6 +13,7 @@ from ...api.uploads import checked
 from ...batches.grid import Grid
 from ...batches.queue import ItemState, JobQueue
 from ...config import settings
+from ...config.checks import check_flag
 from ...errors import JobTimeoutError, NovaKitError
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
@@ -76,6 +77,7 @@ class JobBoard(JobSequence, LiveWidget):
         reuse: bool | None = None,
         autostart: bool = True,
     ) -> None:
+        starts = check_flag("autostart", autostart)
         asked = [(Tool.of(tool), params) for tool, params in items]
         sent = [(tool, checked(tool, params)) for tool, params in asked]
         embed = check_embed(embed)
@@ -88,7 +90,7 @@ class JobBoard(JobSequence, LiveWidget):
             about={"embed": embed},
         )
         self._make(queue, embed)
-        if autostart:
+        if starts:
             self.start()
 
     @classmethod

@@ -10,6 +10,7 @@ import traitlets
 from ...api.client import default_client
 from ...api.uploads import checked
 from ...config import settings
+from ...config.checks import check_flag
 from ...engine.reuse import run_of
 from ...engine.run import JobRun
 from ...engine.state import Phase
@@ -111,12 +112,12 @@ class JobWidget(ShownCard):
         autostart: bool = True,
         reuse: bool | None = None,
     ) -> None:
-        tool = Tool.of(endpoint)
+        tool, starts = Tool.of(endpoint), check_flag("autostart", autostart)
         sent = checked(tool, params)
         taking = settings.reuse(reuse).value
         using = default_client(client)
-        self._make(run_of(tool, sent, client=using, timeout=timeout, reuse=taking, starts=autostart), embed)
-        if autostart:
+        self._make(run_of(tool, sent, client=using, timeout=timeout, reuse=taking, starts=starts), embed)
+        if starts:
             self.start()
         else:
             self._request_repaint()

@@ -16,6 +16,7 @@ __all__ = ["handled", "is_default"]
 
 _ACTION_BYTES = 1_024  # more than any system's struct sigaction has
 _POINTER_BYTES = 8
+_RUNNERS = ("asyncio.runners", "backports.asyncio.runner.runner")
 
 
 @contextmanager
@@ -47,10 +48,10 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
 
 
 def is_default(handler: object) -> bool:
-    """Whether a handler is Python's own: that of the interpreter, or that of `asyncio.run`."""
+    """Whether a handler is Python's own: that of the interpreter, or that of `asyncio.Runner` and its backport to Python 3.10."""
     if handler is signal.default_int_handler:
         return True
-    return getattr(getattr(handler, "func", None), "__module__", None) == "asyncio.runners"
+    return getattr(getattr(handler, "func", None), "__module__", None) in _RUNNERS
 
 
 def _action() -> ctypes.Array[ctypes.c_char] | None:

@@ -19,6 +19,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self._ended = False
 
     def protocol(self) -> type[H11Protocol]:
         """Return a subclass of uvicorn's HTTP protocol that records each connection here.
@@ -27,10 +28,13 @@ class Connections:
         connection.
         """
         transports = self._transports
+        refused = self.refused
 
         class NotingProtocol(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
                 super().connection_made(transport)
+                if refused():
+                    transport.abort()
                 if self.client is not None:
                     transports[self.client] = transport
 
@@ -40,6 +44,19 @@ class Connections:
                 super().connection_lost(exc)
 
         return NotingProtocol
+
+    def refused(self) -> bool:
+        """Whether new connections are refused."""
+        return self._ended
+
+    def refuse(self) -> None:
+        """Refuse new connections: uvicorn does not close those that it has accepted but not seen yet when it ends."""
+        self._ended = True
+
+    def abort(self) -> None:
+        """Break all connections, such as those of clients that do not read their answers."""
+        for transport in list(self._transports.values()):
+            transport.abort()
 
     def reset(self, client: tuple[str, int]) -> None:
         """Break a connection with a TCP reset. Unsent data is lost."""

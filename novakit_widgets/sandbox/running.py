@@ -34,6 +34,7 @@ __all__ = ["Running", "Settings"]
 
 _RENDERERS = 2  # threads
 _PATIENCE = 10.0  # timeout of a start or a stop, in seconds
+_STEPS = 5  # of the loop, in which a connection that was accepted at the very end becomes known
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +151,25 @@ class Running:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
-        self._server = _Uvicorn(config, self._ready, self.store)
+        self._server = _Uvicorn(config, self._ready, self.store, connections)
         await self._server.serve(sockets=[self._socket] if self._socket else None)
         await self.store.close()
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
+        connections.abort()
+        await asyncio.sleep(0)
 
 
 class _Uvicorn(uvicorn.Server):
     """A uvicorn server that signals when it is ready, and releases held requests when it stops."""
 
-    def __init__(self, config: uvicorn.Config, ready: threading.Event, store: JobStore) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: threading.Event, store: JobStore, connections: Connections
+    ) -> None:
         super().__init__(config)
         self._ready = ready
         self._store = store
+        self._connections = connections
         self._ending: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -170,6 +178,7 @@ class _Uvicorn(uvicorn.Server):
 
     def end(self) -> None:
         self.should_exit = True
+        self._connections.refuse()
         self._ending = asyncio.get_running_loop().create_task(self._store.close())
 
 

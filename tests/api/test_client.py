@@ -161,7 +161,7 @@ async def test_each_refusal_of_the_service(serve, nothing_left):
             await call(narrow)
         await narrow.aclose()
     stranger = NovaKitClient(KEY, sandbox.base_url)
-    with pytest.raises(AuthenticationError, match="NOVAKIT_API_KEY"):
+    with pytest.raises(AuthenticationError, match=r"nk\.use_sandbox"):
         await stranger.list()
     await stranger.aclose()
 

@@ -175,6 +175,10 @@ async def test_home_of_an_unknown_user_as_the_place_to_save_is_refused(client, t
             await client.download(job.media[0].url, path)
 
 
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 13, 0),
+    reason="without a working directory Python 3.13.0 can't import its own socket module",
+)
 @pytest.mark.parametrize("history", ["absolute", "relative", "off"])
 def test_without_a_working_directory_jobs_run(tmp_path, sandbox, history):
     """As in a container whose folder was deleted: a relative history costs one warning, the card says nothing else."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import socket
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -215,3 +218,15 @@ def test_starting_and_stopping():
     assert sandbox.requests == ()
     with sandbox:
         assert httpx.get(f"{sandbox.origin}/sandbox", trust_env=False).json()["api_key"] == sandbox.api_key
+
+
+def test_stop_closes_connections_that_have_just_been_made():
+    """Nothing was asked on them yet."""
+    sandbox = Sandbox(speed=1000)
+    sandbox.start()
+    address = (urlsplit(sandbox.base_url).hostname, urlsplit(sandbox.base_url).port)
+    made = [socket.create_connection(address, timeout=30) for _ in range(50)]
+    sandbox.stop()
+    for connection in made:
+        with connection, contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""

@@ -26,7 +26,6 @@ __all__ = [
     "Embed",
     "check_base_url",
     "check_embed",
-    "check_flag",
     "check_folder",
     "check_history",
     "check_limits",
@@ -121,27 +120,6 @@ def check_reuse(value: object) -> bool:
     if meaning is None:
         raise ConfigurationError(f"reuse must be yes or no (1 or 0), not {value!r}.")
     return meaning
-
-
-def check_flag(name: str, value: object) -> bool:
-    """Return an argument that is either true or false.
-
-    A word is refused: ``"no"`` counts as true in Python, and what was not wanted would be billed.
-
-    Args:
-        name: of the argument.
-        value: what was given for it.
-
-    Raises:
-        ConfigurationError: it is neither.
-
-    Example:
-        >>> check_flag("confirm", False)
-        False
-    """
-    if isinstance(value, bool):
-        return value
-    raise ConfigurationError(f"{name} must be True or False, not {value!r}. Nothing was sent or billed.")
 
 
 def check_folder(value: object) -> Path:

@@ -33,6 +33,7 @@ __all__ = [
     "configured",
     "describe",
     "embed",
+    "flag",
     "forget_key",
     "history",
     "limits",
@@ -158,6 +159,27 @@ def limits() -> Setting[Mapping[Tool, tuple[int, float]]]:
 
     found = _find("limits")
     return Setting(TOOL_LIMITS, found.source) if found.value == "documented" else found
+
+
+def flag(name: str, value: object) -> bool:
+    """Return an argument that is either true or false.
+
+    A word is refused: ``"no"`` counts as true in Python, and what was not wanted would be billed.
+
+    Args:
+        name: of the argument.
+        value: what was given for it.
+
+    Raises:
+        ConfigurationError: it is neither.
+
+    Example:
+        >>> flag("confirm", False)
+        False
+    """
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError(f"{name} must be True or False, not {value!r}. Nothing was sent or billed.")
 
 
 def reuse(argument: bool | None = None) -> Setting[bool]:

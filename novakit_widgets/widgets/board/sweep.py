@@ -10,7 +10,6 @@ from ...api.client import default_client
 from ...api.embedding import Embed, check_embed
 from ...batches.queue import JobQueue
 from ...config import settings
-from ...config.checks import check_flag
 from ...engine.quota_watch import watch_of
 from ...errors import JobNotStartedError
 from ...job_history.estimates import Estimate, estimates
@@ -76,7 +75,7 @@ class JobSweep(JobBoard):
         reuse: bool | None = None,
     ) -> None:
         self._stop_listening: Callable[[], None] = lambda: None  # first: ipywidgets closes what was never made
-        embed, asks = check_embed(embed), check_flag("confirm", confirm)
+        embed, asks = check_embed(embed), settings.flag("confirm", confirm)
         self.grid = grid
         self._tool = tool
         self._items = items

@@ -13,7 +13,6 @@ from ...api.uploads import checked
 from ...batches.grid import Grid
 from ...batches.queue import ItemState, JobQueue
 from ...config import settings
-from ...config.checks import check_flag
 from ...errors import JobTimeoutError, NovaKitError
 from ...model.tools import Tool
 from ...runtime import loop as job_loop
@@ -77,7 +76,7 @@ class JobBoard(JobSequence, LiveWidget):
         reuse: bool | None = None,
         autostart: bool = True,
     ) -> None:
-        starts = check_flag("autostart", autostart)
+        starts = settings.flag("autostart", autostart)
         asked = [(Tool.of(tool), params) for tool, params in items]
         sent = [(tool, checked(tool, params)) for tool, params in asked]
         embed = check_embed(embed)

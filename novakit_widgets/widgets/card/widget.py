@@ -10,7 +10,6 @@ import traitlets
 from ...api.client import default_client
 from ...api.uploads import checked
 from ...config import settings
-from ...config.checks import check_flag
 from ...engine.reuse import run_of
 from ...engine.run import JobRun
 from ...engine.state import Phase
@@ -112,7 +111,7 @@ class JobWidget(ShownCard):
         autostart: bool = True,
         reuse: bool | None = None,
     ) -> None:
-        tool, starts = Tool.of(endpoint), check_flag("autostart", autostart)
+        tool, starts = Tool.of(endpoint), settings.flag("autostart", autostart)
         sent = checked(tool, params)
         taking = settings.reuse(reuse).value
         using = default_client(client)

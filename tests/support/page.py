@@ -190,10 +190,21 @@ class Notebook:
     # What a user does
 
     async def choose(self, menu: str, entry: str) -> None:
-        """Choose an entry of the menu bar."""
-        bar = self.page.get_by_role("menubar")
-        await bar.get_by_role("menuitem", name=menu, exact=True).first.click()
-        await self.page.get_by_role("menu").get_by_role("menuitem", name=re.compile(f"^{re.escape(entry)}")).click()
+        """Choose an entry of the menu bar.
+
+        JupyterLab now and then takes its launcher for the current document while it shows the notebook: its menus are the
+        launcher's then, until the notebook has the focus.
+        """
+        title = self.page.get_by_role("menubar").get_by_role("menuitem", name=menu, exact=True).first
+        chosen = self.page.get_by_role("menu").get_by_role("menuitem", name=re.compile(f"^{re.escape(entry)}"))
+        await title.click()
+        entries = self.page.get_by_role("menu").get_by_role("menuitem")
+        await expect(entries.first).to_be_visible()
+        if not await chosen.count():
+            await self.page.keyboard.press("Escape")
+            await self.page.locator(".jp-Notebook").first.focus()
+            await title.click()
+        await chosen.click()
 
     async def confirm(self, button: str) -> None:
         """Press a button of the dialog that is open."""
